@@ -1,0 +1,1 @@
+"""zoo: GAN papers as code, trained, scored and compared under one roof."""
