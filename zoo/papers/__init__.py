@@ -1,0 +1,17 @@
+"""The papers, one file each."""
+
+import importlib
+
+#: name -> class name in zoo/papers/<name>.py
+PAPERS = {"sngan": "SNGAN"}
+
+
+def paper_class(name: str) -> type:
+    """The LightningModule of a paper by its name in the zoo.
+
+    Raises:
+        ValueError: for a name the zoo does not have.
+    """
+    if name not in PAPERS:
+        raise ValueError(f"no paper {name!r} in the zoo; there are {', '.join(sorted(PAPERS))}")
+    return getattr(importlib.import_module(f"zoo.papers.{name}"), PAPERS[name])

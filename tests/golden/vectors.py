@@ -1,0 +1,58 @@
+"""Where the golden vectors are and how they are read: `$ZOO_GOLDEN`, else ../shared/golden, else tests/golden/data."""
+
+import json
+import os
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+
+HERE = Path(__file__).parent
+SHARED = HERE.parents[2] / "shared" / "golden"
+
+
+def folder() -> Path:
+    if given := os.environ.get("ZOO_GOLDEN"):
+        if not Path(given).is_dir():
+            raise FileNotFoundError(f"ZOO_GOLDEN names {given}, which is no folder")
+        return Path(given)
+    return SHARED if SHARED.is_dir() else HERE / "data"
+
+
+def files(pattern: str) -> list:
+    """Paths that match, as pytest parameters; one skipped parameter if this folder has none."""
+    found = sorted(folder().glob(pattern))
+    if not found:
+        return [pytest.param(None, marks=pytest.mark.skip(reason=f"no {pattern} in {folder()}"), id=pattern)]
+    return [pytest.param(path, id=path.stem) for path in found]
+
+
+class Vectors:
+    """One file: `meta`, and `group("param/gen/")` -> {rest of the key: array}."""
+
+    def __init__(self, path: Path) -> None:
+        with np.load(path, allow_pickle=False) as z:
+            self.arrays = {k: z[k] for k in z.files}
+        self.meta = json.loads(str(self.arrays.pop("meta")))
+
+    def __contains__(self, key: str) -> bool:
+        return key in self.arrays
+
+    def __getitem__(self, key: str) -> torch.Tensor:
+        """A tensor; float arrays come as float64, integer arrays as int64."""
+        array = torch.from_numpy(np.array(self.arrays[key]))
+        return array.double() if array.is_floating_point() else array.long()
+
+    def group(self, prefix: str) -> dict[str, np.ndarray]:
+        return {k[len(prefix) :]: v for k, v in self.arrays.items() if k.startswith(prefix)}
+
+
+def close(ours: torch.Tensor, official: torch.Tensor, what: str, rtol: float = 1e-7, atol: float = 1e-12) -> None:
+    torch.testing.assert_close(
+        ours.detach().double(),
+        official.double().reshape(ours.shape),
+        rtol=rtol,
+        atol=atol,
+        msg=lambda m: f"{what}: {m}",
+    )

@@ -1,0 +1,345 @@
+"""The base of every paper: networks, the average of G, the image counter, latents, updates and sampling.
+
+It holds no training step; a paper's own file does. Progress is counted in images shown to D over all ranks
+(`nimg`), never in Lightning's `global_step`, which counts optimizer steps.
+"""
+
+import copy
+import inspect
+import math
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+import lightning.pytorch as L
+import torch
+from lightning.pytorch.core.optimizer import LightningOptimizer
+from torch import Tensor, nn
+
+
+@dataclass(frozen=True)
+class EMA:
+    """How the exponential moving average of G is kept: a fixed decay, or a half-life counted in images.
+
+    Args:
+        decay: weight of the old average at each G update; None if `half_life_kimg` is used.
+        half_life_kimg: thousands of images after which an old value has lost half of its weight.
+        rampup: the half-life is at most this fraction of the images seen so far; None for no ramp-up.
+        start_kimg: until then the average simply equals G.
+    """
+
+    decay: float | None = None
+    half_life_kimg: float | None = None
+    rampup: float | None = None
+    start_kimg: float = 0.0
+
+    def __post_init__(self) -> None:
+        if (self.decay is None) == (self.half_life_kimg is None):
+            raise ValueError("EMA needs either decay or half_life_kimg, not both and not neither")
+
+    def beta(self, nimg: int, images: int) -> float:
+        """Weight of the old average for a G update after `nimg` images that stands for `images` of them."""
+        if nimg < self.start_kimg * 1000:
+            return 0.0
+        if self.decay is not None:
+            return self.decay
+        half_life = self.half_life_kimg * 1000
+        if self.rampup is not None:
+            half_life = min(half_life, nimg * self.rampup)
+        return 0.5 ** (images / half_life) if half_life > 0 else 0.0
+
+
+@contextmanager
+def frozen(module: nn.Module) -> Iterator[None]:
+    """Hold `module`'s parameters constant while the opponent's loss is built: no gradient is computed for them."""
+    trained = [p for p in module.parameters() if p.requires_grad]
+    for p in trained:
+        p.requires_grad_(False)
+    try:
+        yield
+    finally:
+        for p in trained:
+            p.requires_grad_(True)
+
+
+class GAN(L.LightningModule):
+    """Base of the papers' LightningModules (manual optimization).
+
+    A paper's `__init__` calls `save_hyperparameters()` first, then this; it defines `configure_optimizers`
+    returning `[optimizer of G, optimizer of D]` and a `training_step` that ends with `report(...)`.
+
+    Args:
+        G: `G(z, label=None) -> (N, 3, R, R)` in [-1, 1].
+        D: `D(x, label=None) -> (N,)` raw logits.
+        resolution: R, in pixels.
+        latent_dim: length of z.
+        n_classes: 0 for an unconditional model.
+        images_per_step: real images one `training_step` consumes, over all ranks together.
+        total_kimg: training ends after so many thousand real images.
+        ema: how the average of G is kept; None keeps none.
+    """
+
+    def __init__(
+        self,
+        G: nn.Module,
+        D: nn.Module,
+        *,
+        resolution: int,
+        latent_dim: int,
+        images_per_step: int,
+        total_kimg: float,
+        n_classes: int = 0,
+        ema: EMA | None = None,
+    ) -> None:
+        super().__init__()
+        self.automatic_optimization = False
+        # channels_last is the layout of the fast convolution kernels; the mathematics is the same
+        self.G, self.D = (net.to(memory_format=torch.channels_last) for net in (G, D))
+        self.G_ema = copy.deepcopy(self.G).eval().requires_grad_(False) if ema else None
+        self.ema = ema
+        self.resolution, self.latent_dim, self.n_classes = resolution, latent_dim, n_classes
+        self.images_per_step, self.total_kimg = images_per_step, total_kimg
+        self.nimg = 0  # plain number: a buffer on the GPU would cost a synchronisation at every read
+        self.train_seconds = 0.0  # without sampling, evaluation and checkpoints
+        self.latent_rng = torch.Generator().manual_seed(torch.initial_seed())
+        self.scalars: dict[str, Tensor] = {}
+        self._tick: float | None = None
+
+    # ---- state: part of every checkpoint's state_dict
+
+    def get_extra_state(self) -> dict:
+        return {
+            "nimg": self.nimg,
+            "train_seconds": self.train_seconds,
+            "latent_rng": self.latent_rng.get_state(),
+        }
+
+    def set_extra_state(self, state: dict) -> None:
+        self.nimg, self.train_seconds = state["nimg"], state["train_seconds"]
+        self.latent_rng.set_state(state["latent_rng"].cpu())
+
+    def on_save_checkpoint(self, checkpoint: dict) -> None:
+        known = inspect.signature(type(self).__init__).parameters
+        checkpoint["zoo"] = {
+            "paper": type(self).__name__.lower(),
+            "hparams": {k: v for k, v in self.hparams.items() if k in known},
+        }
+
+    # ---- what a training step is made of
+
+    @property
+    def world_size(self) -> int:
+        return self._trainer.world_size if self._trainer else 1
+
+    @property
+    def opt_g(self) -> LightningOptimizer:
+        return self.optimizers()[0]
+
+    @property
+    def opt_d(self) -> LightningOptimizer:
+        return self.optimizers()[1]
+
+    def latents(self, n: int) -> Tensor:
+        """z ~ N(0, I), (n, latent_dim). One stream serves all ranks and each takes every world-th row, so the
+        ranks' latents differ, and together they are those of a single process."""
+        z = torch.randn(n * self.world_size, self.latent_dim, generator=self.latent_rng)
+        return z[self.global_rank :: self.world_size].to(self.device, self.dtype)
+
+    def random_labels(self, n: int) -> Tensor | None:
+        """Uniform classes (n,) int64 from the same stream as the latents; None for an unconditional model."""
+        if not self.n_classes:
+            return None
+        y = torch.randint(self.n_classes, (n * self.world_size,), generator=self.latent_rng)
+        return y[self.global_rank :: self.world_size].to(self.device)
+
+    def update(self, optimizer: LightningOptimizer, loss: Tensor, clip: float | None = None) -> None:
+        """One step of `optimizer` down `loss`; after a step of G its average follows.
+
+        Args:
+            clip: bound on the total gradient norm; None for none.
+        """
+        optimizer.zero_grad()
+        self.manual_backward(loss)
+        if clip is not None:
+            self.clip_gradients(optimizer, gradient_clip_val=clip, gradient_clip_algorithm="norm")
+        name = "grad/g" if optimizer is self.opt_g else "grad/d"
+        if self.report_due:
+            grads = [p.grad for group in optimizer.param_groups for p in group["params"]]
+            self.scalars[name] = nn.utils.get_total_norm([g for g in grads if g is not None])
+        optimizer.step()
+        if optimizer is self.opt_g:
+            self.update_ema()
+
+    @torch.no_grad()
+    def update_ema(self) -> None:
+        """Move the average of G towards G; buffers (batch norm statistics) are copied."""
+        if self.ema is None:
+            return
+        beta = self.ema.beta(self.nimg, self.images_per_step)
+        torch._foreach_lerp_(list(self.G_ema.parameters()), list(self.G.parameters()), 1.0 - beta)
+        for average, current in zip(self.G_ema.buffers(), self.G.buffers(), strict=True):
+            average.copy_(current)
+
+    def set_lr(self, optimizer: LightningOptimizer, lr: float) -> None:
+        """Set the learning rate of every parameter group, as a paper's schedule over `nimg` asks for."""
+        for group in optimizer.param_groups:
+            group["lr"] = lr
+
+    def report(self, scalars: dict[str, Tensor | float]) -> None:
+        """End a training step: count its images and hand its scalars to the loggers and the progress bar.
+
+        Names are `loss/d`, `loss/g`, `logits/real`, `logits/fake`, `penalty/...`; `grad/d`, `grad/g`, `kimg`
+        and `speed/images_per_s` are added. Values are this step's, of rank 0, every `log_every_n_steps` steps.
+        """
+        due = self.report_due
+        self.nimg += self.images_per_step
+        self.scalars |= {k: v.detach() if isinstance(v, Tensor) else v for k, v in scalars.items()}
+        self._clock()
+        if due:
+            images, seconds = self.nimg - self._reported[0], self.train_seconds - self._reported[1]
+            self._reported = (self.nimg, self.train_seconds)
+            self.scalars["speed/images_per_s"] = images / max(seconds, 1e-9)
+            self.log_dict({"kimg": self.nimg / 1000, **self.scalars})
+
+    @property
+    def report_due(self) -> bool:
+        """Whether the running step's scalars go to the loggers."""
+        return (self.trainer.fit_loop.total_batch_idx + 1) % self.trainer.log_every_n_steps == 0
+
+    def passed(self, kimg: float | None) -> bool:
+        """Whether the last step reached or crossed a multiple of `kimg` thousand images; False for None or 0."""
+        if not kimg:
+            return False
+        images = kimg * 1000
+        return math.floor(self.nimg / images) > math.floor((self.nimg - self.images_per_step) / images)
+
+    # ---- clock
+
+    def _clock(self) -> None:
+        now = time.perf_counter()
+        if self._tick is not None:
+            self.train_seconds += now - self._tick
+        self._tick = now
+
+    @contextmanager
+    def off_the_clock(self) -> Iterator[None]:
+        """Time spent inside (samples, evaluation, checkpoints) is not training time."""
+        self._clock()
+        try:
+            yield
+        finally:
+            self._tick = time.perf_counter()
+
+    # ---- hooks
+
+    def on_fit_start(self) -> None:
+        """Refuse what cannot work before anything is computed.
+
+        Raises:
+            ValueError: if the batch does not divide over the ranks, or the data lacks the model's classes.
+        """
+        if self.images_per_step % self.world_size:
+            raise ValueError(
+                f"{self.images_per_step} images a step do not divide over {self.world_size} processes: "
+                "change --model.batch_size or --trainer.devices"
+            )
+        data = self.trainer.datamodule
+        if data is not None and self.n_classes and data.n_classes != self.n_classes:
+            raise ValueError(
+                f"the model has {self.n_classes} classes, {data.name} has {data.n_classes}: "
+                f"set --model.n_classes {data.n_classes}"
+            )
+
+    def on_train_start(self) -> None:
+        self._tick = time.perf_counter()
+        self._reported = (self.nimg, self.train_seconds)
+
+    # ---- sampling
+
+    def indexed_latents(
+        self, n: int, seed: int = 0, start: int = 0, truncation: float | None = None
+    ) -> tuple[Tensor, Tensor | None]:
+        """Latents (n, latent_dim) and uniform labels (n,) or None, row i a pure function of (seed, start + i).
+
+        With `truncation` t, z follows the normal distribution truncated to [-t, t] (by inverting its
+        cumulative distribution, the same law as resampling values beyond t).
+        """
+        z, y = torch.empty(n, self.latent_dim), torch.zeros(n, dtype=torch.int64)
+        rng = torch.Generator()
+        for i in range(n):
+            rng.manual_seed((seed << 32) + start + i)
+            if truncation is None:
+                z[i].normal_(generator=rng)
+            else:
+                z[i].uniform_(generator=rng)
+            y[i] = torch.randint(max(self.n_classes, 1), (), generator=rng)
+        if truncation is not None:
+            bound = math.erf(truncation / math.sqrt(2))
+            z = math.sqrt(2) * torch.erfinv((2 * z - 1) * bound)
+        return z.to(self.device, self.dtype), y.to(self.device) if self.n_classes else None
+
+    def generate(self, G: nn.Module, z: Tensor, label: Tensor | None, truncation: float | None) -> Tensor:
+        """Images of `G`. Truncation has already acted on z; a paper that truncates elsewhere overrides this."""
+        return G(z, label)
+
+    @torch.no_grad()
+    def sample(
+        self,
+        n: int,
+        label: Tensor | int | None = None,
+        truncation: float | None = None,
+        ema: bool = True,
+        seed: int = 0,
+        start: int = 0,
+    ) -> Tensor:
+        """Images (n, 3, R, R) in [-1, 1], image i a pure function of (weights, seed, start + i).
+
+        Args:
+            label: class of every image, or (n,) classes; None draws them uniformly.
+            truncation: bound on |z| (the truncation trick of BigGAN, section 3.1); None for none.
+            ema: use the average of G when there is one.
+            seed, start: name the latents; the same numbers give the same faces on any number of ranks.
+
+        Raises:
+            ValueError: for labels of an unconditional model, labels out of range, or truncation <= 0.
+        """
+        if truncation is not None and truncation <= 0:
+            raise ValueError(f"truncation must be positive, not {truncation}")
+        z, y = self.indexed_latents(n, seed, start, truncation)
+        if label is not None:
+            if not self.n_classes:
+                raise ValueError(f"{type(self).__name__} was trained without classes; drop the label")
+            y = torch.as_tensor(label, device=self.device).expand(n).to(torch.int64)
+            if y.min() < 0 or y.max() >= self.n_classes:
+                raise ValueError(f"labels must lie in 0..{self.n_classes - 1}")
+        G = self.G_ema if ema and self.G_ema is not None else self.G
+        training = G.training
+        G.eval()
+        try:
+            return self.generate(G, z, y, truncation)
+        finally:
+            G.train(training)
+
+
+def load(path: str | Path, device: str = "cpu") -> GAN:
+    """The model of a checkpoint, in eval mode on `device`.
+
+    Raises:
+        FileNotFoundError: if there is no such file.
+        ValueError: if the file is not a checkpoint of this project.
+    """
+    from zoo.papers import paper_class
+
+    path = Path(path)
+    if not path.is_file():
+        raise FileNotFoundError(f"no checkpoint at {path}; runs keep theirs in runs/<paper>/<run>/checkpoints")
+    try:
+        checkpoint = torch.load(path, map_location="cpu", weights_only=True)
+        about = checkpoint["zoo"]
+    except Exception as error:
+        raise ValueError(f"{path} is not a checkpoint of this project, or it is damaged ({error})") from error
+    model = paper_class(about["paper"])(**about["hparams"])
+    model.load_state_dict(checkpoint["state_dict"])
+    return model.eval().to(device)

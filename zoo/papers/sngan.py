@@ -1,0 +1,147 @@
+"""Spectral Normalization for Generative Adversarial Networks (Miyato, Kataoka, Koyama, Yoshida, ICLR 2018).
+
+arXiv 1802.05957, with the conditional models of cGANs with Projection Discriminator (Miyato, Koyama, ICLR 2018,
+arXiv 1802.05637). Official code: pfnet-research/sngan_projection @ e84b1a5 ("SP").
+
+    python reproductions/sngan.py                                                # ImageNet 128 px, conditional
+    python reproductions/sngan.py --config reproductions/sngan/cifar10.yaml
+"""
+
+from typing import Literal
+
+import torch
+from torch import Tensor, nn
+
+from zoo.gan import GAN, frozen
+from zoo.losses import ADVERSARIAL
+from zoo.networks import sngan as networks
+from zoo.optim import AdamEpsilonHat
+from zoo.schedules import linear_decay
+
+Architecture = Literal["resnet", "resnet-concat", "cnn", "cnn-cgl"]
+
+
+def build(
+    architecture: Architecture,
+    resolution: int,
+    n_classes: int,
+    latent_dim: int,
+    width_g: int | None,
+    width_d: int | None,
+) -> tuple[nn.Module, nn.Module]:
+    """G and D of one of the papers' architectures; widths of None are the papers'.
+
+    Raises:
+        ValueError: if the architecture does not exist for this resolution or with these classes.
+    """
+    if architecture.startswith("cnn"):
+        if n_classes:
+            raise ValueError("the papers' CNN is unconditional: set n_classes to 0 or architecture to resnet")
+        if architecture == "cnn-cgl":
+            G = networks.cgl_generator(resolution, width_g or 64, latent_dim)
+            return G, networks.cgl_discriminator(resolution, width_d or 64)
+        widths = [(width_d or 64) * m for m in (1, 1, 2, 2, 4, 4, 8)]
+        return networks.CNNGenerator(resolution, width_g or 64, latent_dim), networks.CNNDiscriminator(
+            resolution, widths
+        )
+    G = networks.ResNetGenerator(resolution, width_g, latent_dim, n_classes)
+    if architecture == "resnet-concat":
+        return G, networks.ConcatDiscriminator(resolution, width_d, n_classes)
+    return G, networks.ResNetDiscriminator(resolution, width_d, n_classes)
+
+
+class SNGAN(GAN):
+    """GAN whose discriminator divides every weight matrix by its largest singular value (eq. 8).
+
+    One iteration is a G step followed by `n_dis` D steps, as in the official code (updater.py:74-100). Each D
+    step calls D twice, on a real and on a fake batch, and every call of D moves its power iteration by one.
+
+    Args:
+        resolution: 32, 48, 64, 128 or 256 px.
+        n_classes: 0 for the unconditional model.
+        architecture: "resnet" (with classes: projection D), "resnet-concat" (128 px), "cnn" (Table 3) or
+            "cnn-cgl" (the CNN of the authors' chainer-gan-lib).
+        width_g: base number of channels of G; None takes the paper's.
+        width_d: base number of channels of D; None takes the paper's.
+        latent_dim: length of z.
+        loss: "hinge" (eq. 16-17) or "nonsaturating" (the standard loss).
+        n_dis: D steps per G step.
+        batch_size: real images in one D step, over all ranks.
+        batch_size_g: fakes in one G step, over all ranks.
+        lr: Adam's alpha, for both networks.
+        beta1: Adam's beta 1.
+        beta2: Adam's beta 2.
+        decay_start_kimg: images after which the learning rate starts its linear way to 0 at `total_kimg`.
+        total_kimg: end of training, in thousands of real images; one iteration shows n_dis * batch_size.
+    """
+
+    def __init__(
+        self,
+        resolution: int = 128,
+        n_classes: int = 1000,
+        architecture: Architecture = "resnet",
+        width_g: int | None = None,
+        width_d: int | None = None,
+        latent_dim: int = 128,
+        loss: Literal["hinge", "nonsaturating"] = "hinge",
+        n_dis: int = 5,
+        batch_size: int = 64,
+        batch_size_g: int = 128,
+        lr: float = 2e-4,
+        beta1: float = 0.0,
+        beta2: float = 0.9,
+        decay_start_kimg: float = 128_000,
+        total_kimg: float = 144_000,
+    ) -> None:
+        super().__init__(
+            *build(architecture, resolution, n_classes, latent_dim, width_g, width_d),
+            resolution=resolution,
+            latent_dim=latent_dim,
+            n_classes=n_classes,
+            images_per_step=n_dis * batch_size,
+            total_kimg=total_kimg,
+        )
+        self.save_hyperparameters()
+        self.loss_d, self.loss_g = ADVERSARIAL[loss]
+        self.n_dis, self.batch_size_g = n_dis, batch_size_g
+        self.lr, self.betas, self.decay_start_kimg = lr, (beta1, beta2), decay_start_kimg
+
+    def configure_optimizers(self) -> list[torch.optim.Optimizer]:
+        return [AdamEpsilonHat(net.parameters(), self.lr, self.betas) for net in (self.G, self.D)]
+
+    def fakes(self, n: int) -> tuple[Tensor, Tensor | None]:
+        """Fakes and the classes they were made for, drawn uniformly."""
+        z, label = self.latents(n), self.random_labels(n)
+        return self.G(z, label), label
+
+    def training_step(self, batch: tuple[Tensor, Tensor | None], batch_idx: int) -> None:
+        real, label = batch
+        lr = self.lr * linear_decay(self.nimg, self.decay_start_kimg, self.total_kimg)
+        self.set_lr(self.opt_g, lr)
+        self.set_lr(self.opt_d, lr)
+
+        # generator first
+        with frozen(self.D):
+            fake, fake_label = self.fakes(self.batch_size_g // self.world_size)
+            loss_g = self.loss_g(self.D(fake, fake_label))
+            self.update(self.opt_g, loss_g)
+
+        # then the discriminator, n_dis times: a new real and a new fake batch, each with its own call of D
+        labels = label.chunk(self.n_dis) if self.n_classes else [None] * self.n_dis
+        for x, y in zip(real.chunk(self.n_dis), labels, strict=True):
+            real_logits = self.D(x, y)
+            with torch.no_grad():
+                fake, fake_label = self.fakes(len(x))
+            fake_logits = self.D(fake, fake_label)
+            loss_d = self.loss_d(real_logits, fake_logits)
+            self.update(self.opt_d, loss_d)
+
+        self.report(
+            {
+                "loss/d": loss_d,
+                "loss/g": loss_g,
+                "logits/real": real_logits.mean(),
+                "logits/fake": fake_logits.mean(),
+                "lr": lr,
+            }
+        )
