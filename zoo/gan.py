@@ -201,12 +201,19 @@ class GAN(L.LightningModule):
             images, seconds = self.nimg - self._reported[0], self.train_seconds - self._reported[1]
             self._reported = (self.nimg, self.train_seconds)
             self.scalars["speed/images_per_s"] = images / max(seconds, 1e-9)
-            self.log_dict({"kimg": self.nimg / 1000, **self.scalars})
+            self.log_scalars(self.scalars)
+
+    def log_scalars(self, scalars: dict[str, Tensor | float]) -> None:
+        """Write scalars to every logger, with `kimg` beside them and training steps as the step."""
+        values = {"kimg": self.nimg / 1000} | {k: float(v) for k, v in scalars.items()}
+        for logger in self.trainer.loggers:
+            logger.log_metrics(values, step=self.nimg // self.images_per_step)
+            logger.save()
 
     @property
     def report_due(self) -> bool:
-        """Whether the running step's scalars go to the loggers."""
-        return (self.trainer.fit_loop.total_batch_idx + 1) % self.trainer.log_every_n_steps == 0
+        """Whether the running step's scalars go to the loggers: every `log_every_n_steps` training steps."""
+        return (self.nimg // self.images_per_step + 1) % self.trainer.log_every_n_steps == 0
 
     def passed(self, kimg: float | None) -> bool:
         """Whether the last step reached or crossed a multiple of `kimg` thousand images; False for None or 0."""
@@ -214,6 +221,16 @@ class GAN(L.LightningModule):
             return False
         images = kimg * 1000
         return math.floor(self.nimg / images) > math.floor((self.nimg - self.images_per_step) / images)
+
+    @property
+    def finished(self) -> bool:
+        """Whether `total_kimg` thousand images have been shown."""
+        return self.nimg >= self.total_kimg * 1000
+
+    @property
+    def started(self) -> bool:
+        """Whether the first training step may have begun: what fails before is the user's to mend."""
+        return self._tick is not None
 
     # ---- clock
 

@@ -235,6 +235,7 @@ def test_update_steps(path):
     resolution = v["input/x_real0"].shape[-1]
     gan = Replayed(
         resolution=resolution,
+        architecture="resnet",
         n_classes=about["gen"]["n_classes"],
         width_g=about["gen"]["ch"],
         width_d=about["dis"]["ch"],

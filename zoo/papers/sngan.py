@@ -59,7 +59,8 @@ class SNGAN(GAN):
     Args:
         resolution: 32, 48, 64, 128 or 256 px.
         n_classes: 0 for the unconditional model.
-        architecture: "resnet" (with classes: projection D), "resnet-concat" (128 px), "cnn" (Table 3) or
+        architecture: "resnet" (with classes: projection D), "resnet-concat" (128 px, the paper's ImageNet model),
+            "cnn" (Table 3) or
             "cnn-cgl" (the CNN of the authors' chainer-gan-lib).
         width_g: base number of channels of G; None takes the paper's.
         width_d: base number of channels of D; None takes the paper's.
@@ -79,7 +80,7 @@ class SNGAN(GAN):
         self,
         resolution: int = 128,
         n_classes: int = 1000,
-        architecture: Architecture = "resnet",
+        architecture: Architecture = "resnet-concat",
         width_g: int | None = None,
         width_d: int | None = None,
         latent_dim: int = 128,
@@ -105,6 +106,11 @@ class SNGAN(GAN):
         self.loss_d, self.loss_g = ADVERSARIAL[loss]
         self.n_dis, self.batch_size_g = n_dis, batch_size_g
         self.lr, self.betas, self.decay_start_kimg = lr, (beta1, beta2), decay_start_kimg
+        if decay_start_kimg > total_kimg:
+            raise ValueError(
+                f"decay_start_kimg ({decay_start_kimg:g}) lies behind total_kimg ({total_kimg:g}): "
+                "set --model.decay_start_kimg too"
+            )
 
     def configure_optimizers(self) -> list[torch.optim.Optimizer]:
         return [AdamEpsilonHat(net.parameters(), self.lr, self.betas) for net in (self.G, self.D)]

@@ -1,0 +1,78 @@
+"""The order of the images: a pure function of (seed, position), whole over the ranks, resumable anywhere."""
+
+from itertools import islice
+
+import pytest
+import torch
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from zoo.data.module import EndlessBatches, permutation, subset
+
+
+def take(batches: EndlessBatches, count: int) -> list[list[int]]:
+    return list(islice(batches, count))
+
+
+@settings(deadline=None)
+@given(
+    n=st.integers(1, 40),
+    per_rank=st.integers(1, 7),
+    world=st.integers(1, 4),
+    seed=st.integers(0, 2**64 - 1),
+    epochs=st.integers(1, 3),
+)
+def test_every_image_once_per_epoch_over_all_ranks(n, per_rank, world, seed, epochs):
+    batch = per_rank * world
+    count = -(-epochs * n // batch)
+    ranks = [take(EndlessBatches(n, batch, seed, rank=r, world=world), count) for r in range(world)]
+    # rank r's j-th image of a batch stands at place j * world + r
+    seen = [ranks[r][k][j] for k in range(count) for j in range(per_rank) for r in range(world)]
+    for epoch in range(epochs):
+        assert sorted(seen[epoch * n : (epoch + 1) * n]) == list(range(n))
+
+
+@settings(deadline=None)
+@given(
+    n=st.integers(1, 40), per_rank=st.integers(1, 5), world=st.integers(1, 4), seed=st.integers(0, 2**63),
+    done=st.integers(0, 30),
+)  # fmt: skip
+def test_ranks_share_the_single_batch_and_resume_anywhere(n, per_rank, world, seed, done):
+    batch = per_rank * world
+    single = take(EndlessBatches(n, batch, seed), done + 3)[done:]
+    for rank in range(world):
+        resumed = take(EndlessBatches(n, batch, seed, start=done * batch, rank=rank, world=world), 3)
+        assert resumed == [whole[rank::world] for whole in single]
+
+
+def test_position_is_counted_in_images_so_the_batch_may_change():
+    before = [i for b in take(EndlessBatches(10, 4, seed=1), 3) for i in b]
+    after = [i for b in take(EndlessBatches(10, 6, seed=1, start=12), 3) for i in b]
+    straight = [i for b in take(EndlessBatches(10, 1, seed=1), 30) for i in b]
+    assert before + after == straight
+
+
+def test_epochs_and_seeds_differ():
+    orders = {tuple(permutation(50, seed, epoch).tolist()) for seed in range(3) for epoch in range(3)}
+    assert len(orders) == 9
+
+
+def test_order_does_not_touch_the_global_stream():
+    torch.manual_seed(0)
+    expected = torch.rand(3)
+    torch.manual_seed(0)
+    take(EndlessBatches(10, 4, seed=7), 9)
+    assert torch.equal(torch.rand(3), expected)
+
+
+def test_batch_that_does_not_divide_is_refused():
+    with pytest.raises(ValueError, match=r"batch_size 6 .* 4 device.*multiple of 4"):
+        EndlessBatches(10, 6, seed=0, world=4)
+
+
+@given(n=st.integers(1, 60), limit=st.integers(1, 70))
+def test_subset_is_sorted_distinct_and_nested(n, limit):
+    chosen = subset(n, limit).tolist()
+    assert chosen == sorted(set(chosen))
+    assert len(chosen) == min(n, limit)
+    assert set(chosen) <= set(subset(n, limit + 1).tolist())

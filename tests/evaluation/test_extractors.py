@@ -1,0 +1,140 @@
+import time
+import warnings
+
+import pytest
+import torch
+
+from zoo.evaluation.extractors import MissingWeights, build, metric_names
+
+
+def test_random_features_are_the_same_everywhere():
+    """The id is part of every published row: weights or architecture must not change under it."""
+    extractor = build("random")
+    assert extractor.id == "random-v1:67c7db64"
+    images = torch.arange(3 * 16 * 16, dtype=torch.int64).remainder(256).to(torch.uint8).view(1, 3, 16, 16)
+    features, logits = extractor(images)
+    assert logits is None
+    assert features.shape == (1, 512)
+    assert features.double().sum().item() == pytest.approx(FEATURE_SUM, rel=1e-5)
+
+
+FEATURE_SUM = 94.63664843864035  # computed in float64, layer by layer
+
+
+@pytest.mark.parametrize("resolution", [8, 9, 16, 32, 100])
+def test_random_features_at_any_resolution_and_batch_size(resolution):
+    extractor = build("random")
+    images = torch.randint(0, 256, (10, 3, resolution, resolution), dtype=torch.uint8)
+    features, _ = extractor(images)
+    assert features.shape == (10, 512)
+    assert features.isfinite().all()
+    parts = torch.cat([extractor(part)[0] for part in images.split(3)])
+    torch.testing.assert_close(features, parts, rtol=1e-5, atol=1e-5)
+
+
+def test_building_leaves_the_global_random_numbers_alone():
+    torch.manual_seed(0)
+    expected = torch.randn(3)
+    torch.manual_seed(0)
+    build("random")
+    assert torch.equal(torch.randn(3), expected)
+
+
+def test_images_are_bytes():
+    with pytest.raises(ValueError, match="uint8"):
+        build("random")(torch.zeros(2, 3, 16, 16))
+    with pytest.raises(ValueError, match="uint8"):
+        build("random")(torch.zeros(2, 1, 16, 16, dtype=torch.uint8))
+
+
+def test_only_the_2015_inception_gives_fid():
+    assert set(metric_names("inception").values()) == {"fid", "kid", "is_mean", "is_std"}
+    assert set(metric_names("random").values()) == {"fd_random", "kid_random"}
+    assert set(metric_names("inception_other").values()) == {"fd_inception_other", "kid_inception_other"}
+
+
+def test_missing_inception_is_told_at_once(tmp_path, monkeypatch):
+    started = time.perf_counter()
+    with pytest.raises(MissingWeights, match="set ZOO_INCEPTION to the file"):
+        build("inception")
+    monkeypatch.setenv("ZOO_INCEPTION", str(tmp_path / "nothing.pth"))
+    with pytest.raises(MissingWeights, match=r"nothing\.pth where ZOO_INCEPTION points"):
+        build("inception")
+    with pytest.raises(MissingWeights, match=r"other\.pth where the weights option points"):
+        build("inception", tmp_path / "other.pth")
+    assert time.perf_counter() - started < 10
+
+
+def test_a_file_that_is_no_inception_is_refused(tmp_path):
+    torch.save({"a": torch.zeros(1)}, tmp_path / "a.pth")
+    with pytest.raises(ValueError, match="does not hold torch-fidelity's Inception weights"):
+        build("inception", tmp_path / "a.pth")
+    (tmp_path / "b.pth").write_bytes(b"nothing of the kind")
+    with pytest.raises(ValueError, match="does not hold torch-fidelity's Inception weights"):
+        build("inception", tmp_path / "b.pth")
+
+
+def test_hub_cache_is_used_before_the_network(tmp_path):
+    path = tmp_path / "hub" / "checkpoints" / "weights-inception-2015-12-05-6726825d.pth"
+    path.parent.mkdir(parents=True)
+    path.write_bytes(b"found")
+    with pytest.raises(ValueError, match="does not hold"):  # found and read, no download was tried
+        build("inception")
+
+
+def test_unknown_extractor():
+    with pytest.raises(ValueError, match="choose inception or random"):
+        build("resnet")
+
+
+def test_inception_agrees_with_torch_fidelity(tmp_path):
+    """Same weights, same images: our one pass gives torch-fidelity's FID, KID and IS."""
+    from PIL import Image
+    from torch_fidelity import calculate_metrics
+    from torch_fidelity.feature_extractor_inceptionv3 import FeatureExtractorInceptionV3
+
+    from zoo.evaluation.metrics import frechet_distance, inception_score, kid, mean_cov
+
+    class Untrained(FeatureExtractorInceptionV3):
+        def load_state_dict(self, *_, **__):
+            pass
+
+    torch.manual_seed(0)
+    weights = tmp_path / "untrained.pth"
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("torch.load", lambda *_, **__: None)
+        net = Untrained("untrained", ["2048"], feature_extractor_weights_path="none")
+    torch.save(net.state_dict(), weights)
+    extractor = build("inception", weights)
+    assert extractor.name == "inception_other"
+
+    sets = []
+    for name, low in (("a", 0), ("b", 128)):
+        images = torch.randint(low, 256, (6, 3, 20, 20), dtype=torch.uint8)
+        (tmp_path / name).mkdir()
+        for i, image in enumerate(images):
+            Image.fromarray(image.permute(1, 2, 0).numpy()).save(tmp_path / name / f"{i:03d}.png")
+        sets.append(extractor(images))
+    (fake, logits), (real, _) = sets
+
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        theirs = calculate_metrics(
+            input1=str(tmp_path / "a"),
+            input2=str(tmp_path / "b"),
+            fid=True,
+            kid=True,
+            isc=True,
+            kid_subset_size=6,
+            isc_splits=3,
+            cuda=False,
+            cache=False,
+            verbose=False,
+            batch_size=6,
+            feature_extractor_weights_path=str(weights),
+        )
+    ours = frechet_distance(*mean_cov(fake), *mean_cov(real))
+    assert ours == pytest.approx(theirs["frechet_inception_distance"], rel=1e-3)
+    assert ours > 0
+    assert kid(fake, real, 100, 6)[0] == pytest.approx(theirs["kernel_inception_distance_mean"], rel=1e-3)
+    assert inception_score(logits, 3)[0] == pytest.approx(theirs["inception_score_mean"], rel=1e-5)

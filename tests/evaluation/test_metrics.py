@@ -1,0 +1,94 @@
+import math
+
+import numpy as np
+import pytest
+import torch
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from zoo.evaluation.metrics import Moments, frechet_distance, inception_score, kid, mean_cov
+
+
+def _rotation(d: int, seed: int) -> np.ndarray:
+    return np.linalg.qr(np.random.RandomState(seed).normal(size=(d, d)))[0]
+
+
+@settings(deadline=None, max_examples=30)
+@given(seed=st.integers(0, 10**6), d=st.integers(1, 12))
+def test_frechet_distance_of_commuting_covariances(seed, d):
+    """S1 = Q diag(a) Q', S2 = Q diag(b) Q': the distance is |mu1 - mu2|^2 + sum (sqrt a - sqrt b)^2."""
+    rng = np.random.RandomState(seed)
+    q, a, b = _rotation(d, seed), rng.uniform(0.1, 4, d), rng.uniform(0.1, 4, d)
+    mu1, mu2 = rng.normal(size=d), rng.normal(size=d)
+    expected = ((mu1 - mu2) ** 2).sum() + ((np.sqrt(a) - np.sqrt(b)) ** 2).sum()
+    assert frechet_distance(mu1, q * a @ q.T, mu2, q * b @ q.T) == pytest.approx(expected, rel=1e-9)
+
+
+def test_frechet_distance_of_singular_covariances_is_finite():
+    d, kept = 64, 5
+    q = _rotation(d, 0)
+    a, b = np.zeros(d), np.zeros(d)
+    a[:kept], b[:kept] = 4, 1
+    mu = np.zeros(d)
+    assert frechet_distance(mu, q * a @ q.T, mu, q * b @ q.T) == pytest.approx(kept, abs=1e-5)
+    assert frechet_distance(mu, q * a @ q.T, mu, q * a @ q.T) == pytest.approx(0, abs=1e-5)
+    assert frechet_distance(mu, np.zeros((d, d)), mu + 1, np.zeros((d, d))) == pytest.approx(d)
+
+
+def test_frechet_distance_refuses_what_it_cannot_compute():
+    one, eye = np.zeros(2), np.eye(2)
+    with pytest.raises(ValueError, match="not finite"):
+        frechet_distance(one, eye * np.nan, one, eye)
+    with pytest.raises(ValueError, match="one D"):
+        frechet_distance(one, eye, np.zeros(3), np.eye(3))
+    with pytest.raises(ValueError, match="at least 2 images"):
+        mean_cov(torch.randn(1, 4))
+
+
+@settings(deadline=None, max_examples=20)
+@given(n=st.integers(2, 60), chunk=st.integers(1, 70), seed=st.integers(0, 1000))
+def test_moments_do_not_depend_on_how_rows_arrive(n, chunk, seed):
+    x = torch.randn(n, 5, generator=torch.Generator().manual_seed(seed)) + 3
+    halves = Moments(), Moments()
+    for k, rows in enumerate(x.split(chunk)):
+        halves[k % 2].add(rows)
+    halves[0].merge(halves[1])
+    mean, cov = halves[0].mean_cov()
+    np.testing.assert_allclose(mean, x.double().numpy().mean(0), rtol=1e-12)
+    np.testing.assert_allclose(cov, np.cov(x.double().numpy(), rowvar=False), rtol=1e-9, atol=1e-12)
+
+
+def test_inception_score_of_certain_and_of_uniform_predictions():
+    classes = torch.arange(40) % 4
+    certain = torch.nn.functional.one_hot(classes, 4) * 100.0
+    assert inception_score(certain, 1)[0] == pytest.approx(4)
+    assert inception_score(torch.zeros(40, 4), 10) == pytest.approx((1, 0))
+    # p(y|x) = (3/4, 1/4) or its mirror, p(y) = 1/2: the score is exp(log 2 - H(1/4))
+    logits = torch.tensor([[math.log(3), 0.0], [0.0, math.log(3)]]).repeat(50, 1)
+    entropy = -(0.75 * math.log(0.75) + 0.25 * math.log(0.25))
+    assert inception_score(logits, 1)[0] == pytest.approx(2 * math.exp(-entropy))
+
+
+def test_inception_score_refuses():
+    with pytest.raises(ValueError, match="do not make 10 splits"):
+        inception_score(torch.zeros(9, 4), 10)
+    with pytest.raises(ValueError, match="not finite"):
+        inception_score(torch.full((20, 4), torch.nan), 2)
+
+
+def test_kid_is_the_unbiased_mmd_of_the_cubic_kernel():
+    rng = torch.Generator().manual_seed(0)
+    x, y = torch.randn(30, 6, generator=rng).double(), torch.randn(30, 6, generator=rng).double() + 1
+
+    def kernel(a, b):
+        return (a @ b.T / 6 + 1) ** 3
+
+    n = 30  # one subset of everything: no choice is left to the subsets' seed
+    expected = sum((kernel(a, a).sum() - kernel(a, a).trace()) / (n * (n - 1)) for a in (x, y))
+    expected -= 2 * kernel(x, y).mean()
+    assert kid(x, y, subsets=1, subset_size=n)[0] == pytest.approx(float(expected), rel=1e-10)
+
+
+def test_kid_refuses_subsets_larger_than_the_set():
+    with pytest.raises(ValueError, match="KID cannot draw 20"):
+        kid(torch.randn(10, 3), torch.randn(30, 3), subset_size=20)

@@ -1,0 +1,257 @@
+"""What happens around training: sample grids, checkpoints, the end, interruptions, numbers gone bad, progress.
+
+All intervals are in thousands of images (kimg) and depend on `gan.nimg` alone, so they survive a resume.
+"""
+
+import math
+import os
+import signal
+import sys
+import time
+from pathlib import Path
+
+import lightning.pytorch as L
+import torch
+from lightning.pytorch.callbacks import Callback
+from torch import Tensor
+
+from zoo.gan import GAN
+
+
+class NotFinite(RuntimeError):
+    """A loss or a weight became infinite or not a number."""
+
+
+def save_grid(images: Tensor, path: Path, columns: int) -> None:
+    """Write images (N, 3, R, R) in [-1, 1] as one PNG, `columns` to a row, small ones enlarged without blur."""
+    from torchvision.transforms.functional import to_pil_image
+    from torchvision.utils import make_grid
+
+    images = images.detach().float().cpu()
+    scale = max(1, 96 // images.shape[-1])
+    images = images.repeat_interleave(scale, 2).repeat_interleave(scale, 3)
+    grid = make_grid((images.clamp(-1, 1) + 1) / 2, nrow=columns, padding=2, pad_value=1.0)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    to_pil_image(grid).save(path)
+
+
+def sample_grid(gan: GAN, n: int, seed: int = 0, truncation: float | None = None) -> tuple[Tensor, int]:
+    """Images from fixed latents and the number of columns: with classes, a row each for the first ten classes."""
+    if not gan.n_classes:
+        return gan.sample(n, seed=seed, truncation=truncation), max(1, math.isqrt(n))
+    rows = min(gan.n_classes, 10)
+    columns = max(1, n // rows)
+    label = torch.arange(rows).repeat_interleave(columns)
+    return gan.sample(rows * columns, label, seed=seed, truncation=truncation), columns
+
+
+class Samples(Callback):
+    """Grids of samples from the same latents every time, `samples/kimg-*.png` in the run's folder.
+
+    Args:
+        every_kimg: thousands of images between two grids; 0 leaves only the last one.
+        n: images in a grid (with classes: n / 10 columns for each of the first ten classes).
+        seed: names the latents.
+    """
+
+    def __init__(self, every_kimg: float = 100, n: int = 64, seed: int = 0) -> None:
+        self.every_kimg, self.n, self.seed = every_kimg, n, seed
+
+    def draw(self, trainer: L.Trainer, gan: GAN) -> None:
+        with gan.off_the_clock():
+            if not trainer.is_global_zero:
+                return
+            images, columns = sample_grid(gan, self.n, self.seed)
+            path = Path(trainer.default_root_dir, "samples", f"kimg-{gan.nimg / 1000:09.1f}.png")
+            save_grid(images, path, columns)
+            for logger in trainer.loggers:
+                if isinstance(logger, L.loggers.WandbLogger):
+                    import wandb
+
+                    logger.experiment.log({"samples": wandb.Image(str(path)), "kimg": gan.nimg / 1000})
+
+    def on_train_start(self, trainer: L.Trainer, gan: GAN) -> None:
+        if trainer.is_global_zero and trainer.datamodule is not None:
+            n = min(self.n, len(trainer.datamodule))
+            real = trainer.datamodule.images(torch.arange(n)).float() / 127.5 - 1
+            save_grid(real, Path(trainer.default_root_dir, "samples", "real.png"), max(1, math.isqrt(n)))
+
+    def on_train_batch_end(self, trainer: L.Trainer, gan: GAN, outputs, batch, batch_idx: int) -> None:
+        if gan.passed(self.every_kimg):
+            self.draw(trainer, gan)
+
+    def on_train_end(self, trainer: L.Trainer, gan: GAN) -> None:
+        self.draw(trainer, gan)
+
+
+class Checkpoints(Callback):
+    """Checkpoints every N kimg and whenever training stops; `checkpoints/last.ckpt` is always the newest.
+
+    A file is written beside its final name and renamed, so a full disk or a kill never damages an older one;
+    a model with numbers that are not finite is never written.
+
+    Args:
+        every_kimg: thousands of images between two checkpoints; 0 leaves only the one at the end.
+        keep: how many numbered checkpoints are kept beside `last.ckpt`.
+    """
+
+    def __init__(self, every_kimg: float = 500, keep: int = 2) -> None:
+        self.every_kimg, self.keep, self.saved_at = every_kimg, keep, -1
+
+    def save(self, trainer: L.Trainer, gan: GAN) -> None:
+        if self.saved_at == gan.nimg:
+            return
+        with gan.off_the_clock():
+            if not all(p.isfinite().all() for p in gan.parameters()):
+                raise NotFinite(self.tell(trainer, gan, "a weight"))
+            folder = Path(trainer.default_root_dir, "checkpoints")
+            name = f"kimg-{gan.nimg / 1000:09.1f}.ckpt"
+            part = folder / f"{name}.part"
+            try:
+                trainer.save_checkpoint(part)
+            except OSError as error:  # only the writing rank comes here; the others wait for it
+                trainer.strategy.barrier()
+                self.complain(gan, part, error)
+                return
+            self.saved_at = gan.nimg
+            if trainer.is_global_zero:
+                try:
+                    os.replace(part, folder / name)
+                    self.link_last(folder, name)
+                    for old in sorted(folder.glob("kimg-*.ckpt"))[: -max(self.keep, 1)]:
+                        old.unlink()
+                except OSError as error:
+                    self.complain(gan, part, error)
+
+    @staticmethod
+    def complain(gan: GAN, part: Path, error: OSError) -> None:
+        part.unlink(missing_ok=True)
+        print(
+            f"no checkpoint at {gan.nimg / 1000:.1f} kimg ({error}); training goes on, older checkpoints are "
+            "untouched. Free some space, or set --run_dir to another disk and resume with --ckpt_path",
+            file=sys.stderr,
+        )
+
+    @staticmethod
+    def link_last(folder: Path, name: str) -> None:
+        """Make last.ckpt the same file as `name`, by a hard link where the file system has them."""
+        part = folder / "last.ckpt.part"
+        part.unlink(missing_ok=True)
+        try:
+            os.link(folder / name, part)
+        except OSError:
+            part.write_bytes((folder / name).read_bytes())
+        os.replace(part, folder / "last.ckpt")
+
+    @staticmethod
+    def tell(trainer: L.Trainer, gan: GAN, what: str) -> str:
+        last = Path(trainer.default_root_dir, "checkpoints", "last.ckpt")
+        good = f"the last good checkpoint is {last}" if last.exists() else "no checkpoint was written before"
+        return (
+            f"{what} is not finite at {gan.nimg / 1000:.1f} kimg, so training stopped; {good}. "
+            "Lower the learning rate or use --trainer.precision 32-true"
+        )
+
+    def on_train_batch_end(self, trainer: L.Trainer, gan: GAN, outputs, batch, batch_idx: int) -> None:
+        if (gan.nimg // gan.images_per_step) % trainer.log_every_n_steps == 0:
+            bad = [k for k, v in gan.scalars.items() if not math.isfinite(v)]
+            # every rank must stop at the same batch
+            if trainer.strategy.reduce_boolean_decision(bool(bad), all=False):
+                raise NotFinite(self.tell(trainer, gan, " and ".join(bad) or "a loss of another process"))
+        if gan.passed(self.every_kimg):
+            self.save(trainer, gan)
+
+    def on_train_end(self, trainer: L.Trainer, gan: GAN) -> None:
+        self.save(trainer, gan)
+
+
+class Stop(Callback):
+    """Ends training at `total_kimg`, or cleanly after the running step at the first Ctrl-C or SIGTERM."""
+
+    def __init__(self) -> None:
+        self.signal: str | None = None
+        self.interrupted = False
+        self.handlers: dict = {}
+
+    def on_train_start(self, trainer: L.Trainer, gan: GAN) -> None:
+        def handle(number: int, frame) -> None:
+            if self.signal and number == signal.SIGINT:
+                raise KeyboardInterrupt
+            self.signal = signal.Signals(number).name
+
+        for number in (signal.SIGINT, signal.SIGTERM):
+            try:
+                self.handlers[number] = signal.signal(number, handle)
+            except ValueError:  # not in the main thread
+                return
+
+    def on_train_batch_end(self, trainer: L.Trainer, gan: GAN, outputs, batch, batch_idx: int) -> None:
+        stop = trainer.strategy.reduce_boolean_decision(self.signal is not None, all=False)
+        self.interrupted = stop and not gan.finished
+        if stop or gan.finished:
+            trainer.should_stop = True
+
+    def restore(self) -> None:
+        for number, handler in self.handlers.items():
+            signal.signal(number, handler)
+        self.handlers = {}
+
+    def on_train_end(self, trainer: L.Trainer, gan: GAN) -> None:
+        self.restore()
+
+    def on_exception(self, trainer: L.Trainer, gan: GAN, exception: BaseException) -> None:
+        self.restore()
+
+
+class Progress(Callback):
+    """A bar in kimg with images/s, time left and the main losses; plain lines where there is no terminal."""
+
+    def __init__(self, line_every_s: float = 30) -> None:
+        self.line_every_s, self.bar, self.shown = line_every_s, None, 0.0
+
+    def on_train_start(self, trainer: L.Trainer, gan: GAN) -> None:
+        if not trainer.is_global_zero:
+            return
+        self.start = (gan.nimg, gan.train_seconds)
+        if sys.stdout.isatty():
+            from rich.progress import BarColumn, Progress, TextColumn
+
+            self.bar = Progress(
+                TextColumn("{task.fields[kimg]}"),
+                BarColumn(),
+                TextColumn("{task.fields[about]}"),
+                refresh_per_second=2,
+            )
+            self.task = self.bar.add_task("", total=gan.total_kimg, kimg="", about="")
+            self.bar.start()
+
+    def on_train_batch_end(self, trainer: L.Trainer, gan: GAN, outputs, batch, batch_idx: int) -> None:
+        now = time.perf_counter()
+        if trainer.is_global_zero and now - self.shown > (0.5 if self.bar else self.line_every_s):
+            self.shown = now
+            self.show(gan)
+
+    def show(self, gan: GAN) -> None:
+        speed = (gan.nimg - self.start[0]) / max(gan.train_seconds - self.start[1], 1e-9)
+        left = max(gan.total_kimg * 1000 - gan.nimg, 0) / max(speed, 1e-9)
+        losses = "  ".join(f"{k} {float(v):.3f}" for k, v in gan.scalars.items() if k.startswith("loss/"))
+        kimg = f"{gan.nimg / 1000:.1f}/{gan.total_kimg:g} kimg"
+        about = f"{speed:.0f} img/s  {time.strftime('%H:%M:%S', time.gmtime(left))} left  {losses}"
+        if left >= 86400:
+            about = f"{speed:.0f} img/s  {left / 86400:.1f} days left  {losses}"
+        if self.bar:
+            self.bar.update(self.task, completed=gan.nimg / 1000, kimg=kimg, about=about)
+        else:
+            print(f"{kimg}  {about}", flush=True)
+
+    def close(self) -> None:
+        if self.bar:
+            self.bar.stop()
+
+    def on_train_end(self, trainer: L.Trainer, gan: GAN) -> None:
+        if trainer.is_global_zero:
+            self.show(gan)
+        self.close()
+
+    def on_exception(self, trainer: L.Trainer, gan: GAN, exception: BaseException) -> None:
+        self.close()

@@ -1,0 +1,272 @@
+"""The command line of every reproduction: `train(SNGAN, ImageNet, recipe=...)`.
+
+python reproductions/sngan.py                                            the paper's recipe
+python reproductions/sngan.py --config reproductions/sngan/tiny.yaml     another recipe over it
+python reproductions/sngan.py ... --model.lr 1e-4 --trainer.devices 8    anything over that
+python reproductions/sngan.py ... --ckpt_path last                       go on where the last run stopped
+"""
+
+import logging
+import os
+import signal
+import sys
+import warnings
+from dataclasses import dataclass
+from pathlib import Path
+
+import lightning.pytorch as L
+import torch
+import yaml
+from lightning.pytorch.cli import ArgsType, LightningArgumentParser, LightningCLI
+from lightning.pytorch.utilities.rank_zero import rank_zero_only
+
+from zoo.callbacks import Checkpoints, NotFinite, Progress, Samples, Stop
+from zoo.data import ImageDataModule
+from zoo.evaluation.callback import Evaluate
+from zoo.gan import GAN
+
+TRAINER = {
+    "max_steps": -1,  # training ends at model.total_kimg
+    "max_epochs": -1,
+    "num_sanity_val_steps": 0,
+    "use_distributed_sampler": False,
+    "enable_model_summary": False,
+}
+
+
+@dataclass(frozen=True)
+class Run:
+    """What a results row says about the run it came from."""
+
+    paper: str
+    recipe: str
+    folder: Path
+    config: dict
+    overrides: tuple[str, ...]
+
+
+def new_folder(base: Path) -> Path:
+    """Create `base`, or `base` with the first free number behind it, atomically: no two runs share a folder."""
+    base.parent.mkdir(parents=True, exist_ok=True)
+    for number in range(1, 1_000_000):
+        folder = base.with_name(f"{base.name}-{number:03d}")
+        try:
+            folder.mkdir()
+            return folder
+        except FileExistsError:
+            continue
+    raise FileExistsError(f"no free number for {base}")
+
+
+def last_checkpoint(base: Path) -> Path | None:
+    """The newest `last.ckpt` among the runs of one recipe."""
+    found = base.parent.glob(f"{base.name}-*/checkpoints/last.ckpt")
+    return max(found, key=lambda p: p.stat().st_mtime, default=None)
+
+
+def strategy_for(trainer: dict) -> str:
+    """DDP that tolerates parameters without gradients (G while D trains) when there is more than one process."""
+    devices = trainer.get("devices", "auto")
+    if devices in ("auto", -1, "-1"):
+        several = trainer.get("accelerator", "auto") in ("auto", "gpu", "cuda") and torch.cuda.device_count() > 1
+    elif isinstance(devices, str) and "," not in devices:
+        several = int(devices) > 1
+    else:
+        several = devices > 1 if isinstance(devices, int) else len(str(devices).strip(",").split(",")) > 1
+    several = several or int(trainer.get("num_nodes") or 1) > 1
+    return "ddp_find_unused_parameters_true" if several else "auto"
+
+
+def loggers(run: Run, use_wandb: bool) -> list:
+    """CSV always; W&B online when the user is logged in, offline otherwise, with a line that says how to sync."""
+    found = [L.loggers.CSVLogger(run.folder, name="csv")]
+    if use_wandb and os.environ.get("WANDB_MODE") != "disabled":
+        import wandb
+
+        os.environ.setdefault("WANDB_SILENT", "true")
+        offline = os.environ.get("WANDB_MODE") in ("offline", "dryrun") or not wandb.api.api_key
+        logger = L.loggers.WandbLogger(
+            project="gan-zoo", group=run.paper, name=run.folder.name, save_dir=run.folder, offline=offline
+        )
+        logger.experiment.define_metric("kimg")
+        logger.experiment.define_metric("*", step_metric="kimg")
+        logger.experiment.config.update(run.config, allow_val_change=True)
+        if offline:
+            print(f"W&B logs offline (not logged in); sync later with: wandb sync {run.folder}/wandb/offline-run-*")
+        found.append(logger)
+    return found
+
+
+def check_resume(path: Path, model: GAN) -> None:
+    """Say what the command changes against the checkpoint, before anything starts.
+
+    Raises:
+        FileNotFoundError, ValueError: if there is no such file, it is damaged, or the run has already ended.
+    """
+    if not path.is_file():
+        raise FileNotFoundError(f"no checkpoint at {path}; --ckpt_path takes 'last' or a file")
+    try:
+        checkpoint = torch.load(path, map_location="cpu", weights_only=True, mmap=True)
+        old, nimg = checkpoint["zoo"], checkpoint["state_dict"]["_extra_state"]["nimg"]
+    except Exception as error:
+        raise ValueError(f"{path} is not a checkpoint of this project, or it is damaged ({error})") from error
+    if nimg >= model.total_kimg * 1000:
+        raise ValueError(
+            f"{path} has already reached {nimg / 1000:g} kimg; raise --model.total_kimg to train on, "
+            "or leave out --ckpt_path for a new run"
+        )
+    if old["paper"] != type(model).__name__.lower():
+        raise ValueError(f"{path} is a checkpoint of {old['paper']}, not of {type(model).__name__}")
+    changed = [f"{k} {v} -> {model.hparams[k]}" for k, v in old["hparams"].items() if model.hparams[k] != v]
+    if changed:
+        print(f"resuming with changed settings: {', '.join(changed)}")
+
+
+class ZooCLI(LightningCLI):
+    """LightningCLI with the zoo's callbacks and with resolution and batch size told once, to the model."""
+
+    def __init__(self, *args, recipe: str | Path | None, default_data: type, given: list[str], **kwargs) -> None:
+        self.recipe, self.default_data, self.given = recipe, default_data, given
+        super().__init__(*args, **kwargs)
+
+    def add_arguments_to_parser(self, parser: LightningArgumentParser) -> None:
+        parser.add_argument(
+            "--ckpt_path",
+            type=str | None,
+            default=None,
+            help="'last' goes on in the newest run of this recipe, a path starts a new run from that checkpoint",
+        )
+        parser.add_argument(
+            "--run_dir",
+            type=str | None,
+            default=None,
+            help="folder of the run (default: runs/<paper>/<recipe>-<number>)",
+        )
+        parser.add_argument("--wandb", type=bool, default=True, help="log to Weights & Biases beside CSV")
+        parser.add_lightning_class_args(Samples, "samples")
+        parser.add_lightning_class_args(Checkpoints, "checkpoints")
+        parser.add_lightning_class_args(Evaluate, "evaluation")
+        parser.link_arguments("model.resolution", "data.init_args.resolution")
+        parser.link_arguments("model.images_per_step", "data.init_args.batch_size", apply_on="instantiate")
+        parser.set_defaults(
+            {"data": {"class_path": f"{self.default_data.__module__}.{self.default_data.__qualname__}"}}
+        )
+
+    def recipe_name(self) -> str:
+        """Stem of the last --config, else of the default recipe."""
+        configs = self.config.get("config") or ([self.recipe] if self.recipe else [])
+        return Path(str(configs[-1])).stem if configs else "defaults"
+
+    def instantiate_trainer(self) -> L.Trainer:
+        """Check the data, choose the run's folder, then build the trainer around it."""
+        paper, recipe = type(self.model).__name__.lower(), self.recipe_name()
+        base = Path(self.config.run_dir) if self.config.run_dir else Path("runs", paper, recipe)
+        self.ckpt_path = None
+        if self.config.ckpt_path == "last":
+            self.ckpt_path = last_checkpoint(base)
+            if self.ckpt_path is None and rank_zero_only.rank == 0:
+                print(f"no checkpoint under {base}-* yet: starting from scratch")
+        elif self.config.ckpt_path:
+            self.ckpt_path = Path(self.config.ckpt_path)
+        if rank_zero_only.rank == 0:
+            if self.ckpt_path:
+                check_resume(self.ckpt_path, self.model)
+            self.datamodule.prepare_data()
+            self.datamodule.setup("fit")
+
+        if "ZOO_RUN_DIR" in os.environ and rank_zero_only.rank > 0:  # set by rank 0 for the processes it starts
+            folder = Path(os.environ["ZOO_RUN_DIR"])
+        elif rank_zero_only.rank > 0:
+            folder = base
+        elif self.config.ckpt_path == "last" and self.ckpt_path:
+            folder = self.ckpt_path.parents[1]
+        else:
+            folder = new_folder(base)
+        config = yaml.safe_load(self.parser.dump(self.config, skip_none=False))
+        overrides = [a for a in self.given if not a.startswith("--config")]
+        self.run = Run(paper, recipe, folder, config, tuple(overrides))
+        trainer = self.config_init.trainer
+        own = {"default_root_dir": str(folder), "enable_checkpointing": False, "enable_progress_bar": False}
+        if trainer.strategy == "auto":
+            own["strategy"] = strategy_for(trainer)
+        own["logger"] = False
+        if rank_zero_only.rank == 0:
+            os.environ["ZOO_RUN_DIR"] = str(folder)
+            (folder / "config.yaml").write_text(yaml.safe_dump(config, sort_keys=False))
+            own["logger"] = loggers(self.run, self.config.wandb)
+            sizes = [sum(p.numel() for p in net.parameters()) / 1e6 for net in (self.model.G, self.model.D)]
+            print(
+                f"{paper} / {recipe}: G {sizes[0]:.2f} M, D {sizes[1]:.2f} M parameters; {self.datamodule.name}, "
+                f"{len(self.datamodule):,} images at {self.model.resolution} px; run folder {folder}"
+            )
+        self.stop = Stop()
+        self.config_init.trainer.callbacks = [*(trainer.callbacks or []), Progress(), self.stop]
+        self.config_init.evaluation.recipe = recipe
+        return super().instantiate_trainer(**own)
+
+
+def fail(error: Exception) -> None:
+    """One sentence to the user, without a traceback unless ZOO_TRACEBACK is set."""
+    if os.environ.get("ZOO_TRACEBACK"):
+        raise error
+    print(f"error: {error}", file=sys.stderr)
+    raise SystemExit(2) from error
+
+
+def train(
+    model: type[GAN], data: type[ImageDataModule], recipe: str | Path | None = None, args: ArgsType = None
+) -> ZooCLI:
+    """Parse the command line over `recipe`, train, and write checkpoints, samples, logs and a results row.
+
+    Args:
+        model: the paper's LightningModule.
+        data: its default data module; `--data NAME` or a recipe may choose another one.
+        recipe: YAML that is read first, normally the paper's.
+        args: arguments to use instead of the command line's, for calls from Python.
+
+    Returns:
+        the finished command line, with `.model`, `.datamodule`, `.trainer` and `.run`.
+
+    Raises:
+        SystemExit: 2 with one sentence for anything the user can mend, 1 if numbers are not finite any more,
+            130 or 143 after Ctrl-C or SIGTERM (a checkpoint is saved first).
+    """
+    warnings.filterwarnings("ignore", module="lightning")
+    warnings.filterwarnings("ignore", message=".*LeafSpec.*|.*LightningCLI's args parameter.*")
+    logging.getLogger("lightning.pytorch").setLevel(logging.WARNING)
+    given = sys.argv[1:] if args is None else list(args)
+    cli = None
+    try:
+        cli = ZooCLI(
+            model,
+            ImageDataModule,
+            subclass_mode_data=True,
+            save_config_callback=None,
+            seed_everything_default=0,
+            trainer_defaults=TRAINER,
+            auto_configure_optimizers=False,
+            run=False,
+            args=given,
+            parser_kwargs={
+                "default_config_files": [str(recipe)] if recipe else [],
+                "description": f"{model.__name__}: {model.__doc__.splitlines()[0]}",
+            },
+            recipe=recipe,
+            default_data=data,
+            given=given,
+        )
+        cli.trainer.fit(cli.model, datamodule=cli.datamodule, ckpt_path=cli.ckpt_path and str(cli.ckpt_path))
+    except NotFinite as error:
+        print(f"error: {error}", file=sys.stderr)
+        raise SystemExit(1) from error
+    except (ValueError, OSError) as error:
+        if cli is not None and cli.model.started:
+            raise
+        fail(error)
+    if cli.stop.interrupted and cli.trainer.is_global_zero:
+        last = cli.run.folder / "checkpoints" / "last.ckpt"
+        print(f"stopped by {cli.stop.signal} at {cli.model.nimg / 1000:.1f} kimg, saved {last}")
+        print("go on with: the same command and --ckpt_path last")
+    if cli.stop.interrupted:
+        raise SystemExit(128 + signal.Signals[cli.stop.signal or "SIGTERM"])
+    return cli

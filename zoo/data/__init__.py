@@ -1,0 +1,20 @@
+"""Training images: folders, zips, data sets by name and the drawn faces; see `ImageDataModule`."""
+
+from zoo.data.files import BadImage, MissingDataset
+from zoo.data.module import EndlessBatches, ImageDataModule, Images, to_float
+from zoo.data.named import CIFAR10, FFHQ, STL10, CelebAHQ, Drawn, ImageNet
+
+__all__ = [
+    "CIFAR10",
+    "FFHQ",
+    "STL10",
+    "BadImage",
+    "CelebAHQ",
+    "Drawn",
+    "EndlessBatches",
+    "ImageDataModule",
+    "ImageNet",
+    "Images",
+    "MissingDataset",
+    "to_float",
+]

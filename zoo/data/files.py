@@ -1,0 +1,233 @@
+"""Image files of a data set: a folder or a StyleGAN2-ADA style zip, listed once and read by number."""
+
+from __future__ import annotations
+
+import hashlib
+import io
+import json
+import os
+import zipfile
+from collections.abc import Sequence
+from pathlib import Path, PurePosixPath
+
+import numpy as np
+import torch
+from PIL import Image, ImageOps
+
+EXTENSIONS = frozenset({".png", ".jpg", ".jpeg", ".webp", ".bmp", ".ppm", ".tif", ".tiff"})
+TINY = "use a tiny.yaml recipe (--config reproductions/<paper>/tiny.yaml), which needs no files"
+
+
+class MissingDataset(FileNotFoundError):
+    """There is no data set where one was looked for."""
+
+
+class BadImage(ValueError):
+    """A file that cannot serve as a training image; the message names it."""
+
+
+class Files:
+    """The images of one folder or zip, sorted by name, with their labels.
+
+    Labels come from `dataset.json` (`{"labels": [[path, class], ...]}`, or `{"labels": null}` for none); a folder
+    without that file is labelled by its sub-folders in sorted order, or unlabelled when the images lie
+    directly in it.
+
+    Attributes:
+        names: paths inside the folder or zip, with `/`.
+        stamps: what identifies each file's content without reading it: CRC-32 and size in a zip, size in a folder.
+        labels: class of each image, or None.
+        classes: names of the classes where sub-folders name them, else empty.
+        manifest: content of `manifest.json` as written by `zoo data prepare`, or None.
+
+    Raises:
+        MissingDataset: nothing is at `path`.
+        ValueError: it is neither a folder nor a zip, holds no image, or labels or manifest do not fit the images.
+    """
+
+    def __init__(self, path: str | Path) -> None:
+        self.path = Path(path)
+        self.zipped = self.path.is_file()
+        self._zip: tuple[int, zipfile.ZipFile] | None = None
+        if self.zipped:
+            try:
+                infos = {i.filename: f"{i.CRC:08x}:{i.file_size}" for i in self._open().infolist()}
+            except zipfile.BadZipFile as error:
+                raise ValueError(
+                    f"{path} is not a readable zip ({error}): copy it again, or give a folder of images."
+                ) from error
+        elif self.path.is_dir():
+            found = (Path(d, f) for d, _, files in os.walk(self.path, followlinks=True) for f in files)
+            infos = {f.relative_to(self.path).as_posix(): str(f.stat().st_size) for f in found}
+        else:
+            raise MissingDataset(f"there is no folder or zip at {path}: check the path.")
+
+        self.names = sorted(name for name in infos if _is_image(name))
+        self.stamps = [infos[name] for name in self.names]
+        if not self.names:
+            raise ValueError(
+                f"{path} holds no images ({', '.join(sorted(EXTENSIONS))}): give a folder or zip that does."
+            )
+        self.classes: tuple[str, ...] = ()
+        self.labels = self._labels("dataset.json" in infos)
+        self.manifest = self._manifest("manifest.json" in infos)
+
+    def __len__(self) -> int:
+        return len(self.names)
+
+    def _open(self) -> zipfile.ZipFile:
+        # a handle shared with a forked worker would share its file position too
+        if self._zip is None or self._zip[0] != os.getpid():
+            self._zip = (os.getpid(), zipfile.ZipFile(self.path))
+        return self._zip[1]
+
+    def __getstate__(self) -> dict:
+        return self.__dict__ | {"_zip": None}
+
+    def bytes(self, name: str) -> bytes:
+        return self._open().read(name) if self.zipped else (self.path / name).read_bytes()
+
+    def where(self, i: int) -> str:
+        """Image i as a user finds it."""
+        return f"{self.path}: {self.names[i]}" if self.zipped else str(self.path / self.names[i])
+
+    def image(self, i: int, upright: bool = False) -> Image.Image:
+        """Image i as decoded RGB, turned by its EXIF tag if `upright`; `BadImage` when it cannot be."""
+        try:
+            with Image.open(io.BytesIO(self.bytes(self.names[i]))) as image:
+                return to_rgb(ImageOps.exif_transpose(image) if upright else image)
+        except BadImage as error:
+            raise BadImage(f"{self.where(i)} {error}") from None
+        except Exception as error:  # Pillow and zipfile raise many kinds for damaged files
+            raise BadImage(
+                f"{self.where(i)} cannot be decoded ({error}): replace it, or leave it out with "
+                "`zoo data prepare`, which lists and skips such files."
+            ) from error
+
+    def listing(self, labels: bool = True) -> str:
+        """sha256 (hex) over name, stamp and label of every image; independent of where the files lie."""
+        digest = hashlib.sha256()
+        for i, (name, stamp) in enumerate(zip(self.names, self.stamps, strict=True)):
+            label = self.labels[i] if labels and self.labels is not None else "-"
+            digest.update(f"{name} {stamp} {label}\n".encode())
+        return digest.hexdigest()
+
+    def _labels(self, has_json: bool) -> list[int] | None:
+        if has_json:
+            try:
+                pairs = json.loads(self.bytes("dataset.json"))["labels"]
+                table = None if pairs is None else dict(pairs)
+            except (ValueError, KeyError, TypeError) as error:
+                raise ValueError(
+                    f'dataset.json in {self.path} is not {{"labels": [[path, class], ...]}} or {{"labels": null}}: '
+                    "write it that way or remove it."
+                ) from error
+            return None if table is None else self._from_json(table)
+
+        parents = [PurePosixPath(name).parts[:-1] for name in self.names]
+        if not any(parents):
+            return None
+        if self.zipped:
+            return None  # sub-folders of a zip only shard it: the convention puts its labels into dataset.json
+        if not all(parents):
+            loose = self.names[parents.index(())]
+            raise ValueError(
+                f"{self.path} holds images both directly ({loose}) and in sub-folders: "
+                "put all of them into class folders, or none."
+            )
+        self.classes = tuple(sorted({parent[0] for parent in parents}))
+        number = {name: i for i, name in enumerate(self.classes)}
+        return [number[parent[0]] for parent in parents]
+
+    def _from_json(self, table: dict) -> list[int]:
+        for names, problem in (
+            ([n for n in self.names if n not in table], "has no label for"),
+            (sorted(set(table) - set(self.names)), "labels a file that is not there,"),
+            (
+                [n for n, c in table.items() if isinstance(c, bool) or not isinstance(c, int) or c < 0],
+                "needs a class number of 0 or more for",
+            ),
+        ):
+            if names:
+                raise ValueError(
+                    f"dataset.json in {self.path} {problem} {names[0]}{_and_more(names)}: "
+                    "mend dataset.json or prepare the set again with `zoo data prepare`."
+                )
+        return [table[name] for name in self.names]
+
+    def _manifest(self, present: bool) -> dict | None:
+        if not present:
+            return None
+        try:
+            manifest = json.loads(self.bytes("manifest.json"))
+            expected = {key: manifest[key] for key in ("images", "resolution", "listing_sha256")}
+        except (ValueError, KeyError, TypeError):
+            return None  # some other tool's manifest
+        if expected["images"] != len(self):
+            raise ValueError(
+                f"{self.path} holds {len(self)} images but its manifest.json counts {expected['images']}: "
+                "prepare the set again with `zoo data prepare`."
+            )
+        if expected["listing_sha256"] != self.listing():
+            raise ValueError(
+                f"images or labels in {self.path} differ from its manifest.json (listing_sha256): "
+                "prepare the set again with `zoo data prepare`."
+            )
+        return manifest
+
+
+def _is_image(name: str) -> bool:
+    path = PurePosixPath(name)
+    hidden = any(part.startswith(".") or part == "__MACOSX" for part in path.parts)
+    return path.suffix.lower() in EXTENSIONS and not hidden
+
+
+def _and_more(names: Sequence[str]) -> str:
+    return f" (and {len(names) - 1} more)" if len(names) > 1 else ""
+
+
+def to_rgb(image: Image.Image) -> Image.Image:
+    """8-bit RGB copy: grey, palette and CMYK are converted, transparent pixels are laid over white.
+
+    Raises:
+        BadImage: the image has more than 8 bits a channel.
+    """
+    if image.mode.startswith(("I", "F")):
+        raise BadImage(f"has more than 8 bits a channel (mode {image.mode}): save it with 8 bits.")
+    if image.mode in ("LA", "PA", "La", "RGBA", "RGBa") or "transparency" in image.info:
+        image = image.convert("RGBA")
+        white = Image.new("RGBA", image.size, (255, 255, 255, 255))
+        image = Image.alpha_composite(white, image)
+    image.load()  # convert() alone would not touch the pixels of an RGB file
+    return image if image.mode == "RGB" else image.convert("RGB")
+
+
+def decode(files: Sequence[Files], resolution: int, indices: Sequence[int]) -> torch.Tensor:
+    """Images `indices`, counted through all of `files`, as uint8 (n, 3, resolution, resolution).
+
+    Raises:
+        BadImage: a file cannot be decoded or has another size.
+    """
+    out = np.empty((len(indices), 3, resolution, resolution), np.uint8)
+    ends = np.cumsum([len(f) for f in files])
+    for row, index in enumerate(indices):
+        part = int(np.searchsorted(ends, index, side="right"))
+        source, i = files[part], int(index) - int(ends[part]) + len(files[part])
+        image = source.image(i)
+        check_size(source, i, image.size, resolution)
+        out[row] = np.asarray(image).transpose(2, 0, 1)
+    return torch.from_numpy(out)
+
+
+def check_size(source: Files, i: int, size: tuple[int, int], resolution: int) -> None:
+    """`BadImage` unless image i, which is `size` = (width, height), is a square of `resolution` pixels."""
+    if size == (resolution, resolution):
+        return
+    width, height = size
+    prepare = f"zoo data prepare {source.path} data/{source.path.stem}-{resolution}.zip --resolution {resolution}"
+    if width != height:
+        raise BadImage(f"{source.where(i)} is {width}x{height} px, not square: crop the set with `{prepare}`.")
+    raise BadImage(
+        f"{source.where(i)} is {width}x{height} px, not {resolution}x{resolution}: "
+        f"set resolution to {width}, or resize the set with `{prepare}`."
+    )

@@ -1,0 +1,417 @@
+"""Image data for training: any source as one list of uint8 images, served in an order that can be resumed.
+
+The order is a pure function of (seed, position). Position p counts images over all ranks: it belongs to epoch
+p // N, and shows image `permutation(seed, p // N)[p % N]`. Global batch k holds the positions
+start + k*B ... start + (k+1)*B - 1, and rank r of W takes every W-th of them from the r-th on, so that the ranks
+together see exactly the batch of a single process. Nothing but `nimg` is needed to continue.
+"""
+
+from __future__ import annotations
+
+import functools
+import hashlib
+import json
+import os
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+import lightning.pytorch as L
+import torch
+from torch import Tensor
+from torch.utils.data import DataLoader, Dataset, Sampler
+
+from zoo.data.files import TINY, BadImage, Files, MissingDataset, check_size, decode
+
+Batch = tuple[Tensor, Tensor | None]
+
+
+@dataclass(eq=False)
+class Images(Dataset):
+    """Images by number, one whole batch per access: `images[[3, 1]] -> (uint8 (2, 3, R, R), labels or None)`.
+
+    Args:
+        read: picklable function from a list of indices to uint8 (n, 3, R, R).
+        n: how many there are.
+        content: hash of what the images are, independent of where they lie.
+        labels: int64 (n,), or None.
+        pixels: all of them, uint8 (n, 3, R, R), when they are held in memory; `read` is then not called.
+        cheap: `read` needs no worker processes.
+    """
+
+    read: Callable[[Sequence[int]], Tensor] | None
+    n: int
+    content: str
+    labels: Tensor | None = None
+    pixels: Tensor | None = None
+    cheap: bool = False
+
+    def __len__(self) -> int:
+        return self.n
+
+    def __getitem__(self, indices: Sequence[int]) -> Batch:
+        index = torch.as_tensor(indices, dtype=torch.int64)
+        images = self.read(index.tolist()) if self.pixels is None else rows(self.pixels, index)
+        return images, None if self.labels is None else self.labels[index]
+
+    def take(self, keep: Tensor) -> Images:
+        """Only the images `keep` (m,)."""
+        if len(keep) == self.n:
+            return self
+        labels = None if self.labels is None else self.labels[keep]
+        if self.pixels is not None:
+            return replace(self, n=len(keep), labels=labels, pixels=self.pixels[keep])
+        return replace(self, n=len(keep), labels=labels, read=functools.partial(_read_kept, self.read, keep))
+
+    def load(self, resolution: int, workers: int) -> Images:
+        """All of it in memory, read by `workers` processes (threads would wait for Python at small sizes)."""
+        pixels = torch.empty(self.n, 3, resolution, resolution, dtype=torch.uint8)
+        size = max(1, 2**18 // resolution**2)  # small chunks: they come through shared memory
+        chunks = [range(i, min(i + size, self.n)) for i in range(0, self.n, size)]
+        loader = _loader(_Attempts(self), chunks, workers if _worth_workers(self.n, resolution) else 0)
+        for chunk, images in zip(chunks, loader, strict=True):
+            if isinstance(images, BadImage):
+                raise images
+            pixels[chunk.start : chunk.stop] = images
+        return replace(self, pixels=pixels)
+
+
+def _worth_workers(n: int, resolution: int) -> bool:
+    return n * resolution**2 >= 2**22  # starting processes costs more than decoding a few images
+
+
+def rows(pixels: Tensor, index: Tensor) -> Tensor:
+    """`pixels[index]` by NumPy: for one batch torch's thread pool costs more than the copy."""
+    return torch.from_numpy(pixels.numpy()[index.numpy()])
+
+
+def _read_kept(read: Callable[[Sequence[int]], Tensor], keep: Tensor, indices: Sequence[int]) -> Tensor:
+    return read(keep[indices].tolist())
+
+
+def _same(item):
+    return item
+
+
+def _loader(dataset: Dataset, sampler: Iterable[Sequence[int]], workers: int, pin: bool = False) -> DataLoader:
+    return DataLoader(
+        dataset,
+        sampler=sampler,
+        batch_size=None,  # an item is a whole batch already
+        num_workers=workers,
+        collate_fn=_same,
+        pin_memory=pin,
+        generator=torch.Generator(),  # its workers' seed would otherwise be drawn from the global stream
+    )
+
+
+@dataclass(eq=False)
+class _Attempts(Dataset):
+    """Hands a `BadImage` over as a value: raised in a worker it would arrive buried in a traceback."""
+
+    images: Images
+
+    def __getitem__(self, indices: Sequence[int]) -> Tensor | BadImage:
+        try:
+            return self.images[indices][0]
+        except BadImage as error:
+            return BadImage(str(error))
+
+
+def _seed(*parts: object) -> int:
+    """63 bits that are a pure function of the parts."""
+    digest = hashlib.sha256("/".join(map(str, parts)).encode()).digest()
+    return int.from_bytes(digest[:8], "little") >> 1
+
+
+@functools.lru_cache(maxsize=2)
+def permutation(n: int, seed: int, epoch: int) -> Tensor:
+    """Order of the n images in `epoch`, int64 (n,)."""
+    return torch.randperm(n, generator=torch.Generator().manual_seed(_seed("order", seed, epoch)))
+
+
+def subset(n: int, limit: int | None) -> Tensor:
+    """The first `limit` of a fixed permutation of n numbers, in rising order; all of them without a limit.
+
+    The same for every seed: a limited set is the same set in every run. Sets sorted by class stay mixed.
+    """
+    if limit is None or limit >= n:
+        return torch.arange(n)
+    return permutation(n, 0, 0)[:limit].sort().values
+
+
+class EndlessBatches(Sampler[list[int]]):
+    """Indices of one rank's share of each global batch, for ever.
+
+    Args:
+        n: number of images.
+        batch_size: images of a global batch, a multiple of `world`.
+        start: position (images over all ranks) of the first global batch.
+    """
+
+    def __init__(self, n: int, batch_size: int, seed: int, start: int = 0, rank: int = 0, world: int = 1) -> None:
+        if batch_size < 1 or batch_size % world:
+            raise ValueError(
+                f"batch_size {batch_size} does not divide over {world} device(s): "
+                f"it counts the images of all devices together, so give a multiple of {world}."
+            )
+        self.n, self.batch_size, self.seed = n, batch_size, seed
+        self.start, self.rank, self.world = start, rank, world
+
+    def __iter__(self) -> Iterator[list[int]]:
+        first = self.start
+        while True:
+            share = range(first + self.rank, first + self.batch_size, self.world)
+            yield [self.index(position) for position in share]
+            first += self.batch_size
+
+    def index(self, position: int) -> int:
+        """The image at `position`."""
+        epoch, i = divmod(position, self.n)
+        return int(permutation(self.n, self.seed, epoch)[i])
+
+
+def to_float(
+    images: Tensor,
+    divisor: float = 127.5,
+    noise: float = 0.0,
+    flip: bool = False,
+    generator: torch.Generator | None = None,
+) -> Tensor:
+    """uint8 images (N, 3, R, R) as float32 `x / divisor - 1 + U[0, noise)`, each mirrored with p = 1/2 if `flip`.
+
+    With the divisor 127.5 the range is [-1, 1], both ends exact. SNGAN takes 128 and noise 1/128 (dequantisation,
+    pfnet-research/sngan_projection datasets/cifar10.py:20-21). The result is on the device of the images, and so
+    must be the generator.
+    """
+    x = images.float().div_(divisor).sub_(1)
+    if noise:
+        x.add_(torch.rand(x.shape, generator=generator, device=x.device), alpha=noise)
+    if flip:
+        mirrored = torch.rand(len(x), 1, 1, 1, generator=generator, device=x.device) < 0.5
+        x = torch.where(mirrored, x.flip(-1), x)
+    return x
+
+
+class ImageDataModule(L.LightningDataModule):
+    """Images from a folder, a StyleGAN2-ADA style zip, or several zips joined.
+
+    A folder's sub-folders are its classes unless a dataset.json says otherwise. Grey, palette and CMYK images
+    become RGB, transparent pixels are laid over white; all images must be squares of `resolution`. Decoded images
+    are kept in memory when they fit (one copy per process), otherwise workers decode each batch.
+
+    Args:
+        path: Folder or zip, or a list of zips to join; {resolution} in it is replaced by the resolution.
+        resolution: Side of the images in pixels.
+        batch_size: Images of a batch over all devices together.
+        labels: False leaves the labels out.
+        flip: Mirror each image with probability 1/2.
+        divisor: Pixel values x become x / divisor - 1.
+        noise: Uniform noise in [0, noise) added to every converted value (dequantisation).
+        memory_gib: Keep the decoded images in memory up to this size.
+        num_workers: Processes that decode images.
+        seed: Seed of the order, flips and noise; the run's seed by default.
+        limit: Use only so many images, a fixed random choice.
+        name: Name in results; the file's or folder's by default.
+    """
+
+    def __init__(
+        self,
+        path: str | list[str],
+        resolution: int,
+        batch_size: int = 64,
+        labels: bool = True,
+        flip: bool = False,
+        divisor: float = 127.5,
+        noise: float = 0.0,
+        memory_gib: float = 8.0,
+        num_workers: int = 2,
+        seed: int | None = None,
+        limit: int | None = None,
+        name: str | None = None,
+    ) -> None:
+        super().__init__()
+        if limit is not None and limit < 1:
+            raise ValueError(f"limit must be at least 1 image, got {limit}.")
+        self.paths = [os.fspath(path)] if isinstance(path, str | os.PathLike) else [os.fspath(p) for p in path]
+        if not self.paths:
+            raise ValueError("path is an empty list: name a folder or at least one zip.")
+        self.resolution, self.batch_size = resolution, batch_size
+        self.use_labels = labels
+        self.flip, self.divisor, self.noise = flip, divisor, noise
+        self.memory_gib, self.num_workers = memory_gib, num_workers
+        self.seed, self.limit = seed, limit
+        self.name = name or " + ".join(Path(p).stem for p in self.paths)
+        self._images: Images | None = None
+        self._opened_at = 0
+        self._n_classes = 0
+        # one for each resolution seen, here or in the run that wrote the checkpoint: growing models change it
+        self._fingerprints: dict[int, str] = {}
+
+    # ---- where the images are: what a named data set replaces
+
+    def open(self) -> Images:
+        """The source at the present `resolution`, with labels if it has any.
+
+        Raises:
+            MissingDataset: nothing is at `path`.
+            ValueError: the files do not make a data set of this resolution.
+        """
+        files = [self._files(p.replace("{resolution}", str(self.resolution))) for p in self.paths]
+        for source in files:
+            stored = (source.manifest or {}).get("resolution", self.resolution)
+            if stored != self.resolution:
+                raise ValueError(
+                    f"{source.path} was prepared at {stored} px (manifest.json), not {self.resolution}: "
+                    f"set resolution to {stored} or prepare it at {self.resolution} with `zoo data prepare`."
+                )
+            # the rest is checked when it is decoded
+            check_size(source, 0, source.image(0).size, self.resolution)
+
+        labels = None
+        if self.use_labels:
+            labelled = [source.labels is not None for source in files]
+            if all(labelled):
+                labels = torch.tensor([c for source in files for c in source.labels])
+            elif any(labelled):
+                with_, without = files[labelled.index(True)].path, files[labelled.index(False)].path
+                raise ValueError(
+                    f"{with_} has labels and {without} has none, so they do not join: "
+                    "label both, or set labels to false."
+                )
+        return Images(
+            read=functools.partial(decode, files, self.resolution),
+            n=sum(map(len, files)),
+            content=" ".join(source.listing(labels=False) for source in files),
+            labels=labels,
+        )
+
+    def _files(self, path: str) -> Files:
+        try:
+            return Files(path)
+        except MissingDataset:
+            dest = path if path.endswith(".zip") else f"{path}.zip"
+            raise MissingDataset(
+                f"no data set at {path}: make it with `zoo data prepare SOURCE {dest} "
+                f"--resolution {self.resolution}`, or {TINY}."
+            ) from None
+
+    # ---- the contract with the rest of the zoo
+
+    def setup(self, stage: str | None = None) -> None:
+        """Open the source at the present resolution, once; needs no trainer."""
+        if self.seed is None:
+            self.seed = torch.initial_seed()
+        if self._images is not None and self._opened_at == self.resolution:
+            return
+        images = self.open()
+        if not self.use_labels:
+            images = replace(images, labels=None)
+        n_classes = 0 if images.labels is None else int(images.labels.max()) + 1
+        images = images.take(subset(len(images), self.limit))
+        self._check_fingerprint(images, first=self._images is None)
+        fits = len(images) * 3 * self.resolution**2 <= self.memory_gib * 2**30
+        if images.pixels is None and not images.cheap and fits:
+            images = images.load(self.resolution, self.num_workers)
+        self._images, self._opened_at, self._n_classes = images, self.resolution, n_classes
+
+    def _check_fingerprint(self, images: Images, first: bool) -> None:
+        """Note what the data set is at this resolution; refuse another one than before, or than the checkpoint's.
+
+        The resolution opened first must be known to the checkpoint; later ones may be new (growing models).
+        """
+        labels = None if images.labels is None else hashlib.sha256(images.labels.numpy().tobytes()).hexdigest()
+        text = json.dumps([images.content, labels, len(images), self.resolution])
+        new = hashlib.sha256(text.encode()).hexdigest()
+        known = self._fingerprints
+        if first and known and self.resolution not in known:
+            raise ValueError(
+                f"the data set changed under the checkpoint: {self.name} is opened at {self.resolution} px, the "
+                f"checkpoint was trained at {', '.join(map(str, sorted(known)))} px; give the same resolution, "
+                "or start a new run."
+            )
+        if known.setdefault(self.resolution, new) != new:
+            raise ValueError(
+                f"the data set changed under the checkpoint: {self.name} at {self.resolution} px has fingerprint "
+                f"{new[:12]}, the checkpoint was trained on {known[self.resolution][:12]}; give it the same files, "
+                "labels and limit, or start a new run."
+            )
+
+    @property
+    def opened(self) -> Images:
+        """The images, opened at need."""
+        self.setup()
+        return self._images
+
+    def __len__(self) -> int:
+        return len(self.opened)
+
+    @property
+    def labels(self) -> Tensor | None:
+        """Class of every image, int64 (n,), or None."""
+        return self.opened.labels
+
+    @property
+    def n_classes(self) -> int:
+        """Number of classes, 0 without labels."""
+        self.setup()
+        return self._n_classes
+
+    @property
+    def fingerprint(self) -> str:
+        """sha256 (hex) over names, checksums and sizes of the images, labels, count and resolution."""
+        self.setup()
+        return self._fingerprints[self.resolution]
+
+    def images(self, indices: Sequence[int] | Tensor) -> Tensor:
+        """uint8 (n, 3, R, R)."""
+        return self.opened[indices][0]
+
+    def batches(self, batch_size: int, rank: int = 0, world: int = 1, limit: int | None = None) -> Iterator[Batch]:
+        """Every image once, in index order, none padded: rank r gets those whose place i has i % world == r.
+
+        With `limit` smaller than the set, the places count through the first `limit` images of a fixed
+        permutation, sorted: the same choice for every world size.
+        """
+        images = self.opened
+        chosen = subset(len(images), limit)[rank::world]
+        workers = self._workers(images) if _worth_workers(len(chosen), self.resolution) else 0
+        parts = [part.tolist() for part in chosen.split(batch_size)] if len(chosen) else []
+        return iter(_loader(images, parts, workers))
+
+    # ---- training
+
+    def _progress(self) -> tuple[int, int, int]:
+        """Images shown so far, rank and world size."""
+        if self.trainer is None:
+            return 0, 0, 1
+        return int(self.trainer.lightning_module.nimg), self.trainer.global_rank, self.trainer.world_size
+
+    def _workers(self, images: Images) -> int:
+        return 0 if images.cheap or images.pixels is not None else self.num_workers
+
+    def train_dataloader(self) -> DataLoader:
+        """Endless batches from the trainer's `nimg` on (0 without a trainer), this rank's share of each."""
+        images = self.opened
+        nimg, rank, world = self._progress()
+        sampler = EndlessBatches(len(images), self.batch_size, self.seed, start=nimg, rank=rank, world=world)
+        return _loader(images, sampler, self._workers(images), pin=torch.cuda.is_available())
+
+    def on_after_batch_transfer(self, batch: Batch, dataloader_idx: int) -> Batch:
+        """uint8 to float on the device; its noise and flips are a pure function of (seed, nimg, rank)."""
+        images, labels = batch
+        generator = None
+        if self.noise or self.flip:
+            nimg, rank, _ = self._progress()
+            generator = torch.Generator(images.device).manual_seed(_seed("pixels", self.seed, nimg, rank))
+        return to_float(images, self.divisor, self.noise, self.flip, generator), labels
+
+    def state_dict(self) -> dict:
+        return {"seed": self.seed, "fingerprints": dict(self._fingerprints)}
+
+    def load_state_dict(self, state_dict: dict) -> None:
+        """Take the run's seed over; a data set with another fingerprint is refused."""
+        self.seed = state_dict["seed"]
+        self._fingerprints = dict(state_dict["fingerprints"])
+        if self._images is not None:
+            self._check_fingerprint(self._images, first=True)

@@ -1,0 +1,189 @@
+"""Data sets by name: each says where its images are; all else, and the other options, are `ImageDataModule`'s."""
+
+import hashlib
+from collections.abc import Sequence
+from functools import partial
+from typing import Any, Literal
+
+import numpy as np
+import torch
+from PIL import Image
+from torch import Tensor
+
+from zoo.data import drawn
+from zoo.data.files import TINY, MissingDataset
+from zoo.data.module import ImageDataModule, Images, rows
+
+
+class Drawn(ImageDataModule):
+    """Drawn faces with ten hair colours as classes: needs no file, and its modes can be counted exactly.
+
+    Args:
+        resolution: Side of the images in pixels, a power of two of at least 8.
+        n_images: How many different faces there are.
+    """
+
+    def __init__(self, resolution: int = 32, n_images: int = 20_000, **options: Any) -> None:
+        super().__init__(path="drawn", resolution=resolution, name="drawn faces", **options)
+        if n_images < 1:
+            raise ValueError(f"n_images must be at least 1, got {n_images}.")
+        self.n_images = n_images
+
+    def open(self) -> Images:
+        drawn.check_resolution(self.resolution)
+        fits = self.n_images * 3 * self.resolution**2 <= self.memory_gib * 2**30
+        return Images(
+            read=_Remembered(self.n_images, self.resolution) if fits else partial(_draw, self.resolution),
+            n=self.n_images,
+            content=f"drawn faces, version {drawn.VERSION}",
+            labels=drawn.attributes(range(self.n_images))["hair_colour"],
+            cheap=fits,
+        )
+
+
+def _draw(resolution: int, indices: Sequence[int]) -> Tensor:
+    return drawn.draw(indices, resolution)
+
+
+class _Remembered:
+    """Draws each face at its first use: training starts at once, and is at full speed after one epoch."""
+
+    def __init__(self, n: int, resolution: int) -> None:
+        self.pixels = torch.empty(n, 3, resolution, resolution, dtype=torch.uint8)
+        self.known = torch.zeros(n, dtype=torch.bool)
+
+    def __call__(self, indices: Sequence[int]) -> Tensor:
+        index = torch.as_tensor(indices, dtype=torch.int64)
+        new = index[~self.known[index]]
+        if len(new):
+            self.pixels[new] = drawn.draw(new, self.pixels.shape[-1])
+            self.known[new] = True
+        return rows(self.pixels, index)
+
+
+class CIFAR10(ImageDataModule):
+    """CIFAR-10 (32 px, ten classes) through torchvision: 50,000 training or 10,000 test images.
+
+    Args:
+        path: Folder of torchvision's copy (cifar-10-batches-py).
+        resolution: 32, the only one there is.
+        split: Training or test images.
+        download: Fetch the files if they are not there.
+    """
+
+    def __init__(
+        self,
+        path: str = "data",
+        resolution: int = 32,
+        split: Literal["train", "test"] = "train",
+        download: bool = True,
+        **options: Any,
+    ) -> None:
+        name = {"train": "CIFAR-10", "test": "CIFAR-10 test"}[split]
+        super().__init__(path=path, resolution=resolution, name=name, **options)
+        self.split, self.download = split, download
+
+    def _torchvision(self, download: bool):
+        return _torchvision("CIFAR10", "CIFAR-10", self.paths[0], download=download, train=self.split == "train")
+
+    def prepare_data(self) -> None:
+        if self.download:  # Lightning calls this on one process of a machine, before any of them opens the files
+            self._torchvision(download=True)
+
+    def open(self) -> Images:
+        if self.resolution != 32:
+            raise ValueError(
+                f"CIFAR-10 has 32 px images, not {self.resolution}: set resolution to 32, or make a zip of another "
+                "size with `zoo data prepare` and give it to ImageDataModule."
+            )
+        data = self._torchvision(download=self.download and self.trainer is None)
+        pixels = torch.from_numpy(data.data).permute(0, 3, 1, 2).contiguous()
+        return _in_memory(pixels, torch.tensor(data.targets))
+
+
+class STL10(ImageDataModule):
+    """STL-10's 100,000 unlabelled images (96 px), resized to 48 px as the GAN papers do.
+
+    The papers do not name their filter; this is Pillow's bilinear one, as in torchvision's Resize.
+
+    Args:
+        path: Folder of torchvision's copy (stl10_binary).
+        resolution: Side of the images in pixels after resizing, at most 96.
+        download: Fetch the files (2.5 GB) if they are not there.
+    """
+
+    def __init__(self, path: str = "data", resolution: int = 48, download: bool = True, **options: Any) -> None:
+        super().__init__(path=path, resolution=resolution, name="STL-10 unlabelled", **options)
+        self.download = download
+
+    def prepare_data(self) -> None:
+        if self.download:
+            _torchvision("STL10", "STL-10", self.paths[0], download=True, split="unlabeled")
+
+    def open(self) -> Images:
+        if self.resolution > 96:
+            raise ValueError(f"STL-10 has 96 px images: set resolution to 96 or less, not {self.resolution}.")
+        download = self.download and self.trainer is None
+        data = _torchvision("STL10", "STL-10", self.paths[0], download=download, split="unlabeled")
+        size = (self.resolution, self.resolution)
+        pixels = np.empty((len(data.data), 3, *size), np.uint8)
+        for row, image in enumerate(data.data):  # (3, 96, 96)
+            small = Image.fromarray(image.transpose(1, 2, 0)).resize(size, Image.Resampling.BILINEAR)
+            pixels[row] = np.asarray(small).transpose(2, 0, 1)
+        return _in_memory(torch.from_numpy(pixels), None)
+
+
+def _torchvision(dataset: str, name: str, root: str, **options: Any):
+    import torchvision.datasets
+
+    try:
+        return getattr(torchvision.datasets, dataset)(root, **options)
+    except (OSError, RuntimeError) as error:  # URLError is an OSError; missing or damaged files a RuntimeError
+        reason = " ".join(str(error).split()).rstrip(".")
+        raise MissingDataset(
+            f"{name} is not in {root} and was not downloaded ({reason}): put torchvision's files of it there, "
+            f"give a zip of it made with `zoo data prepare SOURCE DEST` to ImageDataModule instead, or {TINY}."
+        ) from error
+
+
+def _in_memory(pixels: Tensor, labels: Tensor | None) -> Images:
+    content = hashlib.sha256(pixels.numpy()).hexdigest()
+    return Images(read=None, n=len(pixels), content=content, labels=labels, pixels=pixels)
+
+
+class ImageNet(ImageDataModule):
+    """ImageNet (ILSVRC 2012 training images, 1000 classes) from a zip made with `zoo data prepare`.
+
+    Args:
+        path: The zip or folder; {resolution} in it is replaced by the resolution.
+        resolution: Side of the images in pixels.
+    """
+
+    def __init__(self, path: str = "data/imagenet-{resolution}.zip", resolution: int = 128, **options: Any) -> None:
+        super().__init__(path=path, resolution=resolution, name="ImageNet", **options)
+
+
+class CelebAHQ(ImageDataModule):
+    """CelebA-HQ (30,000 faces) from a zip made with `zoo data prepare`.
+
+    Args:
+        path: The zip or folder; {resolution} in it is replaced by the resolution.
+        resolution: Side of the images in pixels.
+    """
+
+    def __init__(
+        self, path: str = "data/celebahq-{resolution}.zip", resolution: int = 1024, **options: Any
+    ) -> None:
+        super().__init__(path=path, resolution=resolution, name="CelebA-HQ", **options)
+
+
+class FFHQ(ImageDataModule):
+    """FFHQ (70,000 faces) from a zip made with `zoo data prepare`.
+
+    Args:
+        path: The zip or folder; {resolution} in it is replaced by the resolution.
+        resolution: Side of the images in pixels.
+    """
+
+    def __init__(self, path: str = "data/ffhq-{resolution}.zip", resolution: int = 1024, **options: Any) -> None:
+        super().__init__(path=path, resolution=resolution, name="FFHQ", **options)

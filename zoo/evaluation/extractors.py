@@ -1,0 +1,213 @@
+"""Feature extractors. The 2015 Inception gives FID, IS and KID; no other network's numbers carry those names."""
+
+import hashlib
+import math
+import os
+import socket
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+# First digits of the sha256 of weights-inception-2015-12-05-6726825d.pth: torch-fidelity's conversion of the
+# TensorFlow graph that the FID of the literature is defined with.
+INCEPTION_SHA256 = "6726825d"
+
+
+class MissingWeights(FileNotFoundError):
+    """The weights of an extractor are neither on this machine nor to be had from it."""
+
+
+@dataclass(frozen=True)
+class Extractor:
+    """A frozen network from images to features.
+
+    Attributes:
+        name: `inception`, `inception_other` (the same network with weights that are not the 2015 ones) or `random`.
+        id: the name with a hash of the weights; equal ids give equal numbers.
+        resize: how images reach the network's input size, in words.
+        net: module from uint8 (N, 3, H, W) to (features, logits or None).
+    """
+
+    name: str
+    id: str
+    resize: str
+    net: nn.Module
+
+    @torch.no_grad()
+    def __call__(self, images: Tensor) -> tuple[Tensor, Tensor | None]:
+        """Features (N, D) and logits (N, K) or None, float32, of uint8 images (N, 3, H, W) on any device.
+
+        Raises:
+            ValueError: for anything but a uint8 RGB batch.
+        """
+        if images.dtype != torch.uint8 or images.ndim != 4 or images.shape[1] != 3:
+            raise ValueError(f"extractors take uint8 (N, 3, H, W), not {images.dtype} {tuple(images.shape)}")
+        self.net.to(images.device)
+        with _full_precision(images.device):
+            return self.net(images)
+
+
+def metric_names(extractor: str) -> dict[str, str]:
+    """Names of the metrics over `extractor`, keyed by what is computed: `frechet`, `kid`, `is_mean`, `is_std`.
+
+    Only `inception`, the network the literature's numbers are defined by, gives `fid`, `kid` and the scores.
+    """
+    if extractor == "inception":
+        return {"frechet": "fid", "is_mean": "is_mean", "is_std": "is_std", "kid": "kid"}
+    return {"frechet": f"fd_{extractor}", "kid": f"kid_{extractor}"}
+
+
+@contextmanager
+def _full_precision(device: torch.device) -> Iterator[None]:
+    """Neither autocast nor TF32: both move features in the third digit, and FID with them."""
+    with torch.autocast(device.type, enabled=False):
+        if device.type != "cuda":
+            yield
+            return
+        precision = torch.get_float32_matmul_precision()
+        with torch.backends.cudnn.flags(enabled=True, benchmark=False, deterministic=True, allow_tf32=False):
+            torch.set_float32_matmul_precision("highest")
+            try:
+                yield
+            finally:
+                torch.set_float32_matmul_precision(precision)
+
+
+def build(name: str, weights: str | Path | None = None) -> Extractor:
+    """The extractor called `name`, on the CPU.
+
+    Args:
+        name: `inception` or `random`.
+        weights: file of the Inception weights; default the environment's `ZOO_INCEPTION`, then torch hub's
+            cache, then a download.
+
+    Raises:
+        MissingWeights: if the Inception weights cannot be had.
+        ValueError: for an unknown name or a file that does not hold Inception weights.
+    """
+    if name == "inception":
+        return _inception(weights)
+    if name == "random":
+        return _random()
+    raise ValueError(f"no extractor is called {name!r}: choose inception or random")
+
+
+# ---- Inception
+
+
+class _Inception(nn.Module):
+    def __init__(self, path: Path) -> None:
+        super().__init__()
+        from torch_fidelity.feature_extractor_inceptionv3 import FeatureExtractorInceptionV3
+
+        self.net = FeatureExtractorInceptionV3(
+            "inception-v3-compat", ["2048", "logits_unbiased"], feature_extractor_weights_path=str(path)
+        )
+
+    def forward(self, images: Tensor) -> tuple[Tensor, Tensor]:
+        return self.net(images)
+
+
+def _inception(weights: str | Path | None) -> Extractor:
+    path, source = (
+        (weights, "the weights option") if weights else (os.environ.get("ZOO_INCEPTION"), "ZOO_INCEPTION")
+    )
+    if path:
+        path = Path(path).expanduser()
+        if not path.is_file():
+            raise MissingWeights(f"there is no Inception weights file {path.name} where {source} points")
+    else:
+        path = _cached_inception()
+
+    digest = hashlib.sha256(path.read_bytes()).hexdigest()
+    try:
+        # torch-fidelity unpickles without restriction: let only a file of plain tensors through to it
+        torch.load(path, map_location="cpu", weights_only=True)
+        net = _Inception(path)
+    except Exception as error:
+        reason = str(error).partition("\n")[0]
+        raise ValueError(f"{path} does not hold torch-fidelity's Inception weights ({reason})") from error
+    genuine = digest.startswith(INCEPTION_SHA256)
+    return Extractor(
+        name="inception" if genuine else "inception_other",
+        id=f"inception-{'2015-12-05' if genuine else 'other'}:{digest[:8]}",
+        resize="299x299 bilinear, TF1 legacy (torch-fidelity)",
+        net=net,
+    )
+
+
+def _cached_inception() -> Path:
+    from torch_fidelity.feature_extractor_inceptionv3 import URL_INCEPTION_V3
+
+    path = Path(torch.hub.get_dir()) / "checkpoints" / Path(URL_INCEPTION_V3).name
+    if not path.is_file():
+        try:
+            _download(URL_INCEPTION_V3, path)
+        except (OSError, RuntimeError) as error:  # no network, no such file, no room; a wrong hash
+            raise MissingWeights(
+                f"no Inception weights here and the download failed ({error}): fetch {URL_INCEPTION_V3} "
+                "elsewhere and set ZOO_INCEPTION to the file"
+            ) from error
+    return path
+
+
+def _download(url: str, path: Path) -> None:
+    """Fetch `url` to `path`, checked against the hash; a silent network is given up after ten seconds."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    timeout = socket.getdefaulttimeout()
+    socket.setdefaulttimeout(10)
+    try:
+        torch.hub.download_url_to_file(url, str(path), hash_prefix=INCEPTION_SHA256, progress=sys.stderr.isatty())
+    finally:
+        socket.setdefaulttimeout(timeout)
+
+
+# ---- random
+
+
+class _Random(nn.Module):
+    """Four strided convolutions, never trained; features are spatial means and deviations of their outputs.
+
+    Weights come from numpy's frozen legacy generator, whose uniform numbers are the same on every platform
+    and in every version, so that the hash in the extractor's id is too.
+    """
+
+    WIDTHS, SLOPE, SEED = (32, 64, 96, 128), 0.2, 20140610
+
+    def __init__(self) -> None:
+        super().__init__()
+        rng = np.random.RandomState(self.SEED)
+        gain = math.sqrt(2 / (1 + self.SLOPE**2))
+
+        def uniform(*shape: int, bound: float) -> Tensor:
+            return torch.from_numpy(rng.uniform(-bound, bound, shape).astype(np.float32))
+
+        width, self.weights, self.biases = 3, nn.ParameterList(), nn.ParameterList()
+        for out in self.WIDTHS:
+            weight = uniform(out, width, 3, 3, bound=gain * math.sqrt(3 / (9 * width)))
+            self.weights.append(nn.Parameter(weight, requires_grad=False))
+            self.biases.append(nn.Parameter(uniform(out, bound=0.2), requires_grad=False))
+            width = out
+
+    def forward(self, images: Tensor) -> tuple[Tensor, None]:
+        """(N, 512) features of uint8 images of any size from 8 pixels on."""
+        x = (images.float() / 127.5 - 1).contiguous(memory_format=torch.channels_last)
+        features = []
+        for weight, bias in zip(self.weights, self.biases, strict=True):
+            x = F.leaky_relu(F.conv2d(x, weight, bias, stride=2, padding=1), self.SLOPE)
+            variance, mean = torch.var_mean(x, (2, 3), correction=0)
+            features += [mean, variance.sqrt()]
+        return torch.cat(features[:-1], 1), None  # at 8-16 px the last map is one pixel and has no deviation
+
+
+def _random() -> Extractor:
+    net = _Random()
+    digest = hashlib.sha256(b"".join(p.numpy().tobytes() for p in net.parameters())).hexdigest()
+    return Extractor("random", f"random-v1:{digest[:8]}", "none, images at their own size", net.eval())

@@ -1,0 +1,129 @@
+"""Features of the real images, computed once per data set, number of images and extractor, then cached."""
+
+import json
+import os
+import re
+import tempfile
+import warnings
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from zoo.evaluation.distributed import broadcast, gather, rank_and_world
+from zoo.evaluation.extractors import Extractor
+from zoo.evaluation.metrics import Moments
+
+# KID needs features themselves; of larger sets (ImageNet's would take 10 GB) evenly spaced rows are kept
+KEEP = 50_000
+
+
+@dataclass(frozen=True)
+class Reference:
+    """What the metrics need of the real images.
+
+    Attributes:
+        n: images counted.
+        mu, sigma: float64 mean (D,) and covariance (D, D) over all of them.
+        features: float32 (min(n, 50 000), D), evenly spaced in the data's order.
+    """
+
+    n: int
+    mu: np.ndarray
+    sigma: np.ndarray
+    features: Tensor
+
+
+def cache_root() -> Path:
+    """The cache folder: `ZOO_CACHE`, or `~/.cache/zoo`; references lie in its folder `references`."""
+    return Path(os.environ.get("ZOO_CACHE") or "~/.cache/zoo").expanduser() / "references"
+
+
+def reference(
+    data: Any,
+    extractor: Extractor,
+    n_real: int | None = None,
+    *,
+    batch_size: int = 128,
+    device: torch.device | str = "cpu",
+    cache_dir: str | Path | None = None,
+) -> Reference | None:
+    """The reference of `data`, on rank 0; None on the other ranks, all of which must call.
+
+    Args:
+        data: see `zoo.data`; `batches`, `fingerprint` and `len` are used.
+        n_real: number of images, a fixed random subset of the data; None for all.
+        batch_size: images per rank and pass of the extractor.
+        cache_dir: default `cache_root()`. A folder that cannot be written costs a warning, not the evaluation.
+
+    Raises:
+        ValueError: if the data has fewer images than asked for.
+    """
+    rank, world = rank_and_world()
+    n = len(data) if n_real is None else n_real
+    if not 2 <= n <= len(data):
+        raise ValueError(f"n_real is {n}, but {data.name} has {len(data)} images and 2 are the least")
+
+    key = {"fingerprint": data.fingerprint, "n_real": n, "extractor": extractor.id, "keep": KEEP, "format": 1}
+    path = Path(cache_dir or cache_root()) / re.sub(
+        r"[^\w.-]", "_", f"{data.fingerprint[:16]}-{n}-{extractor.id}.npz"
+    )
+    found = _read(path, key) if rank == 0 else None
+    if broadcast(found is not None):
+        return found
+
+    moments, positions, kept, seen = Moments(), [], [], 0
+    for images, _ in data.batches(batch_size, rank=rank, world=world, limit=n):
+        features = extractor(images.to(device))[0].cpu()
+        moments.add(features)
+        position = rank + world * torch.arange(seen, seen + len(features))
+        seen += len(features)
+        keep = (position + 1) * KEEP // n > position * KEEP // n if n > KEEP else slice(None)
+        positions.append(position[keep])
+        kept.append(features[keep])
+    parts = gather((moments, torch.cat(positions), torch.cat(kept)) if seen else None)
+    if parts is None:
+        return None
+
+    total, parts = Moments(), [part for part in parts if part is not None]
+    for part, _, _ in parts:
+        total.merge(part)
+    if total.n != n:
+        raise ValueError(f"{data.name} handed out {total.n} images where {n} were asked for")
+    order = torch.cat([position for _, position, _ in parts]).argsort()
+    result = Reference(n, *total.mean_cov(), torch.cat([features for _, _, features in parts])[order])
+    _write(path, key, result)
+    return result
+
+
+def _read(path: Path, key: dict) -> Reference | None:
+    """The cached reference, or None if there is none, it is damaged, or it answers another key."""
+    if not path.is_file():
+        return None
+    try:
+        with np.load(path, allow_pickle=False) as file:  # a zip: reading checks each array's CRC
+            if json.loads(str(file["key"])) != key:
+                return None
+            return Reference(key["n_real"], file["mu"], file["sigma"], torch.from_numpy(file["features"]))
+    except Exception as error:  # whatever a torn or foreign file can raise: it is only a cache
+        warnings.warn(f"recomputing the damaged reference {path} ({error})", stacklevel=3)
+        return None
+
+
+def _write(path: Path, key: dict, result: Reference) -> None:
+    """Atomic, and safe with others writing the same file: each writes its own and renames it."""
+    temporary = None
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        with tempfile.NamedTemporaryFile(dir=path.parent, suffix=".tmp", delete=False) as file:
+            temporary = file.name
+            features = result.features.numpy()
+            np.savez(file, key=np.array(json.dumps(key)), mu=result.mu, sigma=result.sigma, features=features)
+        os.replace(temporary, path)
+    except OSError as error:
+        if temporary:
+            Path(temporary).unlink(missing_ok=True)
+        warnings.warn(f"the reference features were not cached: {error}", stacklevel=3)
