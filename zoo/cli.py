@@ -84,9 +84,14 @@ def loggers(run: Run, use_wandb: bool) -> list:
         import wandb
 
         os.environ.setdefault("WANDB_SILENT", "true")
-        offline = os.environ.get("WANDB_MODE") in ("offline", "dryrun") or not wandb.api.api_key
+        offline = os.environ.get("WANDB_MODE") in ("offline", "dryrun") or not wandb.login(prompt=False)
         logger = L.loggers.WandbLogger(
-            project="gan-zoo", group=run.paper, name=run.folder.name, save_dir=run.folder, offline=offline
+            project="gan-zoo",
+            group=run.paper,
+            name=run.folder.name,
+            save_dir=run.folder,
+            offline=offline,
+            mode="offline" if offline else "online",  # offline=True alone comes too late after login()
         )
         logger.experiment.define_metric("kimg")
         logger.experiment.define_metric("*", step_metric="kimg")
