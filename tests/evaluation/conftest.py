@@ -1,7 +1,17 @@
 """Fixtures of the evaluation tests."""
 
 import pytest
+import torch
 from evaluation_fakes import Noise, Sampler
+
+
+@pytest.fixture(autouse=True)
+def _one_thread():
+    """Small convolutions wait for each other's threads longer than they compute on a shared machine."""
+    threads = torch.get_num_threads()
+    torch.set_num_threads(1)
+    yield
+    torch.set_num_threads(threads)
 
 
 @pytest.fixture(autouse=True)
