@@ -6,6 +6,8 @@ python reproductions/sngan.py ... --model.lr 1e-4 --trainer.devices 8    anythin
 python reproductions/sngan.py ... --ckpt_path last                       go on where the last run stopped
 """
 
+import importlib
+import inspect
 import logging
 import os
 import signal
@@ -125,6 +127,13 @@ def check_resume(path: Path, model: GAN) -> None:
     changed = [f"{k} {v} -> {model.hparams[k]}" for k, v in old["hparams"].items() if model.hparams[k] != v]
     if changed:
         print(f"resuming with changed settings: {', '.join(changed)}")
+
+
+def data_of(config: dict) -> ImageDataModule:
+    """The data module that a run's config.yaml describes."""
+    module, _, name = config["data"]["class_path"].rpartition(".")
+    options = dict(config["data"].get("init_args") or {}) | {"resolution": config["model"]["resolution"]}
+    return getattr(importlib.import_module(module or "zoo.data"), name)(**options)
 
 
 class ZooCLI(LightningCLI):
@@ -254,7 +263,7 @@ def train(
             args=given,
             parser_kwargs={
                 "default_config_files": [str(recipe)] if recipe else [],
-                "description": f"{model.__name__}: {model.__doc__.splitlines()[0]}",
+                "description": f"{model.__name__}: {inspect.getdoc(model).splitlines()[0]}",
             },
             recipe=recipe,
             default_data=data,

@@ -7,6 +7,7 @@ It holds no training step; a paper's own file does. Progress is counted in image
 import copy
 import inspect
 import math
+import os
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -106,6 +107,7 @@ class GAN(L.LightningModule):
         self.latent_rng = torch.Generator().manual_seed(torch.initial_seed())
         self.scalars: dict[str, Tensor] = {}
         self._tick: float | None = None
+        self._conditions: dict = {}  # of a loaded model
 
     # ---- state: part of every checkpoint's state_dict
 
@@ -125,6 +127,22 @@ class GAN(L.LightningModule):
         checkpoint["zoo"] = {
             "paper": type(self).__name__.lower(),
             "hparams": {k: v for k, v in self.hparams.items() if k in known},
+            "conditions": self.conditions,
+        }
+
+    @property
+    def conditions(self) -> dict:
+        """Seed, precision, number of processes and hardware of the training, for the results row."""
+        if self._trainer is None:
+            return self._conditions
+        from zoo.evaluation.results import hardware
+
+        seed = os.environ.get("PL_GLOBAL_SEED")
+        return {
+            "seed": int(seed) if seed else None,
+            "precision": str(self.trainer.precision),
+            "world_size": self.world_size,
+            "hardware": hardware(self.device),
         }
 
     # ---- what a training step is made of
@@ -359,4 +377,5 @@ def load(path: str | Path, device: str = "cpu") -> GAN:
         raise ValueError(f"{path} is not a checkpoint of this project, or it is damaged ({error})") from error
     model = paper_class(about["paper"])(**about["hparams"])
     model.load_state_dict(checkpoint["state_dict"])
+    model._conditions = about["conditions"]
     return model.eval().to(device)

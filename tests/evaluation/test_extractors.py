@@ -91,8 +91,8 @@ def test_unknown_extractor():
 def test_inception_agrees_with_torch_fidelity(tmp_path, monkeypatch):
     """Same weights, same images: our one pass gives torch-fidelity's KID and IS, and the arguments of its FID.
 
-    The distance itself is torch-fidelity's function in both cases; the roots of two 2048 x 2048 products would
-    take most of this test's time.
+    That the distance of equal arguments is equal is test_metrics' business: two 2048 x 2048 eigenvalue problems
+    would take most of this test's time.
     """
     from PIL import Image
     from torch_fidelity import calculate_metrics

@@ -24,6 +24,19 @@ def test_frechet_distance_of_commuting_covariances(seed, d):
     assert frechet_distance(mu1, q * a @ q.T, mu2, q * b @ q.T) == pytest.approx(expected, rel=1e-9)
 
 
+@pytest.mark.parametrize(("rows", "digits"), [(500, 1e-9), (10, 1e-6)])
+def test_frechet_distance_is_torch_fidelitys(rows, digits):
+    """Also with fewer rows than features, where the eigenvalues that should be zero are noise in both."""
+    from torch_fidelity.metric_fid import fid_features_to_statistics, fid_statistics_to_metric
+
+    rng = torch.Generator().manual_seed(0)
+    x = torch.randn(rows, 40, generator=rng).double() @ torch.randn(40, 40, generator=rng).double()
+    y = torch.randn(rows, 40, generator=rng).double() + 1
+    theirs = fid_statistics_to_metric(fid_features_to_statistics(x), fid_features_to_statistics(y), False)
+    ours = frechet_distance(*mean_cov(x), *mean_cov(y))
+    assert ours == pytest.approx(theirs["frechet_inception_distance"], rel=digits)
+
+
 def test_frechet_distance_of_singular_covariances_is_finite():
     d, kept = 64, 5
     q = _rotation(d, 0)

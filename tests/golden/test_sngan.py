@@ -63,7 +63,7 @@ def check_state(net: nn.Module, arrays: dict, rules: list, what: str) -> None:
 def check_discriminator(D: nn.Module, v: Vectors, rules: list, prefix: str = "dis_train") -> None:
     """Train pass with gradients of sum(logit * cotangent), the vectors u after it, and a second pass."""
     x = v["input/x"].requires_grad_()
-    y = v["input/y_dis"] if "input/y_dis" in v else None
+    y = v.get("input/y_dis")
     if "output/dis_eval" in v:
         before = {k: u.clone() for k, u in D.state_dict().items()}
         D.eval()
@@ -97,7 +97,7 @@ def close_sub4(ours: torch.Tensor, v: Vectors, key: str) -> None:
 
 def check_generator(G: nn.Module, v: Vectors, rules: list) -> None:
     z = v["input/z"].flatten(1)
-    y = v["input/y_gen"] if "input/y_gen" in v else None
+    y = v.get("input/y_gen")
     G.eval()
     close_sub4(G(z, y), v, "output/gen_eval")
     G.train()

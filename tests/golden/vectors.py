@@ -1,4 +1,4 @@
-"""Where the golden vectors are and how they are read: `$ZOO_GOLDEN`, else ../shared/golden, else tests/golden/data."""
+"""Where the golden vectors are: `$ZOO_GOLDEN`, else ../shared/golden, else tests/golden/data; and reading them."""
 
 import json
 import os
@@ -43,6 +43,12 @@ class Vectors:
         """A tensor; float arrays come as float64, integer arrays as int64."""
         array = torch.from_numpy(np.array(self.arrays[key]))
         return array.double() if array.is_floating_point() else array.long()
+
+    def get(self, key: str) -> torch.Tensor | None:
+        """As `[key]`, or None where the file has no such array."""
+        if key not in self.arrays:
+            return None
+        return self[key]
 
     def group(self, prefix: str) -> dict[str, np.ndarray]:
         return {k[len(prefix) :]: v for k, v in self.arrays.items() if k.startswith(prefix)}

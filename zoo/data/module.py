@@ -404,7 +404,9 @@ class ImageDataModule(L.LightningDataModule):
         if self.noise or self.flip:
             nimg, rank, _ = self._progress()
             generator = torch.Generator(images.device).manual_seed(_seed("pixels", self.seed, nimg, rank))
-        return to_float(images, self.divisor, self.noise, self.flip, generator), labels
+        images = to_float(images, self.divisor, self.noise, self.flip, generator)
+        # "64-true" and "bf16-true" have converted the model; they convert a batch only before this hook
+        return images.to(self.trainer.lightning_module.dtype) if self.trainer else images, labels
 
     def state_dict(self) -> dict:
         return {"seed": self.seed, "fingerprints": dict(self._fingerprints)}

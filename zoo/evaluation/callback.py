@@ -2,7 +2,6 @@
 
 import json
 import math
-import os
 import time
 from collections.abc import Sequence
 from functools import partial
@@ -16,7 +15,7 @@ from lightning.pytorch.utilities.seed import isolate_rng
 from zoo.callbacks import save_grid
 from zoo.evaluation.evaluate import build_extractors, check_options, evaluate
 from zoo.evaluation.extractors import Extractor, metric_names
-from zoo.evaluation.results import hardware, make_row, versions, write_row
+from zoo.evaluation.results import make_row, versions, write_row
 from zoo.gan import GAN
 
 
@@ -117,7 +116,7 @@ class Evaluate(L.Callback):
             self._evaluate(trainer, gan)
         if self.results_dir is not None and trainer.is_global_zero:
             with isolate_rng(), gan.off_the_clock():
-                self._write(trainer, gan, self._last[1])
+                self.write(gan, trainer.datamodule, self._last[1], self._software)
 
     def _extractors(self) -> tuple[list[Extractor], dict[str, str]]:
         # kept here, not on the model: they must stay out of checkpoints, DDP and averages of weights
@@ -126,49 +125,39 @@ class Evaluate(L.Callback):
         return self._built
 
     def _evaluate(self, trainer: L.Trainer, gan: GAN) -> None:
+        self._last = (gan.nimg, self.score(gan, trainer.datamodule))
+        gan.log_scalars({f"metrics/{name}": value for name, value in self._last[1]["metrics"].items()})
+
+    def score(self, gan: GAN, data: L.LightningDataModule) -> dict:
+        """Metrics, absent metrics and conditions of `gan` against `data`, printed in one line; a collective."""
         started = time.perf_counter()
         built, missing = self._extractors()
         modes = {module: module.training for module in gan.modules()}
         try:
             with isolate_rng(), gan.off_the_clock():
-                result = evaluate(gan, trainer.datamodule, built, **self.options)
+                result = evaluate(gan, data, built, **self.options)
         finally:
             for module, training in modes.items():
                 module.training = training
         for name, reason in missing.items():
             result["absent"] |= dict.fromkeys(metric_names(name).values(), reason)
-        self._last = (gan.nimg, result)
-
-        kimg = gan.nimg / 1000
-        scores = {f"metrics/{name}": value for name, value in result["metrics"].items()}
-        for logger in trainer.loggers:
-            logger.log_metrics({"kimg": kimg, **scores}, step=trainer.fit_loop.total_batch_idx)
         shown = ", ".join(f"{name} {value:.4g}" for name, value in result["metrics"].items())
         seconds = time.perf_counter() - started
-        if trainer.is_global_zero:
-            print(f"evaluated at {kimg:g} kimg in {seconds:.0f} s: {shown or 'no metric'}", flush=True)
+        if gan.global_rank == 0:
+            print(f"evaluated at {gan.nimg / 1000:g} kimg in {seconds:.0f} s: {shown or 'no metric'}", flush=True)
+        return result
 
-    def _write(self, trainer: L.Trainer, gan: GAN, result: dict) -> None:
-        training = {
+    def write(self, gan: GAN, data: L.LightningDataModule, result: dict, software: dict | None = None) -> None:
+        """The results row of `score`'s result; `software` is the present one's by default."""
+        training = gan.conditions | {
             "nimg": gan.nimg,
-            "seed": int(os.environ["PL_GLOBAL_SEED"]) if "PL_GLOBAL_SEED" in os.environ else None,
-            "precision": str(trainer.precision),
             "batch_size": gan.images_per_step,
-            "steps": trainer.fit_loop.total_batch_idx + 1,
+            "steps": gan.nimg // gan.images_per_step,
             "hours": gan.train_seconds / 3600,
-            "hardware": hardware(gan.device),
-            "world_size": trainer.world_size,
         }
         config = {k: v for k, v in gan.hparams.items() if not k.startswith("_")}
-        row = make_row(
-            self.paper or type(gan).__name__.lower(),
-            self.recipe,
-            trainer.datamodule,
-            result,
-            training,
-            config,
-            self._software,
-        )
+        paper = self.paper or type(gan).__name__.lower()
+        row = make_row(paper, self.recipe, data, result, training, config, software)
         try:
             path = write_row(row, self.results_dir, partial(self._draw, gan) if self.grid else None)
         except OSError as error:  # a full disk must not look like a failed training

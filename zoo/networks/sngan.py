@@ -7,6 +7,7 @@ logits (N,). Weights are named as in PyTorch; `zoo.official.sngan` maps the auth
 
 import math
 from collections.abc import Sequence
+from itertools import pairwise
 
 import torch
 import torch.nn.functional as F
@@ -95,7 +96,7 @@ class ResNetGenerator(nn.Module):
         width = width or default
         channels = [width * m for m in (first, *multipliers)]
         self.dense = glorot(nn.Linear(latent_dim, channels[0] * self.base**2))
-        self.blocks = nn.ModuleList(UpBlock(i, o, n_classes) for i, o in zip(channels, channels[1:], strict=False))
+        self.blocks = nn.ModuleList(UpBlock(i, o, n_classes) for i, o in pairwise(channels))
         self.norm = ConditionalBatchNorm2d(channels[-1], **BN)
         self.conv = glorot(nn.Conv2d(channels[-1], 3, 3, padding=1))
         self.apply(start_variance_at_zero)
@@ -245,9 +246,7 @@ class CNNGenerator(nn.Module):
         self.dense_norm = (
             nn.Sequential(nn.BatchNorm1d(self.dense.out_features, **BN), nn.ReLU()) if dense_norm else None
         )
-        self.deconvs = nn.ModuleList(
-            nn.ConvTranspose2d(i, o, 4, 2, 1) for i, o in zip(channels, channels[1:], strict=False)
-        )
+        self.deconvs = nn.ModuleList(nn.ConvTranspose2d(i, o, 4, 2, 1) for i, o in pairwise(channels))
         self.norms = nn.ModuleList(nn.BatchNorm2d(c, **BN) for c in channels[1:])
         self.head = (nn.ConvTranspose2d if deconv_head else nn.Conv2d)(width, 3, 3, padding=1)
         self.apply(start_variance_at_zero)
@@ -280,7 +279,7 @@ class CNNDiscriminator(nn.Module):
         widths = widths or (64, 64, 128, 128, 256, 256, 512)
         self.slope = slope
         self.convs = nn.ModuleList()
-        for i, (n_in, n_out) in enumerate(zip((3, *widths), widths, strict=False)):
+        for i, (n_in, n_out) in enumerate(pairwise((3, *widths))):
             self.convs.append(SNConv2d(n_in, n_out, 4, 2, 1) if i % 2 else SNConv2d(n_in, n_out, 3, padding=1))
         self.linear = SNLinear(widths[-1] * (resolution // 8) ** 2, 1)
         self.apply(small_normal)

@@ -1,0 +1,65 @@
+"""Two processes against one, through the command line and gloo.
+
+G's batch norm takes its statistics per process, as the paper's code does per GPU, so a two-process run is another
+function of the same global batch. With G's statistics held fixed the two runs must agree; with them free, the two
+processes must at least hold bit-identical parameters.
+"""
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+import torch
+
+HERE = Path(__file__).parent
+
+
+def start(out: Path, devices: int, **env: str) -> list[dict]:
+    """State of every process after three iterations in float64."""
+    out.mkdir()
+    command = [
+        *(sys.executable, HERE / "ddp_run.py", "--model.resolution", "32", "--model.architecture", "cnn"),
+        *("--model.n_classes", "0", "--model.width_g", "4", "--model.width_d", "4", "--model.n_dis", "2"),
+        *("--model.batch_size", "8", "--model.batch_size_g", "8", "--model.decay_start_kimg", "0"),
+        *("--model.total_kimg", "0.048", "--data.n_images", "64", "--data.flip", "false"),
+        *("--trainer.accelerator", "cpu", "--trainer.devices", str(devices), "--trainer.precision", "64-true"),
+        *("--wandb", "false", "--evaluation.extractors", "[random]", "--evaluation.n_fake", "10"),
+        *("--evaluation.kid_subsets", "1", "--run_dir", out / "run", "--evaluation.results_dir", out / "results"),
+    ]
+    env = {**os.environ, **env, "OUT": str(out), "OMP_NUM_THREADS": "1", "ZOO_CACHE": str(out / "cache")}
+    env.pop("ZOO_RUN_DIR", None)
+    done = subprocess.run([str(c) for c in command], env=env, capture_output=True, text=True, timeout=240)
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert len(list((out / "results").rglob("*.json"))) == 1
+    assert len(list(out.glob("run-*"))) == 1
+    return [torch.load(out / f"rank{r}.pt", weights_only=True) for r in range(devices)]
+
+
+def tensors(state: dict) -> dict[str, torch.Tensor]:
+    return {k: v for k, v in state.items() if isinstance(v, torch.Tensor)}
+
+
+@pytest.fixture(scope="module")
+def fixed(tmp_path_factory):
+    base = tmp_path_factory.mktemp("ddp")
+    return start(base / "one", 1, FIXED_STATISTICS="1"), start(base / "two", 2, FIXED_STATISTICS="1")
+
+
+def test_two_processes_end_with_the_weights_of_one(fixed):
+    (one,), two = fixed
+    for state in two:
+        assert state["_extra_state"]["nimg"] == one["_extra_state"]["nimg"] == 48
+        for name, tensor in tensors(one).items():
+            torch.testing.assert_close(
+                state[name], tensor, rtol=1e-9, atol=1e-11, msg=lambda m, n=name: f"{n}: {m}"
+            )
+
+
+def test_processes_hold_identical_parameters_with_batch_norm_free(tmp_path):
+    a, b = start(tmp_path / "free", 2)
+    assert torch.equal(a["_extra_state"]["latent_rng"], b["_extra_state"]["latent_rng"])
+    differ = [name for name, tensor in tensors(a).items() if not torch.equal(tensor, b[name])]
+    assert all(name.startswith("G.") and "running_" in name for name in differ), differ
+    assert differ, "statistics are per process: were they equal, the ranks saw the same latents"

@@ -1,0 +1,259 @@
+"""Every recipe parses against its script, and every reproduction trains end to end at a tiny size."""
+
+import csv
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+import torch
+import yaml
+
+from zoo.cli import train
+from zoo.data import Drawn
+from zoo.papers import PAPERS, paper_class
+
+ROOT = Path(__file__).parents[1]
+RECIPES = sorted((ROOT / "reproductions").glob("*/*.yaml"))
+
+#: what makes a paper's model small enough for a test; its recipes are parsed in full beside
+SMALL = {
+    "sngan": [
+        "--model.architecture",
+        "cnn",
+        "--model.width_g",
+        "4",
+        "--model.width_d",
+        "4",
+        "--model.n_classes",
+        "0",
+    ]
+}
+
+
+def run(paper: str, tmp_path: Path, *more: str, kimg: float = 0.096):
+    """A run of 0.096 kimg on drawn faces: three steps of SNGAN at a batch of 8 and four D steps."""
+    args = [
+        *("--data", "Drawn", "--data.n_images", "64", "--model.resolution", "32", *SMALL[paper]),
+        *("--model.n_dis", "4", "--model.batch_size", "8", "--model.batch_size_g", "8"),
+        *("--model.total_kimg", str(kimg), "--model.decay_start_kimg", "0"),
+        *("--samples.every_kimg", "0.032", "--samples.n", "16", "--checkpoints.every_kimg", "0.032"),
+        *("--evaluation.extractors", "[random]", "--evaluation.n_fake", "16", "--evaluation.kid_subsets", "2"),
+        *("--trainer.accelerator", "cpu", "--trainer.log_every_n_steps", "1", "--wandb", "false"),
+        *("--run_dir", str(tmp_path / "run"), "--evaluation.results_dir", str(tmp_path / "results"), *more),
+    ]
+    return train(paper_class(paper), Drawn, args=args)
+
+
+@pytest.fixture(autouse=True)
+def own_cache(tmp_path_factory, monkeypatch):
+    monkeypatch.setenv("ZOO_CACHE", str(tmp_path_factory.getbasetemp() / "cache"))
+    monkeypatch.delenv("ZOO_RUN_DIR", raising=False)
+
+
+@pytest.mark.parametrize("recipe", RECIPES, ids=lambda p: f"{p.parent.name}-{p.stem}")
+def test_recipe_parses_and_builds(recipe, monkeypatch):
+    """Over the paper's recipe, and over those that its own launch line names before it."""
+    from jsonargparse import ArgumentParser
+
+    launch = [line for line in recipe.read_text().splitlines() if line.startswith("#") and ".yaml" in line]
+    chain = [recipe.parent / "paper.yaml"]
+    chain += [
+        p for p in (ROOT / w for line in launch for w in line.split() if w.endswith(".yaml")) if p not in chain
+    ]
+    assert recipe in chain, "the header's launch line must name the recipe"
+    chain = chain[: chain.index(recipe) + 1]
+    merged = {}
+    for part in chain:
+        for section, values in yaml.safe_load(part.read_text()).items():
+            merged[section] = {**merged.get(section, {}), **values} if isinstance(values, dict) else values
+    model = paper_class(recipe.parent.name)
+    parser = ArgumentParser()
+    parser.add_class_arguments(model, "model")
+    parser.parse_object({"model": merged["model"]})
+    with torch.device("meta"):
+        built = model(**merged["model"])
+    assert built.images_per_step > 0
+    assert merged["data"]["class_path"]
+
+
+@pytest.mark.parametrize(
+    "recipe", [r for r in RECIPES if r.stem not in ("tiny", "cifar10-cpu")], ids=lambda p: p.stem
+)
+def test_every_number_of_a_recipe_names_its_source(recipe):
+    for line in recipe.read_text().splitlines():
+        key, _, value = line.partition(":")
+        if value.strip() and not line.lstrip().startswith(("#", "- ")) and key.strip() != "class_path":
+            assert "#" in value, f"{recipe.name}: {line.strip()} names no source"
+
+
+@pytest.mark.parametrize("paper", sorted(PAPERS))
+def test_trains_end_to_end(paper, tmp_path, capsys):
+    cli = run(paper, tmp_path)
+    assert cli.model.nimg == 96
+    folder = tmp_path / "run-001"
+    assert sorted(p.name for p in (folder / "samples").iterdir()) == [
+        "kimg-0000000.0.png",
+        "kimg-0000000.1.png",
+        "real.png",
+    ]
+    assert (folder / "checkpoints" / "last.ckpt").is_file()
+    assert yaml.safe_load((folder / "config.yaml").read_text())["model"]["total_kimg"] == 0.096
+    logged = list(csv.DictReader((folder / "csv" / "version_0" / "metrics.csv").open()))
+    assert [float(r["kimg"]) for r in logged if r["loss/d"]] == pytest.approx([0.032, 0.064, 0.096])
+    assert {"loss/g", "logits/real", "logits/fake", "grad/d", "grad/g", "speed/images_per_s"} <= set(logged[0])
+    (row,) = (tmp_path / "results" / paper).glob("*.json")
+    row = json.loads(row.read_text())
+    assert row["training"]["nimg"] == 96
+    assert row["training"]["steps"] == 3
+    assert row["metrics"]["fd_random"] > 0
+    assert "fid" not in row["metrics"]
+    assert "results row" in capsys.readouterr().out
+
+
+def final_state(folder: Path) -> dict:
+    return torch.load(folder / "checkpoints" / "last.ckpt", weights_only=True)
+
+
+def assert_same_training(a: dict, b: dict) -> None:
+    """Bit-identical weights, buffers, averages, image counter, latent stream and optimizer states."""
+    extra_a, extra_b = a["state_dict"].pop("_extra_state"), b["state_dict"].pop("_extra_state")
+    assert extra_a["nimg"] == extra_b["nimg"]
+    assert torch.equal(extra_a["latent_rng"], extra_b["latent_rng"])
+    assert a["state_dict"].keys() == b["state_dict"].keys()
+    for name, tensor in a["state_dict"].items():
+        assert torch.equal(tensor, b["state_dict"][name]), name
+    for one, other in zip(a["optimizer_states"], b["optimizer_states"], strict=True):
+        assert one["param_groups"] == other["param_groups"]
+        for key, state in one["state"].items():
+            assert all(
+                torch.equal(torch.as_tensor(v), torch.as_tensor(other["state"][key][k])) for k, v in state.items()
+            )
+
+
+@pytest.mark.parametrize("paper", sorted(PAPERS))
+def test_killed_and_resumed_equals_never_killed(paper, tmp_path, monkeypatch, capsys):
+    """SIGTERM in mid-run, then the same command with --ckpt_path last; noise and flips of the data included."""
+    noise = ("--data.noise", "0.0078", "--data.flip", "true")
+    run(paper, tmp_path / "whole", *noise, kimg=0.16)
+
+    model = paper_class(paper)
+    step = model.training_step
+
+    def killed(self, batch, batch_idx):
+        step(self, batch, batch_idx)
+        if self.nimg == 64:
+            os.kill(os.getpid(), 15)
+
+    monkeypatch.setattr(model, "training_step", killed)
+    with pytest.raises(SystemExit) as stopped:
+        run(paper, tmp_path / "halves", *noise, kimg=0.16)
+    assert stopped.value.code == 128 + 15
+    assert "--ckpt_path last" in capsys.readouterr().out
+    assert not (tmp_path / "halves" / "results").exists()
+    monkeypatch.setattr(model, "training_step", step)
+    cli = run(paper, tmp_path / "halves", *noise, "--ckpt_path", "last", kimg=0.16)
+    assert cli.run.folder == tmp_path / "halves" / "run-001"
+    assert_same_training(final_state(tmp_path / "whole" / "run-001"), final_state(cli.run.folder))
+
+
+def test_a_finished_run_is_not_trained_again(tmp_path, capsys):
+    run("sngan", tmp_path)
+    with pytest.raises(SystemExit) as refused:
+        run("sngan", tmp_path, "--ckpt_path", "last")
+    assert refused.value.code == 2
+    assert "raise --model.total_kimg" in capsys.readouterr().err
+
+
+def test_two_equal_commands_do_not_share_a_folder(tmp_path):
+    assert run("sngan", tmp_path).run.folder != run("sngan", tmp_path).run.folder
+
+
+@pytest.mark.parametrize(
+    ("more", "words"),
+    [
+        (("--data", "ImageNet", "--data.path", "nowhere.zip"), ["nowhere.zip", "zoo data prepare", "tiny"]),
+        (("--model.resolution", "31"), ["31"]),
+        (("--model.n_classes", "7", "--model.architecture", "resnet"), ["7 classes", "10"]),
+        (("--ckpt_path", "nowhere.ckpt"), ["nowhere.ckpt"]),
+        (("--model.decay_start_kimg", "99"), ["decay_start_kimg", "total_kimg"]),
+    ],
+    ids=["data", "resolution", "classes", "checkpoint", "decay"],
+)
+def test_mistakes_are_told_in_one_sentence(more, words, tmp_path, capsys):
+    with pytest.raises(SystemExit) as refused:
+        run("sngan", tmp_path, *more)
+    assert refused.value.code == 2
+    (line,) = [e for e in capsys.readouterr().err.splitlines() if e.startswith("error:")]
+    for word in words:
+        assert word in line
+
+
+def test_changed_data_under_a_checkpoint_is_refused(tmp_path, capsys):
+    run("sngan", tmp_path)
+    more = ("--ckpt_path", "last", "--data.n_images", "65", "--model.total_kimg", "1")
+    with pytest.raises(SystemExit):
+        run("sngan", tmp_path, *more)
+    assert "changed under" in capsys.readouterr().err
+
+
+def test_damaged_checkpoint_is_named(tmp_path, capsys):
+    (tmp_path / "bad.ckpt").write_bytes(b"nothing")
+    with pytest.raises(SystemExit):
+        run("sngan", tmp_path, "--ckpt_path", str(tmp_path / "bad.ckpt"))
+    assert "damaged" in capsys.readouterr().err
+
+
+def test_numbers_gone_bad_stop_the_run_and_keep_the_last_checkpoint(tmp_path, monkeypatch, capsys):
+    model = paper_class("sngan")
+    step = model.training_step
+
+    def poisoned(self, batch, batch_idx):
+        step(self, batch, batch_idx)
+        if self.nimg == 64:
+            self.scalars["loss/d"] = torch.tensor(float("nan"))
+
+    monkeypatch.setattr(model, "training_step", poisoned)
+    with pytest.raises(SystemExit) as stopped:
+        run("sngan", tmp_path)
+    assert stopped.value.code == 1
+    message = capsys.readouterr().err
+    assert "loss/d is not finite" in message
+    assert "last.ckpt" in message
+    assert final_state(tmp_path / "run-001")["state_dict"]["_extra_state"]["nimg"] == 32
+
+
+def test_full_disk_costs_a_checkpoint_but_not_the_run(tmp_path, monkeypatch, capsys):
+    import lightning.pytorch as L
+
+    save, calls = L.Trainer.save_checkpoint, []
+
+    def full(self, path, *args, **kwargs):
+        calls.append(path)
+        if len(calls) == 2:
+            raise OSError(28, "No space left on device")
+        save(self, path, *args, **kwargs)
+
+    monkeypatch.setattr(L.Trainer, "save_checkpoint", full)
+    assert run("sngan", tmp_path).model.nimg == 96
+    assert "No space left on device" in capsys.readouterr().err
+    assert final_state(tmp_path / "run-001")["state_dict"]["_extra_state"]["nimg"] == 96
+
+
+def test_help_and_print_config_of_the_script(tmp_path):
+    """The only test that starts the script itself: a child process costs seconds."""
+    command = [sys.executable, ROOT / "reproductions" / "sngan.py"]
+    tiny = ROOT / "reproductions" / "sngan" / "tiny.yaml"
+    shown = subprocess.run(
+        [*command, "--config", tiny, "--model.lr", "0.125", "--print_config"],
+        capture_output=True,
+        text=True,
+        cwd=tmp_path,
+        check=True,
+    ).stdout
+    config = yaml.safe_load(shown)
+    assert config["model"]["lr"] == 0.125
+    assert config["model"]["total_kimg"] == yaml.safe_load(tiny.read_text())["model"]["total_kimg"]
+    assert config["data"]["class_path"].endswith("Drawn")

@@ -1,0 +1,192 @@
+"""`zoo list | sample | evaluate | data prepare | leaderboard`: everything but training.
+
+Imports of torch and Lightning wait until a command needs them.
+"""
+
+import sys
+from pathlib import Path
+from typing import Literal
+
+
+def list_papers(reproductions: Path = Path("reproductions"), results: Path = Path("results")) -> None:
+    """Show the papers, their recipes, and how many results each recipe has.
+
+    Args:
+        reproductions: Folder of the scripts and recipes.
+        results: Folder of the results rows.
+    """
+    import json
+
+    from rich.console import Console
+    from rich.table import Table
+
+    from zoo.papers import PAPERS
+
+    if not reproductions.is_dir():
+        raise FileNotFoundError(f"no folder {reproductions}: call this from the repository, or name it")
+    table = Table("paper", "recipe", "results", "what it is")
+    for paper in sorted(PAPERS):
+        rows = [json.loads(p.read_text())["recipe"] for p in results.glob(f"{paper}/*.json")]
+        recipes = sorted((reproductions / paper).glob("*.yaml"), key=lambda p: (p.stem != "paper", p.stem))
+        for i, recipe in enumerate(recipes):
+            about = recipe.read_text().splitlines()[0].lstrip("# ")
+            table.add_row(paper if i == 0 else "", recipe.stem, str(rows.count(recipe.stem) or ""), about)
+    Console().print(table)
+    print(f"train one with: python {reproductions}/<paper>.py [--config {reproductions}/<paper>/<recipe>.yaml]")
+
+
+def sample(
+    checkpoint: Path,
+    out: Path = Path("samples.png"),
+    n: int = 64,
+    label: int | None = None,
+    truncation: float | None = None,
+    seed: int = 0,
+    ema: bool = True,
+    device: str = "cpu",
+) -> None:
+    """Draw samples of a checkpoint into one PNG; with classes, a row each for the first ten of them.
+
+    Args:
+        checkpoint: A run's checkpoints/last.ckpt or any other.
+        out: The picture to write.
+        n: Number of samples.
+        label: One class for all samples.
+        truncation: Bound of the truncation trick.
+        seed: Names the latents; the same seed gives the same latents.
+        ema: Use the average of G where the model keeps one.
+        device: Where to compute, such as cuda.
+    """
+    import math
+
+    from zoo.callbacks import sample_grid, save_grid
+    from zoo.gan import load
+
+    gan = load(checkpoint, device)
+    if label is None and ema:
+        images, columns = sample_grid(gan, n, seed, truncation)
+    else:
+        images, columns = gan.sample(n, label, truncation, ema, seed), math.isqrt(n)
+    save_grid(images, out, columns)
+    print(f"{out}: {len(images)} samples at {gan.nimg / 1000:g} kimg")
+
+
+def evaluate(
+    checkpoint: Path,
+    n_fake: int = 50_000,
+    n_real: int | None = None,
+    extractors: list[str] = ["inception", "random"],  # noqa: B006  (shown as the default in --help)
+    truncation: float | None = None,
+    seed: int = 0,
+    ema: bool = True,
+    rounding: Literal["round", "truncate"] = "round",
+    protocol: str = "zoo",
+    weights: Path | None = None,
+    results_dir: Path | None = Path("results"),
+    device: str = "cpu",
+) -> None:
+    """Score a checkpoint against the data it was trained on and write a results row.
+
+    Args:
+        checkpoint: A checkpoint in its run's folder, whose config.yaml says what the data was.
+        n_fake: Generated images.
+        n_real: Real images; all by default.
+        extractors: Any of inception (FID, IS, KID) and random.
+        truncation: Bound of the truncation trick.
+        seed: Names the latents.
+        ema: Use the average of G where the model keeps one.
+        rounding: How float images become bytes.
+        protocol: Name of these conditions in the row.
+        weights: File of the Inception weights.
+        results_dir: Folder of the results rows; null writes none.
+        device: Where to compute, such as cuda.
+    """
+    import yaml
+
+    from zoo.cli import data_of
+    from zoo.evaluation.callback import Evaluate
+    from zoo.gan import load
+
+    folder = checkpoint.resolve().parents[1]
+    if not (folder / "config.yaml").is_file():
+        raise FileNotFoundError(f"{checkpoint} lies in no run's folder: there is no {folder / 'config.yaml'}")
+    config = yaml.safe_load((folder / "config.yaml").read_text())
+    gan, data = load(checkpoint, device), data_of(config)
+    data.prepare_data()
+    data.setup("fit")
+    callback = Evaluate(
+        extractors=extractors,
+        n_fake=n_fake,
+        n_real=n_real,
+        protocol=protocol,
+        recipe=folder.name.rpartition("-")[0],
+        results_dir=str(results_dir) if results_dir else None,
+        seed=seed,
+        truncation=truncation,
+        ema=ema,
+        rounding=rounding,
+        weights=str(weights) if weights else None,
+    )
+    result = callback.score(gan, data)
+    if results_dir:
+        callback.write(gan, data, result)
+
+
+def prepare(
+    source: Path,
+    dest: Path,
+    resolution: int,
+    filter: Literal["lanczos", "box", "bilinear", "bicubic"] = "lanczos",
+    crop: Literal["center", "none"] = "center",
+    workers: int = 2,
+) -> None:
+    """Make a data-set zip of one resolution from a folder or zip of images.
+
+    Args:
+        source: Folder (its sub-folders are classes) or zip of images.
+        dest: The zip to write.
+        resolution: Side of the images in pixels.
+        filter: Pillow's filter for resizing; FID depends on it.
+        crop: "center" cuts the central square out, "none" skips images that are not square.
+        workers: Threads.
+    """
+    from zoo.data.prepare import prepare as run
+
+    print(run(source, dest, resolution, filter, crop, workers))
+
+
+def leaderboard(results: Path = Path("results"), check: bool = False) -> None:
+    """Render results/README.md and results/leaderboard.csv from the rows.
+
+    Args:
+        results: Folder of the rows and of published.csv.
+        check: Write nothing; fail if the rendered files are older than the rows.
+    """
+    from zoo import leaderboard as board
+
+    if check and not board.check(results):
+        raise ValueError(f"{results}/README.md is older than the rows: run `zoo leaderboard`")
+    for path in [] if check else board.render(results):
+        print(path)
+
+
+def main(args: list[str] | None = None) -> None:
+    """Entry point of the console script."""
+    from jsonargparse import auto_cli
+
+    commands = {
+        "list": list_papers,
+        "sample": sample,
+        "evaluate": evaluate,
+        "data": {"_help": "Prepare data sets.", "prepare": prepare},
+        "leaderboard": leaderboard,
+    }
+    try:
+        auto_cli(commands, args=args, prog="zoo", description="Everything but training.")
+    except (ValueError, OSError) as error:
+        print(f"error: {error}", file=sys.stderr)
+        raise SystemExit(2) from error
+
+
+if __name__ == "__main__":
+    main()
