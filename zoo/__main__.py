@@ -135,7 +135,7 @@ def evaluate(
 def prepare(
     source: Path,
     dest: Path,
-    resolution: int,
+    resolution: int | None = None,
     filter: Literal["lanczos", "box", "bilinear", "bicubic"] = "lanczos",
     crop: Literal["center", "none"] = "center",
     workers: int = 2,
@@ -145,13 +145,15 @@ def prepare(
     Args:
         source: Folder (its sub-folders are classes) or zip of images.
         dest: The zip to write.
-        resolution: Side of the images in pixels.
+        resolution: Side of the images in pixels; there is no default.
         filter: Pillow's filter for resizing; FID depends on it.
         crop: "center" cuts the central square out, "none" skips images that are not square.
         workers: Threads.
     """
     from zoo.data.prepare import prepare as run
 
+    if resolution is None:
+        raise ValueError("say how large the images shall be, such as --resolution 128")
     print(run(source, dest, resolution, filter, crop, workers))
 
 

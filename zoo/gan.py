@@ -15,6 +15,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import lightning.pytorch as L
+import numpy as np
 import torch
 from lightning.pytorch.core.optimizer import LightningOptimizer
 from torch import Tensor, nn
@@ -301,15 +302,14 @@ class GAN(L.LightningModule):
         With `truncation` t, z follows the normal distribution truncated to [-t, t] (by inverting its
         cumulative distribution, the same law as resampling values beyond t).
         """
-        z, y = torch.empty(n, self.latent_dim), torch.zeros(n, dtype=torch.int64)
-        rng = torch.Generator()
+        z = np.empty((n, self.latent_dim), np.float32)
+        y = np.zeros(n, np.int64)
         for i in range(n):
-            rng.manual_seed((seed << 32) + start + i)
-            if truncation is None:
-                z[i].normal_(generator=rng)
-            else:
-                z[i].uniform_(generator=rng)
-            y[i] = torch.randint(max(self.n_classes, 1), (), generator=rng)
+            # counter-based, keyed by both numbers; torch's CPU generator would keep only 32 bits of a seed
+            rng = np.random.Generator(np.random.Philox(key=[seed, start + i]))
+            z[i] = (rng.standard_normal if truncation is None else rng.random)(self.latent_dim, np.float32)
+            y[i] = rng.integers(max(self.n_classes, 1))
+        z, y = torch.from_numpy(z), torch.from_numpy(y)
         if truncation is not None:
             bound = math.erf(truncation / math.sqrt(2))
             z = math.sqrt(2) * torch.erfinv((2 * z - 1) * bound)

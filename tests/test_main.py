@@ -1,0 +1,73 @@
+"""The `zoo` command, called as a function."""
+
+import json
+
+import pytest
+import torch
+from PIL import Image
+from test_reproductions import ROOT, own_cache, run  # noqa: F401
+
+from zoo.__main__ import main
+
+
+def test_list_shows_papers_and_recipes(monkeypatch, capsys):
+    monkeypatch.chdir(ROOT)
+    main(["list"])
+    shown = capsys.readouterr().out
+    assert "sngan" in shown
+    assert "cifar10" in shown
+
+
+def test_sample_and_evaluate_a_checkpoint(tmp_path, monkeypatch, capsys):
+    run("sngan", tmp_path)
+    monkeypatch.chdir(tmp_path)
+    last = str(tmp_path / "run-001" / "checkpoints" / "last.ckpt")
+    main(["sample", last, "--n", "9", "--out", "grid.png"])
+    assert Image.open("grid.png").size == (3 * 98 + 2, 3 * 98 + 2)
+    with pytest.raises(SystemExit):
+        main(["sample", last, "--label", "3"])
+    assert "without classes" in capsys.readouterr().err
+    (trained,) = (tmp_path / "results" / "sngan").glob("*.json")
+    common = ["--n_fake", "16", "--extractors", "[random]", "--results_dir", "again"]
+    main(["evaluate", last, *common])
+    (again,) = (tmp_path / "again" / "sngan").glob("*.json")
+    one, two = json.loads(trained.read_text()), json.loads(again.read_text())
+    assert one["metrics"]["fd_random"] == pytest.approx(two["metrics"]["fd_random"], rel=1e-4)
+    for key in ("nimg", "seed", "precision", "hardware", "world_size", "steps"):
+        assert one["training"][key] == two["training"][key]
+    assert one["training"]["hours"] == pytest.approx(two["training"]["hours"], abs=1e-3)
+    assert one["data"] == two["data"]
+
+
+def test_prepare_makes_a_zip_that_trains(tmp_path, capsys):
+    for label in ("a", "b"):
+        (tmp_path / "raw" / label).mkdir(parents=True)
+        for i in range(8):
+            pixels = torch.randint(0, 256, (40, 50, 3), dtype=torch.uint8).numpy()
+            Image.fromarray(pixels).save(tmp_path / "raw" / label / f"{i}.png")
+    dest = tmp_path / "set-32.zip"
+    main(["data", "prepare", str(tmp_path / "raw"), str(dest), "--resolution", "32"])
+    assert "16 images in 2 classes at 32 px" in capsys.readouterr().out
+    from zoo.data import ImageDataModule
+
+    data = ImageDataModule(str(dest), resolution=32)
+    data.setup("fit")
+    assert len(data) == 16
+    assert data.n_classes == 2
+
+
+def test_leaderboard_check_fails_until_rendered(tmp_path, capsys):
+    run("sngan", tmp_path)
+    (tmp_path / "results" / "published.csv").write_bytes((ROOT / "results" / "published.csv").read_bytes())
+    with pytest.raises(SystemExit):
+        main(["leaderboard", "--results", str(tmp_path / "results"), "--check", "true"])
+    assert "zoo leaderboard" in capsys.readouterr().err
+    main(["leaderboard", "--results", str(tmp_path / "results")])
+    main(["leaderboard", "--results", str(tmp_path / "results"), "--check", "true"])
+
+
+def test_mistakes_are_one_sentence(capsys):
+    with pytest.raises(SystemExit) as refused:
+        main(["sample", "nowhere.ckpt"])
+    assert refused.value.code == 2
+    assert capsys.readouterr().err.startswith("error: no checkpoint at nowhere.ckpt")
