@@ -11,8 +11,8 @@ import pytest
 import torch
 import yaml
 
-from zoo.cli import train
-from zoo.data import Drawn
+from zoo.cli import compose, train
+from zoo.data import Drawn, ImageDataModule
 from zoo.papers import PAPERS, paper_class
 
 ROOT = Path(__file__).parents[1]
@@ -20,8 +20,8 @@ RECIPES = sorted((ROOT / "reproductions").glob("*/*.yaml"))
 
 #: what makes a paper's model small enough for a test, with 32 images a training step
 SMALL = {
-    "sngan": "--model.architecture cnn --model.width_g 4 --model.width_d 4 --model.n_classes 0 --model.resolution 32 "
-    "--model.n_dis 4 --model.batch_size 8 --model.batch_size_g 8 --model.decay_start_kimg 0",
+    "sngan": "--model.resolution 32 --model.architecture cnn --model.width_g 4 --model.width_d 4 "
+    "--model.n_classes 0 --model.n_dis 4 --model.batch_size 8 --model.batch_size_g 8 --model.decay_start_kimg 0",
 }
 
 
@@ -44,21 +44,16 @@ def own_cache(tmp_path_factory, monkeypatch):
 
 
 @pytest.mark.parametrize("recipe", RECIPES, ids=lambda p: f"{p.parent.name}-{p.stem}")
-def test_recipe_parses_and_builds(recipe, monkeypatch):
+def test_recipe_parses_and_builds(recipe):
     """Over the paper's recipe, and over those that its own launch line names before it."""
     from jsonargparse import ArgumentParser
 
     launch = [line for line in recipe.read_text().splitlines() if line.startswith("#") and ".yaml" in line]
-    chain = [recipe.parent / "paper.yaml"]
-    chain += [
-        p for p in (ROOT / w for line in launch for w in line.split() if w.endswith(".yaml")) if p not in chain
-    ]
-    assert recipe in chain, "the header's launch line must name the recipe"
-    chain = chain[: chain.index(recipe) + 1]
-    merged = {}
-    for part in chain:
-        for section, values in yaml.safe_load(part.read_text()).items():
-            merged[section] = {**merged.get(section, {}), **values} if isinstance(values, dict) else values
+    chain = [ROOT / word for line in launch for word in line.split() if word.endswith(".yaml")]
+    assert recipe.stem == "paper" or recipe in chain, "the header's launch line must name the recipe"
+    chain = chain[: chain.index(recipe) + 1] if recipe in chain else []
+    merged, _, name = compose(recipe.parent / "paper.yaml", [w for p in chain for w in ("--config", str(p))])
+    assert name == recipe.stem
     model = paper_class(recipe.parent.name)
     parser = ArgumentParser()
     parser.add_class_arguments(model, "model")
@@ -66,7 +61,31 @@ def test_recipe_parses_and_builds(recipe, monkeypatch):
     with torch.device("meta"):
         built = model(**merged["model"])
     assert built.images_per_step > 0
-    assert merged["data"]["class_path"]
+    data = ArgumentParser()
+    data.add_subclass_arguments(ImageDataModule, "data")
+    data.parse_object(
+        {"data": merged["data"] | {"init_args": {**merged["data"].get("init_args", {}), "resolution": 32}}}
+    )
+
+
+def test_another_data_set_takes_nothing_over_from_the_recipe(tmp_path):
+    (tmp_path / "paper.yaml").write_text(
+        "data: {class_path: ImageNet, init_args: {noise: 0.1, divisor: 128}}\nmodel: {lr: 1}"
+    )
+    (tmp_path / "same.yaml").write_text("data: {class_path: ImageNet, init_args: {noise: 0}}")
+    (tmp_path / "other.yaml").write_text("data: {class_path: CIFAR10}")
+    base = tmp_path / "paper.yaml"
+    same, _, name = compose(base, ["--config", str(tmp_path / "same.yaml"), "--model.lr", "2"])
+    assert same["data"]["init_args"] == {"noise": 0, "divisor": 128}
+    assert name == "same"
+    other, rest, _ = compose(base, [f"--config={tmp_path / 'other.yaml'}", "--model.lr", "2"])
+    assert other == {"data": {"class_path": "CIFAR10"}, "model": {"lr": 1}}
+    assert rest == ["--model.lr", "2"]
+    assert "data" not in compose(base, ["--data", "CIFAR10"])[0]
+    with pytest.raises(
+        FileNotFoundError, match=r"no recipe at nowhere.yaml; beside .* there are other, paper, same"
+    ):
+        compose(base, ["--config", "nowhere.yaml"])
 
 
 @pytest.mark.parametrize(

@@ -127,6 +127,7 @@ def evaluate(
         rounding=rounding,
         weights=str(weights) if weights else None,
     )
+    callback.config = {"model": config["model"], "data": config["data"]}
     result = callback.score(gan, data)
     if results_dir:
         callback.write(gan, data, result)

@@ -47,6 +47,52 @@ class Run:
     overrides: tuple[str, ...]
 
 
+def compose(recipe: str | Path | None, args: list[str]) -> tuple[dict, list[str], str]:
+    """The default recipe and every --config over it, in the order written, as one configuration.
+
+    Sections merge key by key, but another data set's `class_path` replaces the data section as a whole, and so does
+    `--data NAME`: nothing of one data set's settings may reach another. Options beside --config always win.
+
+    Returns:
+        the configuration, the arguments that are left, and the name of the last recipe.
+
+    Raises:
+        FileNotFoundError, ValueError: for a file that is missing or no mapping.
+    """
+    files, rest, words = [Path(recipe)] if recipe else [], [], iter(args)
+    for word in words:
+        if word in ("--config", "-c"):
+            files.append(Path(next(words, "")))
+        elif word.startswith("--config="):
+            files.append(Path(word.removeprefix("--config=")))
+        else:
+            rest.append(word)
+    merged: dict = {}
+    for file in files:
+        if not file.is_file():
+            known = ", ".join(sorted(p.stem for p in Path(recipe).parent.glob("*.yaml"))) if recipe else ""
+            raise FileNotFoundError(
+                f"no recipe at {file}" + (f"; beside {recipe} there are {known}" if known else "")
+            )
+        try:
+            part = yaml.safe_load(file.read_text()) or {}
+            merged = merged | {k: merge(merged.get(k), v) for k, v in part.items()}
+        except (yaml.YAMLError, AttributeError) as error:
+            raise ValueError(f"{file} is not a recipe: {error}") from error
+    if any(word == "--data" or word.startswith("--data=") for word in rest):
+        merged.pop("data", None)
+    return merged, rest, files[-1].stem if files else "defaults"
+
+
+def merge(old: object, new: object) -> object:
+    """`new` over `old`, key by key where both are mappings of the same class."""
+    if not (isinstance(old, dict) and isinstance(new, dict)):
+        return new
+    if new.get("class_path", old.get("class_path")) != old.get("class_path"):
+        return new
+    return {**old, **{k: merge(old.get(k), v) for k, v in new.items()}}
+
+
 def new_folder(base: Path) -> Path:
     """Create `base`, or `base` with the first free number behind it, atomically: no two runs share a folder."""
     base.parent.mkdir(parents=True, exist_ok=True)
@@ -139,8 +185,8 @@ def data_of(config: dict) -> ImageDataModule:
 class ZooCLI(LightningCLI):
     """LightningCLI with the zoo's callbacks and with resolution and batch size told once, to the model."""
 
-    def __init__(self, *args, recipe: str | Path | None, default_data: type, given: list[str], **kwargs) -> None:
-        self.recipe, self.default_data, self.given = recipe, default_data, given
+    def __init__(self, *args, recipe: str, given: list[str], **kwargs) -> None:
+        self.recipe, self.given = recipe, given
         super().__init__(*args, **kwargs)
 
     def add_arguments_to_parser(self, parser: LightningArgumentParser) -> None:
@@ -162,18 +208,10 @@ class ZooCLI(LightningCLI):
         parser.add_lightning_class_args(Evaluate, "evaluation")
         parser.link_arguments("model.resolution", "data.init_args.resolution")
         parser.link_arguments("model.images_per_step", "data.init_args.batch_size", apply_on="instantiate")
-        parser.set_defaults(
-            {"data": {"class_path": f"{self.default_data.__module__}.{self.default_data.__qualname__}"}}
-        )
-
-    def recipe_name(self) -> str:
-        """Stem of the last --config, else of the default recipe."""
-        configs = self.config.get("config") or ([self.recipe] if self.recipe else [])
-        return Path(str(configs[-1])).stem if configs else "defaults"
 
     def instantiate_trainer(self) -> L.Trainer:
         """Check the data, choose the run's folder, then build the trainer around it."""
-        paper, recipe = type(self.model).__name__.lower(), self.recipe_name()
+        paper, recipe = type(self.model).__name__.lower(), self.recipe
         base = Path(self.config.run_dir) if self.config.run_dir else Path("runs", paper, recipe)
         self.ckpt_path = None
         if self.config.ckpt_path == "last":
@@ -197,8 +235,7 @@ class ZooCLI(LightningCLI):
         else:
             folder = new_folder(base)
         config = yaml.safe_load(self.parser.dump(self.config, skip_none=False))
-        overrides = [a for a in self.given if not a.startswith("--config")]
-        self.run = Run(paper, recipe, folder, config, tuple(overrides))
+        self.run = Run(paper, recipe, folder, config, tuple(self.given))
         trainer = self.config_init.trainer
         own = {"default_root_dir": str(folder), "enable_checkpointing": False, "enable_progress_bar": False}
         if trainer.strategy == "auto":
@@ -216,6 +253,7 @@ class ZooCLI(LightningCLI):
         self.stop = Stop()
         self.config_init.trainer.callbacks = [*(trainer.callbacks or []), Progress(), self.stop]
         self.config_init.evaluation.recipe = recipe
+        self.config_init.evaluation.config = {"model": config["model"], "data": config["data"]}
         return super().instantiate_trainer(**own)
 
 
@@ -248,9 +286,11 @@ def train(
     warnings.filterwarnings("ignore", module="lightning")
     warnings.filterwarnings("ignore", message=".*LeafSpec.*|.*LightningCLI's args parameter.*")
     logging.getLogger("lightning.pytorch").setLevel(logging.WARNING)
-    given = sys.argv[1:] if args is None else list(args)
     cli = None
     try:
+        config, given, name = compose(recipe, sys.argv[1:] if args is None else list(args))
+        if "data" not in config and not any(word.startswith("--data") for word in given):
+            config["data"] = {"class_path": f"{data.__module__}.{data.__qualname__}"}
         cli = ZooCLI(
             model,
             ImageDataModule,
@@ -260,13 +300,9 @@ def train(
             trainer_defaults=TRAINER,
             auto_configure_optimizers=False,
             run=False,
-            args=given,
-            parser_kwargs={
-                "default_config_files": [str(recipe)] if recipe else [],
-                "description": f"{model.__name__}: {inspect.getdoc(model).splitlines()[0]}",
-            },
-            recipe=recipe,
-            default_data=data,
+            args=["--config", yaml.safe_dump(config), *given] if config else given,
+            parser_kwargs={"description": f"{model.__name__}: {inspect.getdoc(model).splitlines()[0]}"},
+            recipe=name,
             given=given,
         )
         cli.trainer.fit(cli.model, datamodule=cli.datamodule, ckpt_path=cli.ckpt_path and str(cli.ckpt_path))

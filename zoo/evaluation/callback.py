@@ -81,6 +81,7 @@ class Evaluate(L.Callback):
             "kid_subsets": kid_subsets,
             "protocol": protocol,
         }
+        self.config: dict | None = None  # of the whole run, when the command line knows it
         self._built: tuple[list[Extractor], dict[str, str]] | None = None
         self._last: tuple[int, dict] | None = None  # nimg and result of the latest evaluation
         self._trained = False
@@ -155,7 +156,7 @@ class Evaluate(L.Callback):
             "steps": gan.nimg // gan.images_per_step,
             "hours": gan.train_seconds / 3600,
         }
-        config = {k: v for k, v in gan.hparams.items() if not k.startswith("_")}
+        config = self.config or {"model": {k: v for k, v in gan.hparams.items() if not k.startswith("_")}}
         paper = self.paper or type(gan).__name__.lower()
         row = make_row(paper, self.recipe, data, result, training, config, software)
         try:
