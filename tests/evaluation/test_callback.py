@@ -101,7 +101,7 @@ def test_evaluates_by_kimg_and_writes_one_row(tmp_path, capsys):
     assert row["training"]["batch_size"] == 10
     assert row["training"]["seed"] == 0
     assert 0 < row["training"]["hours"] < 1
-    assert row["config"] == {"total_kimg": 0.1, "lr": 1e-3}
+    assert row["config"] == {"model": {"total_kimg": 0.1, "lr": 1e-3}}
     assert row["conditions"]["ema"] is True
     assert path.with_suffix(".png").is_file()
     out = capsys.readouterr().out

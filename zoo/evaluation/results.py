@@ -100,7 +100,7 @@ def make_row(
         result: what `evaluate.evaluate` returned.
         training: any of nimg, kimg, seed, precision, batch_size, steps, hours (of training alone), hardware,
             world_size; what is not known becomes null.
-        config: the model's arguments, or null.
+        config: the sections `model` and `data` of the run's configuration, or null.
         software: `versions()` as taken at the start of a run, before the checkout could change; default now's.
     """
     known = dict.fromkeys(_FIELDS["training"]) | training
