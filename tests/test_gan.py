@@ -70,9 +70,9 @@ def test_average_follows_the_formula_and_copies_buffers():
 def test_linear_decay_stays_in_bounds_and_ends_at_zero(nimg, start, length):
     value = linear_decay(nimg, start, start + length)
     assert 0 <= value <= 1
-    if nimg / 1000 > start + length:
+    if nimg / 1000 >= start + length:
         assert value == 0
-    if nimg / 1000 <= start:
+    elif nimg / 1000 <= start:
         assert value == 1
 
 

@@ -7,11 +7,12 @@ import subprocess
 import sys
 from pathlib import Path
 
+import lightning.pytorch as L
 import pytest
 import torch
 import yaml
 
-from zoo.cli import compose, train
+from zoo.cli import compose, last_checkpoint, train
 from zoo.data import Drawn, ImageDataModule
 from zoo.papers import PAPERS, paper_class
 
@@ -88,9 +89,7 @@ def test_another_data_set_takes_nothing_over_from_the_recipe(tmp_path):
         compose(base, ["--config", "nowhere.yaml"])
 
 
-@pytest.mark.parametrize(
-    "recipe", [r for r in RECIPES if r.stem not in ("tiny", "cifar10-cpu")], ids=lambda p: p.stem
-)
+@pytest.mark.parametrize("recipe", RECIPES, ids=lambda p: p.stem)
 def test_every_number_of_a_recipe_names_its_source(recipe):
     for line in recipe.read_text().splitlines():
         key, _, value = line.partition(":")
@@ -195,9 +194,10 @@ def test_two_equal_commands_do_not_share_a_folder(tmp_path):
         (("--model.resolution", "31"), ["31"]),
         (("--model.n_classes", "7", "--model.architecture", "resnet"), ["7 classes", "10"]),
         (("--ckpt_path", "nowhere.ckpt"), ["nowhere.ckpt"]),
+        (("--model.resolution", "36"), ["divisible by 8", "36"]),
         (("--model.decay_start_kimg", "99"), ["decay_start_kimg", "total_kimg"]),
     ],
-    ids=["data", "resolution", "classes", "checkpoint", "decay"],
+    ids=["data", "resolution", "classes", "checkpoint", "cnn", "decay"],
 )
 def test_mistakes_are_told_in_one_sentence(more, words, tmp_path, capsys):
     with pytest.raises(SystemExit) as refused:
@@ -206,6 +206,30 @@ def test_mistakes_are_told_in_one_sentence(more, words, tmp_path, capsys):
     (line,) = [e for e in capsys.readouterr().err.splitlines() if e.startswith("error:")]
     for word in words:
         assert word in line
+
+
+def test_resuming_with_other_settings_is_refused_and_longer_training_is_not(tmp_path, capsys):
+    run("sngan", tmp_path)
+    with pytest.raises(SystemExit):
+        run("sngan", tmp_path, "--ckpt_path", "last", "--model.beta1", "0.25", kimg=0.128)
+    assert "beta1 0.0 -> 0.25" in capsys.readouterr().err
+    assert run("sngan", tmp_path, "--ckpt_path", "last", kimg=0.128).model.nimg == 128
+    assert "total_kimg 0.096 -> 0.128" in capsys.readouterr().out
+
+
+def test_last_means_this_recipe_and_not_one_whose_name_begins_like_it(tmp_path):
+    for name in ("cifar10-001", "cifar10-cnn-001", "cifar10-002-extra"):
+        (tmp_path / name / "checkpoints").mkdir(parents=True)
+        (tmp_path / name / "checkpoints" / "last.ckpt").touch()
+    assert last_checkpoint(tmp_path / "cifar10") == tmp_path / "cifar10-001" / "checkpoints" / "last.ckpt"
+    assert last_checkpoint(tmp_path / "stl10") is None
+
+
+def test_batches_must_divide_over_the_processes(monkeypatch):
+    model = paper_class("sngan")(resolution=32, architecture="cnn", n_classes=0, width_g=4, width_d=4)
+    monkeypatch.setattr(type(model), "world_size", 5)
+    with pytest.raises(ValueError, match="batch_size 64 does not divide over 5 processes"):
+        model.on_fit_start()
 
 
 def test_changed_data_under_a_checkpoint_is_refused(tmp_path, capsys):
@@ -243,8 +267,6 @@ def test_numbers_gone_bad_stop_the_run_and_keep_the_last_checkpoint(tmp_path, mo
 
 
 def test_full_disk_costs_a_checkpoint_but_not_the_run(tmp_path, monkeypatch, capsys):
-    import lightning.pytorch as L
-
     save, calls = L.Trainer.save_checkpoint, []
 
     def full(self, path, *args, **kwargs):

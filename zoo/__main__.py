@@ -63,34 +63,36 @@ def sample(
     from zoo.gan import load
 
     gan = load(checkpoint, device)
-    if label is None and ema:
-        images, columns = sample_grid(gan, n, seed, truncation)
+    if label is None:
+        images, columns = sample_grid(gan, n, seed, truncation, ema)
     else:
-        images, columns = gan.sample(n, label, truncation, ema, seed), math.isqrt(n)
+        images, columns = gan.sample(n, label, truncation, ema, seed), max(1, math.isqrt(n))
     save_grid(images, out, columns)
     print(f"{out}: {len(images)} samples at {gan.nimg / 1000:g} kimg")
 
 
 def evaluate(
     checkpoint: Path,
-    n_fake: int = 50_000,
+    n_fake: int | None = None,
     n_real: int | None = None,
-    extractors: list[str] = ["inception", "random"],  # noqa: B006  (shown as the default in --help)
+    extractors: list[str] | None = None,
     truncation: float | None = None,
-    seed: int = 0,
-    ema: bool = True,
-    rounding: Literal["round", "truncate"] = "round",
-    protocol: str = "zoo",
+    seed: int | None = None,
+    ema: bool | None = None,
+    rounding: Literal["round", "truncate"] | None = None,
+    protocol: str | None = None,
     weights: Path | None = None,
     results_dir: Path | None = Path("results"),
     device: str = "cpu",
 ) -> None:
     """Score a checkpoint against the data it was trained on and write a results row.
 
+    What is not given is as in the run's own evaluation.
+
     Args:
         checkpoint: A checkpoint in its run's folder, whose config.yaml says what the data was.
         n_fake: Generated images.
-        n_real: Real images; all by default.
+        n_real: Real images.
         extractors: Any of inception (FID, IS, KID) and random.
         truncation: Bound of the truncation trick.
         seed: Names the latents.
@@ -114,19 +116,20 @@ def evaluate(
     gan, data = load(checkpoint, device), data_of(config)
     data.prepare_data()
     data.setup("fit")
-    callback = Evaluate(
-        extractors=extractors,
-        n_fake=n_fake,
-        n_real=n_real,
-        protocol=protocol,
-        recipe=folder.name.rpartition("-")[0],
-        results_dir=str(results_dir) if results_dir else None,
-        seed=seed,
-        truncation=truncation,
-        ema=ema,
-        rounding=rounding,
-        weights=str(weights) if weights else None,
-    )
+    given = {
+        "n_fake": n_fake,
+        "n_real": n_real,
+        "extractors": extractors,
+        "truncation": truncation,
+        "seed": seed,
+        "ema": ema,
+        "rounding": rounding,
+        "protocol": protocol,
+        "weights": str(weights) if weights else None,
+    }
+    options = config["evaluation"] | {k: v for k, v in given.items() if v is not None}
+    options |= {"recipe": folder.name.rpartition("-")[0], "results_dir": str(results_dir) if results_dir else None}
+    callback = Evaluate(**options)
     callback.config = {"model": config["model"], "data": config["data"]}
     result = callback.score(gan, data)
     if results_dir:

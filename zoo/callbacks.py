@@ -35,14 +35,16 @@ def save_grid(images: Tensor, path: Path, columns: int) -> None:
     to_pil_image(grid).save(path)
 
 
-def sample_grid(gan: GAN, n: int, seed: int = 0, truncation: float | None = None) -> tuple[Tensor, int]:
+def sample_grid(
+    gan: GAN, n: int, seed: int = 0, truncation: float | None = None, ema: bool = True
+) -> tuple[Tensor, int]:
     """Images from fixed latents and the number of columns: with classes, a row each for the first ten classes."""
     if not gan.n_classes:
-        return gan.sample(n, seed=seed, truncation=truncation), max(1, math.isqrt(n))
+        return gan.sample(n, None, truncation, ema, seed), max(1, math.isqrt(n))
     rows = min(gan.n_classes, 10)
     columns = max(1, n // rows)
     label = torch.arange(rows).repeat_interleave(columns)
-    return gan.sample(rows * columns, label, seed=seed, truncation=truncation), columns
+    return gan.sample(rows * columns, label, truncation, ema, seed), columns
 
 
 class Samples(Callback):
@@ -127,7 +129,7 @@ class Checkpoints(Callback):
     def complain(gan: GAN, part: Path, error: OSError) -> None:
         part.unlink(missing_ok=True)
         print(
-            f"no checkpoint at {gan.nimg / 1000:.1f} kimg ({error}); training goes on, older checkpoints are "
+            f"checkpoint at {gan.nimg / 1000:.1f} kimg not saved whole ({error}); training goes on, older ones are "
             "untouched. Free some space, or set --run_dir to another disk and resume with --ckpt_path",
             file=sys.stderr,
         )
@@ -196,8 +198,8 @@ class Stop(Callback):
             signal.signal(number, handler)
         self.handlers = {}
 
-    def on_train_end(self, trainer: L.Trainer, gan: GAN) -> None:
-        self.restore()
+    def teardown(self, trainer: L.Trainer, gan: GAN, stage: str) -> None:
+        self.restore()  # not before the checkpoint is saved: a second signal would lose it
 
     def on_exception(self, trainer: L.Trainer, gan: GAN, exception: BaseException) -> None:
         self.restore()

@@ -10,6 +10,7 @@ import importlib
 import inspect
 import logging
 import os
+import re
 import signal
 import sys
 import warnings
@@ -38,13 +39,12 @@ TRAINER = {
 
 @dataclass(frozen=True)
 class Run:
-    """What a results row says about the run it came from."""
+    """Where a run writes and what it was asked for."""
 
     paper: str
     recipe: str
     folder: Path
     config: dict
-    overrides: tuple[str, ...]
 
 
 def compose(recipe: str | Path | None, args: list[str]) -> tuple[dict, list[str], str]:
@@ -108,7 +108,8 @@ def new_folder(base: Path) -> Path:
 
 def last_checkpoint(base: Path) -> Path | None:
     """The newest `last.ckpt` among the runs of one recipe."""
-    found = base.parent.glob(f"{base.name}-*/checkpoints/last.ckpt")
+    run = re.compile(re.escape(base.name) + r"-\d+")  # runs of cifar10, not those of cifar10-cnn
+    found = (p for p in base.parent.glob("*/checkpoints/last.ckpt") if run.fullmatch(p.parents[1].name))
     return max(found, key=lambda p: p.stat().st_mtime, default=None)
 
 
@@ -151,10 +152,14 @@ def loggers(run: Run, use_wandb: bool) -> list:
 
 
 def check_resume(path: Path, model: GAN) -> None:
-    """Say what the command changes against the checkpoint, before anything starts.
+    """Refuse what cannot be gone on with, before anything starts.
+
+    Only lengths in kimg may change on the way: an optimizer brings its own settings back from the checkpoint, so a
+    changed beta would be told in the results but never used.
 
     Raises:
-        FileNotFoundError, ValueError: if there is no such file, it is damaged, or the run has already ended.
+        FileNotFoundError, ValueError: if there is no such file, it is damaged, the run has already ended, or the
+            command changes its settings.
     """
     if not path.is_file():
         raise FileNotFoundError(f"no checkpoint at {path}; --ckpt_path takes 'last' or a file")
@@ -165,14 +170,20 @@ def check_resume(path: Path, model: GAN) -> None:
         raise ValueError(f"{path} is not a checkpoint of this project, or it is damaged ({error})") from error
     if nimg >= model.total_kimg * 1000:
         raise ValueError(
-            f"{path} has already reached {nimg / 1000:g} kimg; raise --model.total_kimg to train on, "
-            "or leave out --ckpt_path for a new run"
+            f"{path} has already reached {nimg / 1000:g} kimg; score it with `zoo evaluate {path}`, raise "
+            "--model.total_kimg to train on, or leave out --ckpt_path for a new run"
         )
     if old["paper"] != type(model).__name__.lower():
         raise ValueError(f"{path} is a checkpoint of {old['paper']}, not of {type(model).__name__}")
-    changed = [f"{k} {v} -> {model.hparams[k]}" for k, v in old["hparams"].items() if model.hparams[k] != v]
+    changed = {
+        k: f"{k} {v} -> {model.hparams[k]}" for k, v in old["hparams"].items() if model.hparams.get(k, v) != v
+    }
+    if refused := [text for name, text in changed.items() if not name.endswith("_kimg")]:
+        raise ValueError(
+            f"{path} cannot go on with {', '.join(refused)}: give the run's own settings, or leave out --ckpt_path"
+        )
     if changed:
-        print(f"resuming with changed settings: {', '.join(changed)}")
+        print(f"resuming with {', '.join(changed.values())}")
 
 
 def data_of(config: dict) -> ImageDataModule:
@@ -185,8 +196,8 @@ def data_of(config: dict) -> ImageDataModule:
 class ZooCLI(LightningCLI):
     """LightningCLI with the zoo's callbacks and with resolution and batch size told once, to the model."""
 
-    def __init__(self, *args, recipe: str, given: list[str], **kwargs) -> None:
-        self.recipe, self.given = recipe, given
+    def __init__(self, *args, recipe: str, **kwargs) -> None:
+        self.recipe = recipe
         super().__init__(*args, **kwargs)
 
     def add_arguments_to_parser(self, parser: LightningArgumentParser) -> None:
@@ -203,8 +214,8 @@ class ZooCLI(LightningCLI):
             help="folder of the run (default: runs/<paper>/<recipe>-<number>)",
         )
         parser.add_argument("--wandb", type=bool, default=True, help="log to Weights & Biases beside CSV")
+        parser.add_lightning_class_args(Checkpoints, "checkpoints")  # first: nothing may come before saving
         parser.add_lightning_class_args(Samples, "samples")
-        parser.add_lightning_class_args(Checkpoints, "checkpoints")
         parser.add_lightning_class_args(Evaluate, "evaluation")
         parser.link_arguments("model.resolution", "data.init_args.resolution")
         parser.link_arguments("model.images_per_step", "data.init_args.batch_size", apply_on="instantiate")
@@ -215,7 +226,10 @@ class ZooCLI(LightningCLI):
         base = Path(self.config.run_dir) if self.config.run_dir else Path("runs", paper, recipe)
         self.ckpt_path = None
         if self.config.ckpt_path == "last":
-            self.ckpt_path = last_checkpoint(base)
+            # rank 0 looks once for all: another run may write a checkpoint in between
+            known = os.environ.get("ZOO_LAST_CHECKPOINT") if rank_zero_only.rank else None
+            self.ckpt_path = last_checkpoint(base) if known is None else Path(known) if known else None
+            os.environ["ZOO_LAST_CHECKPOINT"] = str(self.ckpt_path or "")
             if self.ckpt_path is None and rank_zero_only.rank == 0:
                 print(f"no checkpoint under {base}-* yet: starting from scratch")
         elif self.config.ckpt_path:
@@ -235,11 +249,13 @@ class ZooCLI(LightningCLI):
         else:
             folder = new_folder(base)
         config = yaml.safe_load(self.parser.dump(self.config, skip_none=False))
-        self.run = Run(paper, recipe, folder, config, tuple(self.given))
+        self.run = Run(paper, recipe, folder, config)
         trainer = self.config_init.trainer
         own = {"default_root_dir": str(folder), "enable_checkpointing": False, "enable_progress_bar": False}
         if trainer.strategy == "auto":
             own["strategy"] = strategy_for(trainer)
+        if trainer.precision in (None, "32-true", "32", 32):
+            torch.backends.cudnn.allow_tf32 = False  # the papers' float32; PyTorch's default convolves in TF32
         own["logger"] = False
         if rank_zero_only.rank == 0:
             os.environ["ZOO_RUN_DIR"] = str(folder)
@@ -303,7 +319,6 @@ def train(
             args=["--config", yaml.safe_dump(config), *given] if config else given,
             parser_kwargs={"description": f"{model.__name__}: {inspect.getdoc(model).splitlines()[0]}"},
             recipe=name,
-            given=given,
         )
         cli.trainer.fit(cli.model, datamodule=cli.datamodule, ckpt_path=cli.ckpt_path and str(cli.ckpt_path))
     except NotFinite as error:
@@ -313,9 +328,15 @@ def train(
         if cli is not None and cli.model.started:
             raise
         fail(error)
+    except RuntimeError as error:
+        if cli is None or cli.model.started or "loading state_dict" not in str(error):
+            raise
+        fail(ValueError(f"the networks of {cli.ckpt_path} are not those of this version of the code ({error})"))
     if cli.stop.interrupted and cli.trainer.is_global_zero:
         last = cli.run.folder / "checkpoints" / "last.ckpt"
-        print(f"stopped by {cli.stop.signal} at {cli.model.nimg / 1000:.1f} kimg, saved {last}")
+        saved = f"saved {last}" if cli.config_init.checkpoints.saved_at == cli.model.nimg else "but could not save"
+        reason = cli.stop.signal or "a signal to another process"
+        print(f"stopped by {reason} at {cli.model.nimg / 1000:.1f} kimg, {saved}")
         print("go on with: the same command and --ckpt_path last")
     if cli.stop.interrupted:
         raise SystemExit(128 + signal.Signals[cli.stop.signal or "SIGTERM"])

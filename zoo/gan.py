@@ -7,7 +7,6 @@ It holds no training step; a paper's own file does. Progress is counted in image
 import copy
 import inspect
 import math
-import os
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -69,7 +68,8 @@ def frozen(module: nn.Module) -> Iterator[None]:
 class GAN(L.LightningModule):
     """Base of the papers' LightningModules (manual optimization).
 
-    A paper's `__init__` calls `save_hyperparameters()` first, then this; it defines `configure_optimizers`
+    A paper's `__init__` calls this, then `save_hyperparameters()`; its batch sizes, over all ranks, are arguments
+    whose names begin with `batch_size`. It defines `configure_optimizers`
     returning `[optimizer of G, optimizer of D]` and a `training_step` that ends with `report(...)`.
 
     Args:
@@ -105,7 +105,8 @@ class GAN(L.LightningModule):
         self.images_per_step, self.total_kimg = images_per_step, total_kimg
         self.nimg = 0  # plain number: a buffer on the GPU would cost a synchronisation at every read
         self.train_seconds = 0.0  # without sampling, evaluation and checkpoints
-        self.latent_rng = torch.Generator().manual_seed(torch.initial_seed())
+        self.seed = torch.initial_seed()
+        self.latent_rng = torch.Generator().manual_seed(self.seed)
         self.scalars: dict[str, Tensor] = {}
         self._tick: float | None = None
         self._conditions: dict = {}  # of a loaded model
@@ -115,12 +116,13 @@ class GAN(L.LightningModule):
     def get_extra_state(self) -> dict:
         return {
             "nimg": self.nimg,
+            "seed": self.seed,
             "train_seconds": self.train_seconds,
             "latent_rng": self.latent_rng.get_state(),
         }
 
     def set_extra_state(self, state: dict) -> None:
-        self.nimg, self.train_seconds = state["nimg"], state["train_seconds"]
+        self.nimg, self.seed, self.train_seconds = state["nimg"], state["seed"], state["train_seconds"]
         self.latent_rng.set_state(state["latent_rng"].cpu())
 
     def on_save_checkpoint(self, checkpoint: dict) -> None:
@@ -138,9 +140,8 @@ class GAN(L.LightningModule):
             return self._conditions
         from zoo.evaluation.results import hardware
 
-        seed = os.environ.get("PL_GLOBAL_SEED")
         return {
-            "seed": int(seed) if seed else None,
+            "seed": self.seed,
             "precision": str(self.trainer.precision),
             "world_size": self.world_size,
             "hardware": hardware(self.device),
@@ -172,6 +173,12 @@ class GAN(L.LightningModule):
             return None
         y = torch.randint(self.n_classes, (n * self.world_size,), generator=self.latent_rng)
         return y[self.global_rank :: self.world_size].to(self.device)
+
+    def seed_step(self) -> None:
+        """Make what a training step draws from torch's global stream (dropout, noise) a function of its place in
+        training: seeds that stream from the latents' own. Ranks get streams of their own."""
+        seed = torch.randint(2**62, (), generator=self.latent_rng)
+        torch.manual_seed(int(seed) + self.global_rank)
 
     def update(self, optimizer: LightningOptimizer, loss: Tensor, clip: float | None = None) -> None:
         """One step of `optimizer` down `loss`; after a step of G its average follows.
@@ -276,11 +283,12 @@ class GAN(L.LightningModule):
         Raises:
             ValueError: if the batch does not divide over the ranks, or the data lacks the model's classes.
         """
-        if self.images_per_step % self.world_size:
-            raise ValueError(
-                f"{self.images_per_step} images a step do not divide over {self.world_size} processes: "
-                "change --model.batch_size or --trainer.devices"
-            )
+        for name, size in self.hparams.items():
+            if name.startswith("batch_size") and size % self.world_size:
+                raise ValueError(
+                    f"{name} {size} does not divide over {self.world_size} processes: "
+                    f"change --model.{name} or --trainer.devices"
+                )
         data = self.trainer.datamodule
         if data is not None and self.n_classes and data.n_classes != self.n_classes:
             raise ValueError(

@@ -30,8 +30,38 @@ def nonsaturating_g(fake: Tensor) -> Tensor:
     return F.softplus(-fake).mean()
 
 
+def wasserstein_d(real: Tensor, fake: Tensor) -> Tensor:
+    """E[D(G(z))] - E[D(x)]  (Arjovsky et al. 2017, arXiv 1701.07875, eq. 3, negated); D must be kept Lipschitz."""
+    return fake.mean() - real.mean()
+
+
+def wasserstein_g(fake: Tensor) -> Tensor:
+    """-E[D(G(z))]  (Arjovsky et al. 2017, algorithm 1)."""
+    return -fake.mean()
+
+
 #: name in recipes -> (discriminator loss, generator loss)
 ADVERSARIAL: dict[str, tuple[Callable[[Tensor, Tensor], Tensor], Callable[[Tensor], Tensor]]] = {
     "hinge": (hinge_d, hinge_g),
     "nonsaturating": (nonsaturating_d, nonsaturating_g),
+    "wasserstein": (wasserstein_d, wasserstein_g),
 }
+
+
+def unlabelled_d(real: Tensor, fake: Tensor) -> Tensor:
+    """1/2 (-E[Z(x)] + E[softplus Z(x)] + E[softplus Z(G(z))]), Z = logsumexp of the class logits (N, C).
+
+    "Real or fake" of a classifier with C logits and an implicit fake class of logit 0 (Salimans et al. 2016,
+    section 5; as weighted in biuyq/CT-GAN Theano_classifier/CT_CIFAR.py:110-123). Labelled images add the ordinary
+    cross-entropy.
+    """
+    real, fake = real.logsumexp(1), fake.logsumexp(1)
+    return 0.5 * (F.softplus(real).mean() - real.mean() + F.softplus(fake).mean())
+
+
+def feature_matching(real: Tensor, fake: Tensor, power: int = 1) -> Tensor:
+    """mean_k |mean_i f_ik(real) - mean_i f_ik(fake)|^power of features (N, K)  (Salimans et al. 2016, section 3.1).
+
+    CT-GAN's classifiers take power 1 on CIFAR-10 and 2 on MNIST (CT_CIFAR.py:154-156, CT_MNIST.py:70-94).
+    """
+    return (real.mean(0) - fake.mean(0)).abs().pow(power).mean()

@@ -17,8 +17,8 @@ def linear_decay(nimg: int, start_kimg: float, end_kimg: float) -> float:
     if end_kimg < start_kimg:
         raise ValueError(f"linear decay ends ({end_kimg} kimg) before it starts ({start_kimg} kimg)")
     kimg = nimg / 1000
-    if kimg <= start_kimg:
-        return 1.0
     if kimg >= end_kimg:
         return 0.0
+    if kimg <= start_kimg:
+        return 1.0
     return (end_kimg - kimg) / (end_kimg - start_kimg)

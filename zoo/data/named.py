@@ -113,7 +113,7 @@ class STL10(ImageDataModule):
     """
 
     def __init__(self, path: str = "data", resolution: int = 48, download: bool = True, **options: Any) -> None:
-        super().__init__(path=path, resolution=resolution, name="STL-10 unlabelled", **options)
+        super().__init__(path=path, resolution=resolution, name="STL-10 (unlabelled)", **options)
         self.download = download
 
     def prepare_data(self) -> None:

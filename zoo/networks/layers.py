@@ -17,7 +17,7 @@ def power_iteration(
         eps: added to each norm (the official max_sv.py adds; torch's normalize takes a maximum).
 
     Returns:
-        sigma: scalar u'Wv, differentiable in `weight` with u and v held constant (eq. 22-26).
+        sigma: scalar u'Wv, differentiable in `weight` with u and v held constant (eq. 18-22).
         u, v: the updated vectors (rows,), (columns,), outside the graph.
     """
     matrix = weight.flatten(1)
@@ -111,3 +111,31 @@ class ConditionalBatchNorm2d(nn.BatchNorm2d):
         if not self.n_classes:
             return x
         return self.gamma(label)[:, :, None, None] * x + self.beta(label)[:, :, None, None]
+
+
+class SameConv2d(nn.Conv2d):
+    """Conv2d with TensorFlow's padding "SAME": (N, C, H, W) -> (N, C', ceil(H / s), ceil(W / s)).
+
+    An odd total goes to the bottom and right, which torch's symmetric padding cannot express: 1 before and 2 after
+    for a 5x5 kernel of stride 2 on an even size.
+    """
+
+    def forward(self, x: Tensor) -> Tensor:
+        pads: list[int] = []
+        for size, k, s in zip(x.shape[:1:-1], self.kernel_size[::-1], self.stride[::-1], strict=True):
+            total = max((-(-size // s) - 1) * s + k - size, 0)
+            pads += [total // 2, total - total // 2]
+        return self._conv_forward(F.pad(x, pads), self.weight, self.bias)
+
+
+class SameConvTranspose2d(nn.ConvTranspose2d):
+    """Transposed convolution with TensorFlow's padding "SAME": (N, C, H, W) -> (N, C', s * H, s * W).
+
+    The adjoint of `SameConv2d` on the larger map: of the k - s surplus pixels the smaller half is cut before, the
+    larger after.
+    """
+
+    def forward(self, x: Tensor) -> Tensor:
+        surplus = self.kernel_size[0] - self.stride[0]
+        x = F.conv_transpose2d(x, self.weight, self.bias, self.stride, padding=surplus // 2)
+        return x[..., :-1, :-1] if surplus % 2 else x

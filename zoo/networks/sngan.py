@@ -199,7 +199,9 @@ class ConcatDiscriminator(nn.Module):
     ) -> None:
         super().__init__()
         if resolution != 128 or not n_classes:
-            raise ValueError("the concat discriminator exists at 128 px and needs n_classes >= 1")
+            raise ValueError(
+                "the concat discriminator exists at 128 px and needs n_classes >= 1: else use architecture resnet"
+            )
         default, multipliers, n_down = DISCRIMINATORS[128]
         channels = [(width or default) * m for m in multipliers]
         self.embedding = glorot(SNEmbedding(n_classes, embedding_dim))
@@ -241,6 +243,7 @@ class CNNGenerator(nn.Module):
         deconv_head: bool = False,
     ) -> None:
         super().__init__()
+        multiple_of_8(resolution)
         self.base, channels = resolution // 8, [8 * width, 4 * width, 2 * width, width]
         self.dense = nn.Linear(latent_dim, channels[0] * self.base**2)
         self.dense_norm = (
@@ -266,7 +269,7 @@ class CNNDiscriminator(nn.Module):
     """The standard CNN's D (paper Table 3b): images (N, 3, R, R) -> logits (N,), all spectrally normalised.
 
     3x3 stride-1 and 4x4 stride-2 convolutions in turn, each with a leaky ReLU, then a dense layer. The padding
-    of 1 is inferred from the sizes; the authors did not release this network.
+    of 1 is inferred from the sizes; no release of this network by the authors is known.
 
     Args:
         resolution: divisible by 8 (paper: 32, 48).
@@ -276,6 +279,7 @@ class CNNDiscriminator(nn.Module):
 
     def __init__(self, resolution: int = 32, widths: Sequence[int] | None = None, slope: float = 0.1) -> None:
         super().__init__()
+        multiple_of_8(resolution)
         widths = widths or (64, 64, 128, 128, 256, 256, 512)
         self.slope = slope
         self.convs = nn.ModuleList()
@@ -288,6 +292,11 @@ class CNNDiscriminator(nn.Module):
         for conv in self.convs:
             x = F.leaky_relu(conv(x), self.slope)
         return self.linear(x.flatten(1)).squeeze(1)
+
+
+def multiple_of_8(resolution: int) -> None:
+    if resolution % 8:
+        raise ValueError(f"the CNN needs a resolution divisible by 8, not {resolution}")
 
 
 def small_normal(module: nn.Module) -> None:

@@ -51,17 +51,16 @@ def build(
 
 
 class SNGAN(GAN):
-    """GAN whose discriminator divides every weight matrix by its largest singular value (eq. 8).
+    """GAN whose D divides every weight matrix by an estimate of its largest singular value (Algorithm 1).
 
     One iteration is a G step followed by `n_dis` D steps, as in the official code (updater.py:74-100). Each D
     step calls D twice, on a real and on a fake batch, and every call of D moves its power iteration by one.
 
     Args:
-        resolution: 32, 48, 64, 128 or 256 px.
+        resolution: 32, 48, 64, 128 or 256 px; the CNNs take any multiple of 8.
         n_classes: 0 for the unconditional model.
         architecture: "resnet" (with classes: projection D), "resnet-concat" (128 px, the paper's ImageNet model),
-            "cnn" (Table 3) or
-            "cnn-cgl" (the CNN of the authors' chainer-gan-lib).
+            "cnn" (Table 3) or "cnn-cgl" (the CNN of the authors' chainer-gan-lib).
         width_g: base number of channels of G; None takes the paper's.
         width_d: base number of channels of D; None takes the paper's.
         latent_dim: length of z.
@@ -72,7 +71,8 @@ class SNGAN(GAN):
         lr: Adam's alpha, for both networks.
         beta1: Adam's beta 1.
         beta2: Adam's beta 2.
-        decay_start_kimg: images after which the learning rate starts its linear way to 0 at `total_kimg`.
+        decay_start_kimg: images after which the learning rate starts its linear way to 0 at `total_kimg`; None for
+            a constant one.
         total_kimg: end of training, in thousands of real images; one iteration shows n_dis * batch_size.
     """
 
@@ -91,7 +91,7 @@ class SNGAN(GAN):
         lr: float = 2e-4,
         beta1: float = 0.0,
         beta2: float = 0.9,
-        decay_start_kimg: float = 128_000,
+        decay_start_kimg: float | None = 128_000,
         total_kimg: float = 144_000,
     ) -> None:
         super().__init__(
@@ -106,7 +106,7 @@ class SNGAN(GAN):
         self.loss_d, self.loss_g = ADVERSARIAL[loss]
         self.n_dis, self.batch_size_g = n_dis, batch_size_g
         self.lr, self.betas, self.decay_start_kimg = lr, (beta1, beta2), decay_start_kimg
-        if decay_start_kimg > total_kimg:
+        if decay_start_kimg is not None and decay_start_kimg > total_kimg:
             raise ValueError(
                 f"decay_start_kimg ({decay_start_kimg:g}) lies behind total_kimg ({total_kimg:g}): "
                 "set --model.decay_start_kimg too"
@@ -122,7 +122,9 @@ class SNGAN(GAN):
 
     def training_step(self, batch: tuple[Tensor, Tensor | None], batch_idx: int) -> None:
         real, label = batch
-        lr = self.lr * linear_decay(self.nimg, self.decay_start_kimg, self.total_kimg)
+        lr = self.lr
+        if self.decay_start_kimg is not None:
+            lr *= linear_decay(self.nimg, self.decay_start_kimg, self.total_kimg)
         self.set_lr(self.opt_g, lr)
         self.set_lr(self.opt_d, lr)
 

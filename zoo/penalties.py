@@ -1,0 +1,74 @@
+"""Gradient and consistency penalties: functions of tensors, each a scalar mean over its batch, without a weight.
+
+The factor belongs to the training step, where it can be seen: public codes differ in it. Compute the network's
+outputs outside autocast when a penalty follows: its second derivative needs float32.
+"""
+
+import torch
+from torch import Tensor
+
+
+def input_gradient(logits: Tensor, x: Tensor) -> Tensor:
+    """d(sum of logits)/dx as (N, numbers of one image), itself differentiable, at least float32.
+
+    Args:
+        logits: (N,).
+        x: (N, ...) that requires a gradient and led to the logits.
+    """
+    (gradient,) = torch.autograd.grad(logits.sum(), x, create_graph=True)
+    return gradient.flatten(1).to(torch.promote_types(gradient.dtype, torch.float32))
+
+
+def wgan_gp(logits: Tensor, x: Tensor) -> Tensor:
+    """mean_i (||d logit_i / d x_i||_2 - 1)^2  (Gulrajani et al. 2017, arXiv 1704.00028, eq. 3, without lambda).
+
+    Args:
+        logits: critic's scores of x, (N,).
+        x: points between real and fake images, real + alpha * (fake - real) with alpha ~ U(0, 1) per image.
+    """
+    norms = torch.linalg.vector_norm(input_gradient(logits, x), dim=1)  # its gradient at 0 is 0, not NaN
+    return (norms - 1).square().mean()
+
+
+def consistency(
+    scores: tuple[Tensor, Tensor],
+    features: tuple[Tensor, Tensor],
+    margin: float = 0.0,
+    feature_weight: float = 0.1,
+) -> Tensor:
+    """mean_i max(0, (D'_i - D''_i)^2 + w * mean_k (D_'_ik - D_''_ik)^2 - M')  (Wei et al. 2018, eq. 4).
+
+    The distances are squares, and the features' is a mean over k, as in CT_gan_cifar_resnet.py:288-292; the code
+    subtracts its margin after the factor lambda_2, so its Factor_M is lambda_2 * M'.
+
+    Args:
+        scores: critic's scores of the same images in two passes with independent dropout, (N,) each.
+        features: the second-to-last layer's outputs in the same passes, (N, K) each.
+        margin: M', the distance that costs nothing.
+        feature_weight: w.
+    """
+    score_distance = (scores[0] - scores[1]).square()
+    feature_distance = (features[0] - features[1]).square().mean(1)
+    return torch.relu(score_distance + feature_weight * feature_distance - margin).mean()
+
+
+def class_consistency(
+    logits: tuple[Tensor, Tensor],
+    features: tuple[Tensor, Tensor],
+    margin: float = 0.0,
+    feature_weight: float = 0.1,
+) -> Tensor:
+    """mean_i max(0, mean_c (p'_ic - p''_ic)^2 + w * mean_k (f'_ik - f''_ik)^2 - M), p the softmax of the logits.
+
+    The classifiers' form of `consistency` (biuyq/CT-GAN, Theano_classifier/CT_CIFAR.py:110-123). Their scripts
+    weigh it by 1/2 (CIFAR-10, w = 0.1) and by 1/2 * 0.1 (MNIST, w = 0).
+
+    Args:
+        logits: class logits (N, C) in two passes, or in a pass and its temporal-ensembling target.
+        features: pooled features (N, K) likewise.
+        margin: M.
+        feature_weight: w.
+    """
+    class_distance = (logits[0].softmax(1) - logits[1].softmax(1)).square().mean(1)
+    feature_distance = (features[0] - features[1]).square().mean(1)
+    return torch.relu(class_distance + feature_weight * feature_distance - margin).mean()
