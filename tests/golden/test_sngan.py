@@ -4,6 +4,8 @@ Replayed in float64 at the tolerance the vectors state (rtol 1e-7). Everything i
 the shapes in it.
 """
 
+import re
+
 import lightning.pytorch as L
 import pytest
 import torch
@@ -166,8 +168,9 @@ def test_power_iteration(path):
         else:
             layer = kind(*(w0.shape if kind is SNEmbedding else w0.t().shape))
         layer = layer.double()
-        # meta says in words which case runs three rounds and divides sigma by a factor of 2
-        factor, layer.n_iter = (2, 3) if case.endswith("_ip3_factor2") else (1, 1)
+        # a case's name says how many rounds it runs and by what factor it divides sigma
+        special = re.search(r"_ip(\d+)_factor(\d+)$", case)
+        layer.n_iter, factor = map(int, special.groups()) if special else (1, 1)
         layer.weight.data, layer.u = w0, u0
         for t, train in enumerate(train_flags):
             if t:
@@ -200,6 +203,13 @@ def test_losses(path):
         value = loss_g(fake)
         close(value, v[f"output/{theirs}/loss_gen"], "G loss", rtol=1e-12)
         close(torch.autograd.grad(value, fake)[0], v[f"output/{theirs}/gen_d_fake"], "G loss gradient", rtol=1e-12)
+
+
+def adam(text: str) -> dict[str, float]:
+    """`alpha 2e-4, beta1 0, beta2 0.9, eps 1e-8 ...` as arguments of SNGAN."""
+    said = dict(re.findall(r"(alpha|beta1|beta2|eps) ([\d.e-]+\d|\d)", text))
+    assert float(said.pop("eps")) == 1e-8
+    return {"lr": float(said.pop("alpha"))} | {k: float(v) for k, v in said.items()}
 
 
 class Replayed(SNGAN):
@@ -244,6 +254,8 @@ def test_update_steps(path):
         n_dis=n_dis,
         batch_size=batch,
         batch_size_g=about["n_gen_samples"],
+        decay_start_kimg=None,
+        **adam(about["adam"]),
     )
     loaded(gan.G, v.group("param/gen/"), official.RESNET_GENERATOR)
     loaded(gan.D, v.group("param/dis/"), official.RESNET_DISCRIMINATOR)
