@@ -109,11 +109,12 @@ def evaluate(
     from zoo.evaluation.callback import Evaluate
     from zoo.gan import load
 
+    gan = load(checkpoint, device)
     folder = checkpoint.resolve().parents[1]
     if not (folder / "config.yaml").is_file():
         raise FileNotFoundError(f"{checkpoint} lies in no run's folder: there is no {folder / 'config.yaml'}")
     config = yaml.safe_load((folder / "config.yaml").read_text())
-    gan, data = load(checkpoint, device), data_of(config)
+    data = data_of(config)
     data.prepare_data()
     data.setup("fit")
     given = {
