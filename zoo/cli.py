@@ -79,9 +79,14 @@ def compose(recipe: str | Path | None, args: list[str]) -> tuple[dict, list[str]
             merged = merged | {k: merge(merged.get(k), v) for k, v in part.items()}
         except (yaml.YAMLError, AttributeError) as error:
             raise ValueError(f"{file} is not a recipe: {error}") from error
-    if any(word == "--data" or word.startswith("--data=") for word in rest):
+    if names_data(rest):
         merged.pop("data", None)
     return merged, rest, files[-1].stem if files else "defaults"
+
+
+def names_data(args: list[str]) -> bool:
+    """Whether the arguments choose a data set, and do not only set options of one."""
+    return any(word == "--data" or word.startswith("--data=") for word in args)
 
 
 def merge(old: object, new: object) -> object:
@@ -305,7 +310,7 @@ def train(
     cli = None
     try:
         config, given, name = compose(recipe, sys.argv[1:] if args is None else list(args))
-        if "data" not in config and not any(word.startswith("--data") for word in given):
+        if "data" not in config and not names_data(given):
             config["data"] = {"class_path": f"{data.__module__}.{data.__qualname__}"}
         cli = ZooCLI(
             model,
