@@ -218,6 +218,9 @@ class ZooCLI(LightningCLI):
             default=None,
             help="folder of the run (default: runs/<paper>/<recipe>-<number>)",
         )
+        parser.add_argument(
+            "--threads", type=int | None, default=None, help="CPU threads of PyTorch (default: PyTorch's choice)"
+        )
         parser.add_argument("--wandb", type=bool, default=True, help="log to Weights & Biases beside CSV")
         parser.add_lightning_class_args(Checkpoints, "checkpoints")  # first: nothing may come before saving
         parser.add_lightning_class_args(Samples, "samples")
@@ -227,6 +230,8 @@ class ZooCLI(LightningCLI):
 
     def instantiate_trainer(self) -> L.Trainer:
         """Check the data, choose the run's folder, then build the trainer around it."""
+        if self.config.threads:
+            torch.set_num_threads(self.config.threads)
         paper, recipe = type(self.model).__name__.lower(), self.recipe
         base = Path(self.config.run_dir) if self.config.run_dir else Path("runs", paper, recipe)
         self.ckpt_path = None
