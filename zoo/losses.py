@@ -6,6 +6,7 @@ discriminator, `*_g` by the generator.
 
 from collections.abc import Callable
 
+import torch
 import torch.nn.functional as F
 from torch import Tensor
 
@@ -65,3 +66,14 @@ def feature_matching(real: Tensor, fake: Tensor, power: int = 1) -> Tensor:
     CT-GAN's classifiers take power 1 on CIFAR-10 and 2 on MNIST (CT_CIFAR.py:154-156, CT_MNIST.py:70-94).
     """
     return (real.mean(0) - fake.mean(0)).abs().pow(power).mean()
+
+
+def gaussian_kl(mean: Tensor, logstd: Tensor) -> Tensor:
+    """KL(N(mean, exp(logstd)^2) || N(0, I)) in nats, (N, K, ...) -> (N, ...), at least float32.
+
+    sum_k [(exp(2 logstd_k) + mean_k^2 - 1) / 2 - logstd_k] over the channels; positions stay apart (Peng et al.
+    2019, arXiv 1810.00821, eq. 7; as reduced in akanazawa/vgan gan_training/train.py:184-197).
+    """
+    dtype = torch.promote_types(mean.dtype, torch.float32)
+    mean, logstd = mean.to(dtype), logstd.to(dtype)
+    return (0.5 * ((2 * logstd).exp() + mean.square() - 1) - logstd).sum(1)

@@ -7,6 +7,8 @@ outputs outside autocast when a penalty follows: its second derivative needs flo
 import torch
 from torch import Tensor
 
+from zoo.divergences import Divergence
+
 
 def input_gradient(logits: Tensor, x: Tensor) -> Tensor:
     """d(sum of logits)/dx as (N, numbers of one image), itself differentiable, at least float32.
@@ -28,6 +30,23 @@ def wgan_gp(logits: Tensor, x: Tensor) -> Tensor:
     """
     norms = torch.linalg.vector_norm(input_gradient(logits, x), dim=1)  # its gradient at 0 is 0, not NaN
     return (norms - 1).square().mean()
+
+
+def r1(logits: Tensor, real: Tensor) -> Tensor:
+    """mean_i ||d logit_i / d x_i||_2^2, a sum over pixels  (Mescheder et al. 2018, arXiv 1801.04406, eq. 9).
+
+    Without the factor: the paper writes gamma / 2, the authors' code reg_param (no 1/2), StyleGAN 0.5 * r1_gamma.
+
+    Args:
+        logits: D's raw logits of the real images, (N,).
+        real: real images (N, ...) that require a gradient.
+    """
+    return input_gradient(logits, real).square().sum(1).mean()
+
+
+def r2(logits: Tensor, fake: Tensor) -> Tensor:
+    """The same mean as `r1` on generated images  (Mescheder et al. 2018, eq. 10); they carry no graph of G."""
+    return r1(logits, fake)
 
 
 def consistency(
@@ -72,3 +91,28 @@ def class_consistency(
     class_distance = (logits[0].softmax(1) - logits[1].softmax(1)).square().mean(1)
     feature_distance = (features[0] - features[1]).square().mean(1)
     return torch.relu(class_distance + feature_weight * feature_distance - margin).mean()
+
+
+def f_gan_regularizer(divergence: Divergence, logits: Tensor, fake: Tensor) -> Tensor:
+    """Omega_f = mean_i w(V(x_i)) ||dV(x_i)/dx||^2 over fakes, w(V) = f*''(g(V)) g'(V)^2  (Roth et al. 2017).
+
+    What normal noise of variance gamma on both distributions does to an f-GAN, to first order in gamma: the
+    discriminator's loss grows by gamma / 2 * Omega_f. The weight w is not detached.
+
+    Args:
+        logits: V of the fakes, (N,), before the divergence's activation.
+        fake: generated images that led to them.
+    """
+    return (divergence.weight(logits) * input_gradient(logits, fake).square().sum(1)).mean()
+
+
+def js_regularizer(real_logits: Tensor, real: Tensor, fake_logits: Tensor, fake: Tensor) -> Tensor:
+    """Omega_JS = E_P[(1 - phi)^2 ||dV/dx||^2] + E_Q[phi^2 ||dV/dx||^2], phi = sigmoid(V)  (Roth et al. 2017).
+
+    The form of the authors' code (igul222_GANs/gan_64x64.py:149-169): at the optimal D it equals
+    `f_gan_regularizer` of the Jensen-Shannon divergence, elsewhere it does not. The gradient is the logit's, the
+    weights are not detached.
+    """
+    on_real = (torch.sigmoid(-real_logits) ** 2 * input_gradient(real_logits, real).square().sum(1)).mean()
+    on_fake = (torch.sigmoid(fake_logits) ** 2 * input_gradient(fake_logits, fake).square().sum(1)).mean()
+    return on_real + on_fake

@@ -22,3 +22,15 @@ def linear_decay(nimg: int, start_kimg: float, end_kimg: float) -> float:
     if kimg <= start_kimg:
         return 1.0
     return (end_kimg - kimg) / (end_kimg - start_kimg)
+
+
+def exponential_decay(nimg: int, factor: float, end_kimg: float) -> float:
+    """factor^(t / T): from 1 at the start to `factor` at `end_kimg`, and `factor` from there on.
+
+    Args:
+        nimg: images shown so far (images, not thousands).
+        factor: value at the end, positive.
+        end_kimg: in thousands of images; 0 or less gives `factor` at once.
+    """
+    progress = nimg / 1000 / end_kimg if end_kimg > 0 else 1.0
+    return factor ** min(progress, 1.0)

@@ -8,7 +8,7 @@ from jsonargparse import ArgumentParser
 from pictures import png
 
 from zoo import data
-from zoo.data import CIFAR10, FFHQ, STL10, CelebAHQ, ImageDataModule, ImageNet, MissingDataset
+from zoo.data import CIFAR10, FFHQ, MNIST, STL10, CelebAHQ, ImageDataModule, ImageNet, MissingDataset
 
 
 def fake(monkeypatch, name: str, images: np.ndarray, targets: list[int] | None = None):
@@ -48,6 +48,17 @@ def test_cifar10_without_files_or_network(tmp_path):
 def test_cifar10_has_one_resolution():
     with pytest.raises(ValueError, match="32 px images, not 64"):
         CIFAR10(resolution=64).setup()
+
+
+def test_mnist_has_three_equal_channels(monkeypatch):
+    images = np.random.default_rng(0).integers(0, 256, (20, 28, 28), dtype=np.uint8)
+    fake(monkeypatch, "MNIST", images, [i % 10 for i in range(20)])
+    dm = MNIST(seed=0)
+    assert dm.name == "MNIST"
+    assert dm.n_classes == 10
+    assert all(np.array_equal(channel, images[3]) for channel in dm.images([3])[0].numpy())
+    with pytest.raises(ValueError, match="28 px images, not 32"):
+        MNIST(resolution=32).setup()
 
 
 def test_stl10_is_resized(monkeypatch):

@@ -101,6 +101,43 @@ class CIFAR10(ImageDataModule):
         return _in_memory(pixels, torch.tensor(data.targets))
 
 
+class MNIST(ImageDataModule):
+    """MNIST (28 px, ten classes) through torchvision: 60,000 training or 10,000 test digits, three equal channels.
+
+    Args:
+        path: Folder of torchvision's copy (MNIST/raw).
+        resolution: 28, the only one there is.
+        split: Training or test images.
+        download: Fetch the files if they are not there.
+    """
+
+    def __init__(
+        self,
+        path: str = "data",
+        resolution: int = 28,
+        split: Literal["train", "test"] = "train",
+        download: bool = True,
+        **options: Any,
+    ) -> None:
+        name = {"train": "MNIST", "test": "MNIST test"}[split]
+        super().__init__(path=path, resolution=resolution, name=name, **options)
+        self.split, self.download = split, download
+
+    def _torchvision(self, download: bool):
+        return _torchvision("MNIST", "MNIST", self.paths[0], download=download, train=self.split == "train")
+
+    def prepare_data(self) -> None:
+        if self.download:
+            self._torchvision(download=True)
+
+    def open(self) -> Images:
+        if self.resolution != 28:
+            raise ValueError(f"MNIST has 28 px images, not {self.resolution}: set resolution to 28.")
+        data = self._torchvision(download=self.download and self.trainer is None)
+        pixels = torch.as_tensor(data.data)[:, None].expand(-1, 3, -1, -1).contiguous()
+        return _in_memory(pixels, torch.as_tensor(data.targets))
+
+
 class STL10(ImageDataModule):
     """STL-10's 100,000 unlabelled images (96 px), resized to 48 px as the GAN papers do.
 

@@ -3,7 +3,7 @@
 import importlib
 
 #: name -> class name in zoo/papers/<name>.py
-PAPERS = {"sngan": "SNGAN"}
+PAPERS = {"ctgan": "CTGAN", "r1gan": "R1GAN", "rothgan": "RothGAN", "sngan": "SNGAN", "vgan": "VGAN"}
 
 
 def paper_class(name: str) -> type:

@@ -1,0 +1,10 @@
+"""RothGAN (Roth et al. 2017): python reproductions/rothgan.py [--config reproductions/rothgan/<recipe>.yaml]"""
+
+from pathlib import Path
+
+from zoo.cli import train
+from zoo.data import ImageDataModule
+from zoo.papers.rothgan import RothGAN
+
+if __name__ == "__main__":
+    train(RothGAN, ImageDataModule, recipe=Path(__file__).with_suffix("") / "paper.yaml")

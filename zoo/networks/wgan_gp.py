@@ -1,0 +1,287 @@
+"""Networks of igul222/improved_wgan_training @ fa66c57 ("I") and of its forks that CT-GAN and others train.
+
+The CIFAR-10 ResNet, the 64 px ResNet ("Good"), and the small 5x5 CNNs for CIFAR-10 and MNIST. z is (N, latent_dim)
+~ N(0, I); images are (N, 3, R, R) in [-1, 1], MNIST's (N, 1, 28, 28) in [0, 1]; scores are (N,). A critic is
+`score(features(x))`: the features are its second-to-last layer, D_ of CT-GAN. `zoo.official.ctgan` maps the
+authors' names to these.
+"""
+
+import math
+from collections.abc import Callable, Sequence
+from itertools import pairwise
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+from zoo.networks.layers import ConditionalBatchNorm2d, SameConv2d, SameConvTranspose2d
+
+HE = math.sqrt(2)  # the gain of I's "he_init", the default of its convolutions
+NO_DROPOUT = (0.0, 0.0, 0.0)
+
+
+def start(layer: nn.Module, gain: float = 1.0) -> nn.Module:
+    """Uniform weight of standard deviation gain * sqrt(2 / (fan_in + fan_out)), zero bias (I: tflib/ops).
+
+    The fans count the kernel, and the stride divides that of the larger map: out for a convolution, in for a
+    transposed one.
+    """
+    fan_in = fan_out = 1.0
+    if isinstance(layer, nn.Linear):
+        fan_in, fan_out = layer.in_features, layer.out_features
+    else:
+        area, thinned = math.prod(layer.kernel_size), math.prod(layer.stride)
+        fan_in, fan_out = layer.in_channels * area, layer.out_channels * area
+        if isinstance(layer, nn.ConvTranspose2d):
+            fan_in /= thinned
+        else:
+            fan_out /= thinned
+    return uniform(layer, gain * math.sqrt(2 / (fan_in + fan_out)))
+
+
+def uniform(layer: nn.Module, std: float) -> nn.Module:
+    """Uniform weight of the given standard deviation, zero bias."""
+    nn.init.uniform_(layer.weight, -math.sqrt(3) * std, math.sqrt(3) * std)
+    if layer.bias is not None:
+        nn.init.zeros_(layer.bias)
+    return layer
+
+
+def layer_norm(channels: int) -> nn.GroupNorm:
+    """I's layer norm: one mean and variance per sample over (C, H, W), one gain and bias per channel."""
+    return nn.GroupNorm(1, channels)
+
+
+class UpBlock(nn.Module):
+    """G's residual block, (N, C, H, W) -> (N, C', 2H, 2W); nearest before the first conv."""
+
+    def __init__(self, in_channels: int, out_channels: int, n_classes: int = 0, bias: bool = True) -> None:
+        super().__init__()
+        self.norm1 = ConditionalBatchNorm2d(in_channels, n_classes)
+        self.conv1 = start(nn.Conv2d(in_channels, out_channels, 3, padding=1, bias=bias), HE)
+        self.norm2 = ConditionalBatchNorm2d(out_channels, n_classes)
+        self.conv2 = start(nn.Conv2d(out_channels, out_channels, 3, padding=1), HE)
+        self.shortcut = start(nn.Conv2d(in_channels, out_channels, 1))
+
+    def forward(self, x: Tensor, label: Tensor | None = None) -> Tensor:
+        h = self.conv1(F.interpolate(F.relu(self.norm1(x, label)), scale_factor=2.0))
+        h = self.conv2(F.relu(self.norm2(h, label)))
+        # a 1x1 convolution and nearest neighbours commute
+        return h + F.interpolate(self.shortcut(x), scale_factor=2.0)
+
+
+class DownBlock(nn.Module):
+    """The critic's residual block, (N, C, H, W) -> (N, C', H/2, W/2), or same size and channels.
+
+    The hidden width is the input's. Pooling is linear and commutes with the 1x1 shortcut, so once is enough.
+    """
+
+    def __init__(
+        self,
+        in_channels: int,
+        out_channels: int,
+        down: bool = True,
+        norm: Callable[[int], nn.Module] = nn.Identity,
+        bias: bool = True,
+    ) -> None:
+        super().__init__()
+        self.down = down
+        self.norm1, self.norm2 = norm(in_channels), norm(in_channels)
+        self.conv1 = start(nn.Conv2d(in_channels, in_channels, 3, padding=1, bias=bias), HE)
+        self.conv2 = start(nn.Conv2d(in_channels, out_channels, 3, padding=1), HE)
+        self.shortcut = start(nn.Conv2d(in_channels, out_channels, 1)) if down else nn.Identity()
+
+    def forward(self, x: Tensor) -> Tensor:
+        h = self.conv2(F.relu(self.norm2(self.conv1(F.relu(self.norm1(x))))))
+        h = h + self.shortcut(x)
+        return F.avg_pool2d(h, 2) if self.down else h
+
+
+class FirstBlock(nn.Module):
+    """The CIFAR critic's first block: no ReLU on the image, pooled at its end (I: OptimizedResBlockDisc1)."""
+
+    def __init__(self, out_channels: int) -> None:
+        super().__init__()
+        self.conv1 = start(nn.Conv2d(3, out_channels, 3, padding=1), HE)
+        self.conv2 = start(nn.Conv2d(out_channels, out_channels, 3, padding=1), HE)
+        self.shortcut = start(nn.Conv2d(3, out_channels, 1))
+
+    def forward(self, x: Tensor) -> Tensor:
+        return F.avg_pool2d(self.conv2(F.relu(self.conv1(x))) + self.shortcut(x), 2)
+
+
+class Critic(nn.Module):
+    """D(x) = score(features(x)): images -> features (N, K) -> scores (N,); subclasses define both parts."""
+
+    linear: nn.Linear
+
+    def features(self, x: Tensor) -> Tensor:
+        raise NotImplementedError
+
+    def score(self, features: Tensor) -> Tensor:
+        return self.linear(features).squeeze(1)
+
+    def forward(self, x: Tensor, label: Tensor | None = None) -> Tensor:
+        return self.score(self.features(x))
+
+
+class CIFARGenerator(nn.Module):
+    """G of the CIFAR-10 ResNet (CT_gan_cifar_resnet.py:109-186): z, label (N,) or None -> (N, 3, 32, 32).
+
+    Args:
+        width: channels of every map (paper: 128).
+        latent_dim: length of z (paper: 128).
+        n_classes: 0 for the unconditional G; else batch norms are class-conditional, all but the last.
+    """
+
+    def __init__(self, width: int = 128, latent_dim: int = 128, n_classes: int = 0) -> None:
+        super().__init__()
+        self.dense = start(nn.Linear(latent_dim, width * 4 * 4))
+        self.blocks = nn.ModuleList(UpBlock(width, width, n_classes) for _ in range(3))
+        self.norm = ConditionalBatchNorm2d(width)
+        self.conv = start(nn.Conv2d(width, 3, 3, padding=1))
+
+    def forward(self, z: Tensor, label: Tensor | None = None) -> Tensor:
+        h = self.dense(z).unflatten(1, (-1, 4, 4))
+        for block in self.blocks:
+            h = block(h, label)
+        return torch.tanh(self.conv(F.relu(self.norm(h))))
+
+
+class CIFARCritic(Critic):
+    """Critic of the CIFAR-10 ResNet (CT_gan_cifar_resnet.py:109-186), without any normalisation.
+
+    Args:
+        width: channels of every map (paper: 128); also the number of features.
+        n_classes: 0, or the classes of an auxiliary classifier on the features (ACGAN).
+        dropout: drop probabilities behind the second, third and fourth block (CT-GAN: 0.2, 0.5, 0.5). They act per
+            element on the residual stream before its ReLU.
+    """
+
+    def __init__(self, width: int = 128, n_classes: int = 0, dropout: Sequence[float] = NO_DROPOUT) -> None:
+        super().__init__()
+        self.first = FirstBlock(width)
+        self.blocks = nn.ModuleList(DownBlock(width, width, down=i == 0) for i in range(3))
+        self.dropouts = nn.ModuleList(nn.Dropout(p) for p in dropout)
+        self.linear = start(nn.Linear(width, 1))
+        self.classifier = start(nn.Linear(width, n_classes)) if n_classes else None
+
+    def features(self, x: Tensor) -> Tensor:
+        x = self.first(x)
+        for block, dropout in zip(self.blocks, self.dropouts, strict=True):
+            x = dropout(block(x))
+        return F.relu(x).mean((2, 3))
+
+
+class GoodGenerator(nn.Module):
+    """G of the 64 px ResNet (I: gan_64x64.py GoodGenerator): z -> (N, 3, R, R).
+
+    Args:
+        resolution: divisible by 16 (paper: 64).
+        width: channels of the last map (paper: 64; the first map has 8 times as many).
+        latent_dim: length of z (paper: 128).
+    """
+
+    def __init__(self, resolution: int = 64, width: int = 64, latent_dim: int = 128) -> None:
+        super().__init__()
+        channels, self.base = [width * m for m in (8, 8, 4, 2, 1)], resolution // 16
+        self.dense = start(nn.Linear(latent_dim, channels[0] * self.base**2))
+        self.blocks = nn.ModuleList(UpBlock(i, o, bias=False) for i, o in pairwise(channels))
+        self.norm = ConditionalBatchNorm2d(width)
+        self.conv = start(nn.Conv2d(width, 3, 3, padding=1), HE)
+
+    def forward(self, z: Tensor, label: Tensor | None = None) -> Tensor:
+        h = self.dense(z).unflatten(1, (-1, self.base, self.base))
+        for block in self.blocks:
+            h = block(h)
+        return torch.tanh(self.conv(F.relu(self.norm(h))))
+
+
+class GoodCritic(Critic):
+    """D of the 64 px ResNet (I: gan_64x64.py GoodDiscriminator): (N, 3, R, R) -> (N,).
+
+    Args:
+        resolution: divisible by 16 (paper: 64).
+        width: channels behind the first convolution (paper: 64).
+        norm: `layer_norm` (WGAN-GP, CT-GAN) or `nn.BatchNorm2d` (GANs without a penalty per sample).
+        dropout: drop probabilities behind the second, third and fourth block (CT-GAN: 0.2, 0.5, 0.5).
+    """
+
+    def __init__(
+        self,
+        resolution: int = 64,
+        width: int = 64,
+        norm: Callable[[int], nn.Module] = layer_norm,
+        dropout: Sequence[float] = NO_DROPOUT,
+    ) -> None:
+        super().__init__()
+        channels = [width * m for m in (1, 2, 4, 8, 8)]
+        self.conv = start(nn.Conv2d(3, width, 3, padding=1))
+        self.blocks = nn.ModuleList(DownBlock(i, o, norm=norm, bias=False) for i, o in pairwise(channels))
+        self.dropouts = nn.ModuleList(nn.Dropout(p) for p in dropout)
+        self.linear = start(nn.Linear(channels[-1] * (resolution // 16) ** 2, 1))
+
+    def features(self, x: Tensor) -> Tensor:
+        x = self.blocks[0](self.conv(x))
+        for block, dropout in zip(self.blocks[1:], self.dropouts, strict=True):
+            x = dropout(block(x))
+        return x.flatten(1)
+
+
+class CNNGenerator(nn.Module):
+    """G of the small CNNs: dense, then three 5x5 stride-2 transposed convolutions.
+
+    Args:
+        resolution: 32 (CT_gan_cifar.py: batch norm, tanh) or 28 (CT_gan_mnist.py: no norm, the second map cropped
+            from 8x8 to 7x7, sigmoid, one channel).
+        width: channels of the last hidden map (paper: 128 at 32 px, 64 at 28 px).
+        latent_dim: length of z (paper: 128).
+
+    Raises:
+        ValueError: for another resolution.
+    """
+
+    def __init__(self, resolution: int = 32, width: int = 128, latent_dim: int = 128) -> None:
+        super().__init__()
+        if resolution not in (28, 32):
+            raise ValueError(f"the CNN exists at 28 px (MNIST) and 32 px (CIFAR-10), not at {resolution}")
+        self.mnist = resolution == 28
+        w, shape = width, {"kernel_size": 5, "stride": 2}
+        self.dense = start(nn.Linear(latent_dim, 4 * w * 4 * 4))
+        norms = [nn.Identity() for _ in range(3)]
+        if not self.mnist:
+            norms = [nn.BatchNorm1d(4 * w * 4 * 4), nn.BatchNorm2d(2 * w), nn.BatchNorm2d(w)]
+        self.norms = nn.ModuleList(norms)
+        widths = [(4 * w, 2 * w), (2 * w, w), (w, 1 if self.mnist else 3)]
+        self.deconvs = nn.ModuleList(start(SameConvTranspose2d(i, o, **shape), HE) for i, o in widths)
+
+    def forward(self, z: Tensor, label: Tensor | None = None) -> Tensor:
+        h = F.relu(self.norms[0](self.dense(z))).unflatten(1, (-1, 4, 4))
+        h = F.relu(self.norms[1](self.deconvs[0](h)))
+        if self.mnist:
+            h = h[:, :, :7, :7]
+        h = F.relu(self.norms[2](self.deconvs[1](h)))
+        h = self.deconvs[2](h)
+        return torch.sigmoid(h) if self.mnist else torch.tanh(h)
+
+
+class CNNCritic(Critic):
+    """Critic of the small CNNs (CT_gan_cifar.py:58-100, CT_gan_mnist.py:62-108): three 5x5 stride-2 convolutions.
+
+    Args:
+        resolution: 32, or 28 for one-channel images.
+        width: channels of the first map (paper: 128 at 32 px, 64 at 28 px).
+        dropout: drop probabilities behind each leaky ReLU (CT-GAN: 0.5 each); the features lie behind the last one.
+    """
+
+    def __init__(self, resolution: int = 32, width: int = 128, dropout: Sequence[float] = NO_DROPOUT) -> None:
+        super().__init__()
+        channels = [1 if resolution == 28 else 3, width, 2 * width, 4 * width]
+        self.convs = nn.ModuleList(start(SameConv2d(i, o, 5, 2), HE) for i, o in pairwise(channels))
+        self.dropouts = nn.ModuleList(nn.Dropout(p) for p in dropout)
+        self.linear = start(nn.Linear(4 * width * 4 * 4, 1))
+
+    def features(self, x: Tensor) -> Tensor:
+        for conv, dropout in zip(self.convs, self.dropouts, strict=True):
+            x = dropout(F.leaky_relu(conv(x), 0.2))
+        return x.flatten(1)

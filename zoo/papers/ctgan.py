@@ -1,0 +1,208 @@
+"""Improving the Improved Training of Wasserstein GANs: A Consistency Term and Its Dual Effect (ICLR 2018).
+
+Wei, Gong, Liu, Lu, Wang, arXiv 1803.01541. Official code: biuyq/CT-GAN @ 5ebc7e1, folder
+CT-GANs/tensorflow_generative_model ("C").
+
+    python reproductions/ctgan.py                                                # CIFAR-10 ResNet, ten classes
+    python reproductions/ctgan.py --config reproductions/ctgan/cifar10-1000.yaml # the first 1,000 images, CNN
+"""
+
+from typing import Literal
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+from zoo.gan import GAN, frozen
+from zoo.losses import wasserstein_d, wasserstein_g
+from zoo.networks import wgan_gp as networks
+from zoo.optim import AdamEpsilonHat
+from zoo.penalties import consistency, wgan_gp
+from zoo.schedules import linear_decay
+
+Architecture = Literal["resnet", "cnn"]
+
+
+def build(
+    architecture: Architecture,
+    resolution: int,
+    n_classes: int,
+    latent_dim: int,
+    width_g: int | None,
+    width_d: int | None,
+    dropout: tuple[float, float, float] | None,
+) -> tuple[nn.Module, networks.Critic]:
+    """G and critic of one of the paper's architectures; widths or a dropout of None are the paper's.
+
+    Raises:
+        ValueError: if the architecture does not exist for this resolution or with these classes.
+    """
+    if n_classes and (architecture, resolution) != ("resnet", 32):
+        raise ValueError("only the ResNet at 32 px is conditional: set n_classes to 0")
+    if architecture == "cnn":
+        paper = 64 if resolution == 28 else 128
+        G = networks.CNNGenerator(resolution, width_g or paper, latent_dim)
+        return G, networks.CNNCritic(resolution, width_d or paper, dropout or (0.5, 0.5, 0.5))
+    dropout = dropout or (0.2, 0.5, 0.5)
+    if resolution == 32:
+        G = networks.CIFARGenerator(width_g or 128, latent_dim, n_classes)
+        return G, networks.CIFARCritic(width_d or 128, n_classes, dropout)
+    if resolution != 64:
+        raise ValueError(f"CT-GAN has no ResNet at {resolution} px; choose 32 or 64")
+    G = networks.GoodGenerator(64, width_g or 64, latent_dim)
+    return G, networks.GoodCritic(64, width_d or 64, dropout=dropout)
+
+
+class CTGAN(GAN):
+    """WGAN-GP whose critic must also agree with itself: each real image passes it twice with fresh dropout.
+
+    The gradient penalty holds the critic's slope between real and fake points; the consistency term (eq. 4) holds
+    it around the real ones. With classes, the critic's features also feed a classifier (ACGAN). One iteration is a
+    G step, skipped at the very first, and then `n_dis` critic steps (C CT_gan_cifar_resnet.py).
+
+    Args:
+        resolution: 32 or 64 px for the ResNet, 28 (MNIST) or 32 px for the CNN.
+        n_classes: 0 for the unconditional model; else G is conditional and the critic classifies.
+        architecture: "resnet" or "cnn".
+        width_g: base number of channels of G; None takes the paper's.
+        width_d: base number of channels of the critic; None takes the paper's.
+        latent_dim: length of z.
+        dropout: the critic's three drop probabilities; None takes the paper's.
+        n_dis: critic steps per G step.
+        batch_size: real images in one critic step, over all ranks.
+        batch_size_g: fakes in one G step, over all ranks.
+        bn_groups: each batch of fakes is made in so many parts with batch statistics of their own, over all ranks:
+            the authors' two GPUs.
+        lambda_gp: weight of the gradient penalty (lambda_1 of eq. 5).
+        lambda_ct: weight of the consistency term (lambda_2 of eq. 5).
+        margin: M' of eq. 4; the code's Factor_M is lambda_ct times this.
+        acgan_d: weight of the classifier's loss on real images in the critic's loss.
+        acgan_g: weight of the classifier's loss on fakes in G's loss.
+        lr: Adam's alpha, for both networks.
+        beta1: Adam's beta 1.
+        beta2: Adam's beta 2.
+        decay_start_kimg: images after which the learning rate starts its linear way to 0 at `total_kimg`; None for
+            a constant one.
+        total_kimg: end of training, in thousands of real images; one iteration shows n_dis * batch_size.
+    """
+
+    def __init__(
+        self,
+        resolution: int = 32,
+        n_classes: int = 10,
+        architecture: Architecture = "resnet",
+        width_g: int | None = None,
+        width_d: int | None = None,
+        latent_dim: int = 128,
+        dropout: tuple[float, float, float] | None = None,
+        n_dis: int = 5,
+        batch_size: int = 64,
+        batch_size_g: int = 128,
+        bn_groups: int = 2,
+        lambda_gp: float = 10.0,
+        lambda_ct: float = 2.0,
+        margin: float = 0.0,
+        acgan_d: float = 1.0,
+        acgan_g: float = 0.1,
+        lr: float = 2e-4,
+        beta1: float = 0.0,
+        beta2: float = 0.9,
+        decay_start_kimg: float | None = 0,
+        total_kimg: float = 32_000,
+    ) -> None:
+        super().__init__(
+            *build(architecture, resolution, n_classes, latent_dim, width_g, width_d, dropout),
+            resolution=resolution,
+            latent_dim=latent_dim,
+            n_classes=n_classes,
+            images_per_step=n_dis * batch_size,
+            total_kimg=total_kimg,
+        )
+        self.save_hyperparameters()
+        self.n_dis, self.batch_size_g, self.bn_groups = n_dis, batch_size_g, bn_groups
+        self.lambda_gp, self.lambda_ct, self.margin = lambda_gp, lambda_ct, margin
+        self.acgan_d, self.acgan_g = acgan_d, acgan_g
+        self.lr, self.betas, self.decay_start_kimg = lr, (beta1, beta2), decay_start_kimg
+        if decay_start_kimg is not None and decay_start_kimg > total_kimg:
+            raise ValueError(
+                f"decay_start_kimg ({decay_start_kimg:g}) lies behind total_kimg ({total_kimg:g}): "
+                "set --model.decay_start_kimg too"
+            )
+
+    def configure_optimizers(self) -> list[torch.optim.Optimizer]:
+        return [AdamEpsilonHat(net.parameters(), self.lr, self.betas) for net in (self.G, self.D)]
+
+    def fakes(self, n: int, label: Tensor | None) -> Tensor:
+        """n fakes of the given classes, batch statistics taken over each of the parts."""
+        parts = max(self.bn_groups // self.world_size, 1)
+        labels = [None] * parts if label is None else label.chunk(parts)
+        return torch.cat([self.G(z, y) for z, y in zip(self.latents(n).chunk(parts), labels, strict=True)])
+
+    def interpolate(self, real: Tensor, fake: Tensor) -> Tensor:
+        """A point on the line from each real image to a fake one, uniform per image."""
+        alpha = torch.rand(len(real), 1, 1, 1, device=real.device, dtype=real.dtype)
+        return real + alpha * (fake - real)
+
+    def generator_step(self) -> dict[str, Tensor]:
+        with frozen(self.D):
+            n = self.batch_size_g // self.world_size
+            label = self.random_labels(n)
+            features = self.D.features(self.fakes(n, label))
+            loss_g = loss = wasserstein_g(self.D.score(features))
+            if self.n_classes:
+                loss = loss + self.acgan_g * F.cross_entropy(self.D.classifier(features), label)
+            self.update(self.opt_g, loss)
+        return {"loss/g": loss_g}
+
+    def critic_step(self, real: Tensor, label: Tensor | None) -> dict[str, Tensor]:
+        with torch.no_grad():
+            fake = self.fakes(len(real), label)
+
+        # dropout is on in every pass, with masks of its own
+        features = self.D.features(torch.cat([real, fake]))
+        scores = self.D.score(features)
+        score_real, score_fake = scores.split(len(real))
+        loss_d = loss = wasserstein_d(score_real, score_fake)
+
+        # the real images once more
+        features_real, features_again = features[: len(real)], self.D.features(real)
+        score_again = self.D.score(features_again)
+        ct = consistency((score_real, score_again), (features_real, features_again), self.margin)
+
+        # points between real and fake
+        with torch.autocast(self.device.type, enabled=False):
+            between = self.interpolate(real, fake).requires_grad_()
+            gp = wgan_gp(self.D(between), between)
+
+        loss = loss + self.lambda_gp * gp + self.lambda_ct * ct
+        scalars = {"loss/d": loss_d, "logits/real": score_real.mean(), "logits/fake": score_fake.mean()}
+        if self.n_classes:
+            classes = F.cross_entropy(self.D.classifier(features_real), label)
+            loss = loss + self.acgan_d * classes
+            scalars["loss/classes"] = classes
+        self.update(self.opt_d, loss)
+        return scalars | {"penalty/gradient": gp, "penalty/consistency": ct}
+
+    def training_step(self, batch: tuple[Tensor, Tensor | None], batch_idx: int) -> None:
+        real, label = batch
+        self.seed_step()
+        lr = self.lr
+        if self.decay_start_kimg is not None:
+            lr *= linear_decay(self.nimg, self.decay_start_kimg, self.total_kimg)
+        self.set_lr(self.opt_g, lr)
+        self.set_lr(self.opt_d, lr)
+
+        scalars = self.generator_step() if self.nimg else {}
+        labels = label.chunk(self.n_dis) if self.n_classes else [None] * self.n_dis
+        for x, y in zip(self.to_native(real).chunk(self.n_dis), labels, strict=True):
+            scalars |= self.critic_step(x, y)
+        self.report(scalars | {"lr": lr})
+
+    # ---- MNIST's networks see one channel in [0, 1], the rest of the zoo three in [-1, 1]
+
+    def to_native(self, images: Tensor) -> Tensor:
+        return (images[:, :1] + 1) / 2 if self.resolution == 28 else images
+
+    def generate(self, G: nn.Module, z: Tensor, label: Tensor | None, truncation: float | None) -> Tensor:
+        images = G(z, label)
+        return (2 * images - 1).expand(-1, 3, -1, -1) if self.resolution == 28 else images
