@@ -4,12 +4,11 @@ Values at rtol 1e-8, what the vectors store in float32 at 1e-6. Everything is bu
 shapes in it; dropout masks, noise and interpolation points are the stored ones.
 """
 
-import lightning.pytorch as L
 import pytest
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
-from vectors import Vectors, close, files
+from vectors import Vectors, close, files, fit
 
 from zoo.data import to_float
 from zoo.losses import feature_matching, unlabelled_d
@@ -86,20 +85,6 @@ class Replayed(CTGAN):
         for name, grad in expected.items():
             ours = self.grad[which].get(name, torch.zeros(()))
             close(ours.expand(grad.shape), grad, f"{prefix}{name}", rtol=1e-6, atol=1e-10)
-
-
-def fit(gan: Replayed, batch: tuple) -> None:
-    """One training step of the module itself."""
-    L.Trainer(
-        precision="64-true",
-        accelerator="cpu",
-        max_steps=-1,
-        max_epochs=1,
-        logger=False,
-        enable_checkpointing=False,
-        enable_progress_bar=False,
-        enable_model_summary=False,
-    ).fit(gan, torch.utils.data.DataLoader([batch], batch_size=None))
 
 
 def terms(gan: Replayed, real: Tensor, fake: Tensor, first: str, second: str, joined: bool) -> tuple:
@@ -189,7 +174,7 @@ def test_cifar_resnet(path):
     gan.masks("+".join(f"Gstep_half{i}" for i in range(halves)), "pass1", "pass2", "gp")
     for layer in gan.D.dropouts:
         layer.masks[2] = layer.masks[2][:n]
-    fit(gan, (real, labels))
+    fit(gan, [(real, labels)])
     agree(gan.total["d"], v, "output/disc_cost")
     agree(gan.total["g"], v, "output/gen_cost")
     gan.check_gradients("d", "output/grad_disc_cost/")
@@ -253,7 +238,7 @@ def test_cnn(path):
 
     gan.z, gan.nimg = [v["input/G_noise"]] * 2, n
     gan.masks("fake", "real_pass1+fake", "real_pass2", "gp")
-    fit(gan, (batch, None))
+    fit(gan, [(batch, None)])
     agree(gan.total["d"], v, "output/disc_cost")
     agree(gan.total["g"], v, "output/gen_cost")
     gan.check_gradients("d", "output/grad_disc_cost/")
@@ -299,7 +284,7 @@ def test_resnet64(path):
 
     gan.z, gan.nimg = [v["input/G_noise"]] * 2, n
     gan.masks("fake", "real_pass1+fake", "real_pass2", "gp")
-    fit(gan, (real, None))
+    fit(gan, [(real, None)])
     agree(gan.total["d"], v, "output/disc_cost")
     agree(gan.total["g"], v, "output/gen_cost")
     gan.check_gradients("d", "output/grad_disc_cost/")

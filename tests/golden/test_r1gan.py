@@ -3,11 +3,10 @@
 Everything is built from a file's meta, evaluated in float64 and compared at the tolerance the file states.
 """
 
-import lightning.pytorch as L
 import pytest
 import torch
 from torch import Tensor, nn
-from vectors import Vectors, close, files
+from vectors import Vectors, close, files, fit
 
 from zoo.networks import r1gan as networks
 from zoo.official import r1gan as official
@@ -220,18 +219,8 @@ def test_training_steps(path, optimizer):
     if sign < 0:
         flip(gan.D)
     gan.replay(v)
-    trainer = L.Trainer(
-        precision="64-true",
-        accelerator="cpu",
-        max_steps=-1,
-        max_epochs=1,
-        logger=False,
-        enable_checkpointing=False,
-        enable_progress_bar=False,
-        enable_model_summary=False,
-    )
     batches = list(zip(v["input/x_real"], v["input/y"], strict=True))
-    trainer.fit(gan, torch.utils.data.DataLoader(batches, batch_size=None))
+    fit(gan, batches)
     assert len(gan.after) == v.meta["iterations"]
     for step, (state, seen) in enumerate(zip(gan.after, gan.seen, strict=True)):
         prefix = f"output/{optimizer}/it{step}/"

@@ -4,11 +4,10 @@ Values at rtol 1e-8 (1e-9 for the toy and the derived table), what the vectors s
 is built from a file's meta and the shapes in it.
 """
 
-import lightning.pytorch as L
 import pytest
 import torch
 from torch import Tensor
-from vectors import Vectors, close, files
+from vectors import Vectors, close, files, fit
 
 from zoo.data.mixture import embed, rotation
 from zoo.divergences import DIVERGENCES, f_gan_d, f_gan_g
@@ -89,17 +88,7 @@ def test_images(path):
     for name, grad in official.convert(v.group("output/grad_Omega/"), rules_d).items():
         close(grads[name], grad, f"gradient of Omega, {name}", rtol=1e-6, atol=1e-10)
 
-    trainer = L.Trainer(
-        precision="64-true",
-        accelerator="cpu",
-        max_steps=-1,
-        max_epochs=1,
-        logger=False,
-        enable_checkpointing=False,
-        enable_progress_bar=False,
-        enable_model_summary=False,
-    )
-    trainer.fit(gan, torch.utils.data.DataLoader([(real.detach(), None)], batch_size=None))
+    fit(gan, [(real.detach(), None)])
     agree(gan.total, v, "output/disc_cost")
     stored = v.group("output/grad_disc_cost/")
     expected = official.convert(stored, rules_d)
@@ -249,14 +238,5 @@ def test_the_module_anneals_as_the_image_script():
 
     gan = Spied(resolution=16, width_g=1, width_d=1, batch_size=4, gamma=0.7, annealing=0.05, total_kimg=0.024)
     batch = (torch.zeros(4, 3, 16, 16), None)
-    trainer = L.Trainer(
-        accelerator="cpu",
-        max_steps=-1,
-        max_epochs=1,
-        logger=False,
-        enable_checkpointing=False,
-        enable_progress_bar=False,
-        enable_model_summary=False,
-    )
-    trainer.fit(gan, torch.utils.data.DataLoader([batch] * 6, batch_size=None))
+    fit(gan, [batch] * 6, precision="32-true")
     assert seen == pytest.approx([0.7 * 0.05 ** (i / 5) for i in range(6)], rel=1e-12)

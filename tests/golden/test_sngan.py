@@ -6,12 +6,11 @@ the shapes in it.
 
 import re
 
-import lightning.pytorch as L
 import pytest
 import torch
 from torch import nn
 from torch.nn.modules.batchnorm import _BatchNorm
-from vectors import Vectors, close, files
+from vectors import Vectors, close, files, fit
 
 from zoo.losses import ADVERSARIAL
 from zoo.networks import sngan as networks
@@ -265,17 +264,7 @@ def test_update_steps(path):
         reals = range(step * n_dis, (step + 1) * n_dis)
         labels = torch.cat([v[f"input/y_real{j}"] for j in reals]) if gan.n_classes else None
         batches.append((torch.cat([v[f"input/x_real{j}"] for j in reals]), labels))
-    trainer = L.Trainer(
-        precision="64-true",
-        accelerator="cpu",
-        max_steps=-1,
-        max_epochs=1,
-        logger=False,
-        enable_checkpointing=False,
-        enable_progress_bar=False,
-        enable_model_summary=False,
-    )
-    trainer.fit(gan, torch.utils.data.DataLoader(batches, batch_size=None))
+    fit(gan, batches)
     assert gan.nimg == n_steps * n_dis * batch
     for step in range(n_steps):
         loss_g, loss_d = gan.losses[step]

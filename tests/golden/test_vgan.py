@@ -5,13 +5,12 @@ Everything is built from a file's meta, evaluated in float64 and compared at the
 
 import math
 
-import lightning.pytorch as L
 import numpy as np
 import pytest
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
-from vectors import Vectors, close, files
+from vectors import Vectors, close, files, fit
 
 from zoo.losses import gaussian_kl, nonsaturating_d
 from zoo.networks.r1gan import Generator
@@ -149,19 +148,9 @@ def test_training_steps(path, monkeypatch):
     if "input/u_0" in v:
         u = (v[f"input/u_{i}"] for i in range(v.meta["iterations"]))
         monkeypatch.setattr(torch, "rand", lambda *size, **options: next(u).view(size))
-    trainer = L.Trainer(
-        precision="64-true",
-        accelerator="cpu",
-        max_steps=-1,
-        max_epochs=1,
-        logger=False,
-        enable_checkpointing=False,
-        enable_progress_bar=False,
-        enable_model_summary=False,
-    )
     label = torch.zeros(len(v["input/x_0"]), dtype=torch.int64)
     batches = [(v[f"input/x_{i}"], label) for i in range(v.meta["iterations"])]
-    trainer.fit(gan, torch.utils.data.DataLoader(batches, batch_size=None))
+    fit(gan, batches)
     assert len(gan.seen) == len(batches)
 
     def converted(prefix: str, of: str) -> dict[str, Tensor]:

@@ -4,6 +4,7 @@ import json
 import os
 from pathlib import Path
 
+import lightning.pytorch as L
 import numpy as np
 import pytest
 import torch
@@ -52,6 +53,21 @@ class Vectors:
 
     def group(self, prefix: str) -> dict[str, np.ndarray]:
         return {k[len(prefix) :]: v for k, v in self.arrays.items() if k.startswith(prefix)}
+
+
+def fit(gan: L.LightningModule, batches: list, precision: str = "64-true") -> None:
+    """Run the module's own training steps under Lightning, one for each batch."""
+    trainer = L.Trainer(
+        precision=precision,
+        accelerator="cpu",
+        max_steps=-1,
+        max_epochs=1,
+        logger=False,
+        enable_checkpointing=False,
+        enable_progress_bar=False,
+        enable_model_summary=False,
+    )
+    trainer.fit(gan, torch.utils.data.DataLoader(batches, batch_size=None))
 
 
 def close(ours: torch.Tensor, official: torch.Tensor, what: str, rtol: float = 1e-7, atol: float = 1e-12) -> None:
