@@ -110,6 +110,8 @@ def test_conditional_batch_norm_is_a_gain_and_bias_per_class():
     plain = nn.functional.batch_norm(x, None, None, training=True)
     expected = plain * norm.gamma.weight[label][:, :, None, None] + norm.beta.weight[label][:, :, None, None]
     torch.testing.assert_close(norm(x, label), expected)
+    with pytest.raises(ValueError, match="2 classes: give a label"):
+        norm(x)
 
 
 def test_residual_blocks_do_not_rectify_their_shortcut():

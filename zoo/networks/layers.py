@@ -110,6 +110,8 @@ class ConditionalBatchNorm2d(nn.BatchNorm2d):
         x = super().forward(x)
         if not self.n_classes:
             return x
+        if label is None:
+            raise ValueError(f"this network has {self.n_classes} classes: give a label to every image")
         return self.gamma(label)[:, :, None, None] * x + self.beta(label)[:, :, None, None]
 
 
