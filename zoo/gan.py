@@ -29,12 +29,14 @@ class EMA:
         half_life_kimg: thousands of images after which an old value has lost half of its weight.
         rampup: the half-life is at most this fraction of the images seen so far; None for no ramp-up.
         start_kimg: until then the average simply equals G.
+        before_step: the average takes G as it was before each of its steps (Karras et al. 2018, 2019).
     """
 
     decay: float | None = None
     half_life_kimg: float | None = None
     rampup: float | None = None
     start_kimg: float = 0.0
+    before_step: bool = False
 
     def __post_init__(self) -> None:
         if (self.decay is None) == (self.half_life_kimg is None):
@@ -181,7 +183,7 @@ class GAN(L.LightningModule):
         torch.manual_seed(int(seed) + self.global_rank)
 
     def update(self, optimizer: LightningOptimizer, loss: Tensor, clip: float | None = None) -> None:
-        """One step of `optimizer` down `loss`; after a step of G its average follows.
+        """One step of `optimizer` down `loss`; with a step of G its average follows.
 
         Args:
             clip: bound on the total gradient norm; None for none.
@@ -194,15 +196,16 @@ class GAN(L.LightningModule):
         if self.report_due:
             grads = [p.grad for group in optimizer.param_groups for p in group["params"]]
             self.scalars[name] = nn.utils.get_total_norm([g for g in grads if g is not None])
+        averaged = self.ema is not None and optimizer is self.opt_g
+        if averaged and self.ema.before_step:
+            self.update_ema()
         optimizer.step()
-        if optimizer is self.opt_g:
+        if averaged and not self.ema.before_step:
             self.update_ema()
 
     @torch.no_grad()
     def update_ema(self) -> None:
         """Move the average of G towards G; buffers (batch norm statistics) are copied."""
-        if self.ema is None:
-            return
         beta = self.ema.beta(self.nimg, self.images_per_step)
         torch._foreach_lerp_(list(self.G_ema.parameters()), list(self.G.parameters()), 1.0 - beta)
         for average, current in zip(self.G_ema.buffers(), self.G.buffers(), strict=True):
@@ -309,7 +312,12 @@ class GAN(L.LightningModule):
 
         With `truncation` t, z follows the normal distribution truncated to [-t, t] (by inverting its
         cumulative distribution, the same law as resampling values beyond t).
+
+        Raises:
+            ValueError: for truncation <= 0.
         """
+        if truncation is not None and truncation <= 0:
+            raise ValueError(f"truncation must be positive, not {truncation}")
         z = np.empty((n, self.latent_dim), np.float32)
         y = np.zeros(n, np.int64)
         for i in range(n):
@@ -348,8 +356,6 @@ class GAN(L.LightningModule):
         Raises:
             ValueError: for labels of an unconditional model, labels out of range, or truncation <= 0.
         """
-        if truncation is not None and truncation <= 0:
-            raise ValueError(f"truncation must be positive, not {truncation}")
         z, y = self.indexed_latents(n, seed, start, truncation)
         if label is not None:
             if not self.n_classes:
