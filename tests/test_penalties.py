@@ -3,7 +3,7 @@
 import pytest
 import torch
 
-from zoo.penalties import class_consistency, consistency, r1, r2, wgan_gp
+from zoo.penalties import between, class_consistency, consistency, r1, r2, wgan_gp
 
 
 def normal(*shape: int) -> torch.Tensor:
@@ -81,3 +81,14 @@ def test_consistency_pulls_at_both_passes():
     grads = torch.autograd.grad(consistency((a, b), (torch.zeros(2, 1), torch.zeros(2, 1))), (a, b))
     assert torch.all(grads[0] > 0)
     assert torch.all(grads[1] < 0)
+
+
+def test_points_between_lie_on_the_line_of_each_pair_of_any_shape():
+    for shape in ((5, 2), (5, 3, 4, 4)):
+        real, fake = torch.zeros(shape).requires_grad_(), torch.ones(shape)
+        x = between(real, fake)
+        assert x.is_leaf
+        assert x.requires_grad
+        alpha = x.detach().flatten(1)
+        assert torch.equal(alpha, alpha[:, :1].expand_as(alpha))  # one for all coordinates of a sample
+        assert 0 <= alpha.min() < alpha.max() < 1

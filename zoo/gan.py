@@ -113,6 +113,16 @@ class GAN(L.LightningModule):
         self._tick: float | None = None
         self._conditions: dict = {}  # of a loaded model
 
+    def use_networks(self, G: nn.Module, D: nn.Module, latent_dim: int) -> None:
+        """Put own networks in the place of the paper's, before training: same step, same losses.
+
+        D needs what the paper's step asks of it: CT-GAN `features` and `score`, VGAN `logits_and_kl`. `load` does
+        not rebuild such a model: it knows the paper's networks only.
+        """
+        self.G, self.D = G, D
+        self.G_ema = copy.deepcopy(G).eval().requires_grad_(False) if self.ema else None
+        self.latent_dim = latent_dim
+
     # ---- state: part of every checkpoint's state_dict
 
     def get_extra_state(self) -> dict:
@@ -330,6 +340,13 @@ class GAN(L.LightningModule):
             bound = math.erf(truncation / math.sqrt(2))
             z = math.sqrt(2) * torch.erfinv((2 * z - 1) * bound)
         return z.to(self.device, self.dtype), y.to(self.device) if self.n_classes else None
+
+    def own_metrics(self, data: L.LightningDataModule) -> dict[str, float | str]:
+        """What the paper measures beside its samples, for the results row: a number, or why there is none.
+
+        Called on every rank, in any train or eval mode; what it draws from the global stream is put back.
+        """
+        return {}
 
     def generate(self, G: nn.Module, z: Tensor, label: Tensor | None, truncation: float | None) -> Tensor:
         """Images of `G`. Truncation has already acted on z; a paper that truncates elsewhere overrides this."""

@@ -21,12 +21,22 @@ def input_gradient(logits: Tensor, x: Tensor) -> Tensor:
     return gradient.flatten(1).to(torch.promote_types(gradient.dtype, torch.float32))
 
 
+def between(real: Tensor, fake: Tensor) -> Tensor:
+    """Points real + alpha * (fake - real), alpha ~ U(0, 1) per sample, that require a gradient and have no graph.
+
+    Args:
+        real, fake: (N, ...) each.
+    """
+    alpha = torch.rand(len(real), device=real.device, dtype=real.dtype).view(-1, *[1] * (real.ndim - 1))
+    return (real + alpha * (fake - real)).detach().requires_grad_()
+
+
 def wgan_gp(logits: Tensor, x: Tensor) -> Tensor:
     """mean_i (||d logit_i / d x_i||_2 - 1)^2  (Gulrajani et al. 2017, arXiv 1704.00028, eq. 3, without lambda).
 
     Args:
         logits: critic's scores of x, (N,).
-        x: points between real and fake images, real + alpha * (fake - real) with alpha ~ U(0, 1) per image.
+        x: points between real and fake images, as `between` draws them.
     """
     norms = torch.linalg.vector_norm(input_gradient(logits, x), dim=1)  # its gradient at 0 is 0, not NaN
     return (norms - 1).square().mean()

@@ -137,6 +137,8 @@ class Evaluate(L.Callback):
         try:
             with isolate_rng(), gan.off_the_clock():
                 result = evaluate(gan, data, built, **self.options)
+                for name, value in gan.own_metrics(data).items():
+                    result["absent" if isinstance(value, str) else "metrics"][name] = value
         finally:
             for module, training in modes.items():
                 module.training = training

@@ -66,6 +66,7 @@ class Discriminator(nn.Module):
         n_classes: 0 for the unconditional D; else one output a class, of which the label's is taken.
         bottleneck: "gaussian", "noise" (of fixed strength) or "none".
         code_channels: K, channels of the code at each of the 4x4 positions.
+        trunk: what finds the features (N, C, S, S) instead, with attributes `out_channels` and `out_size`.
     """
 
     def __init__(
@@ -76,9 +77,10 @@ class Discriminator(nn.Module):
         n_classes: int = 0,
         bottleneck: Literal["gaussian", "noise", "none"] = "gaussian",
         code_channels: int = 256,
+        trunk: nn.Module | None = None,
     ) -> None:
         super().__init__()
-        self.trunk = Trunk(resolution, width, max_width)
+        self.trunk = trunk or Trunk(resolution, width, max_width)
         channels, size = self.trunk.out_channels, self.trunk.out_size
         if bottleneck == "none":
             self.bottleneck, code_channels = NoBottleneck(), channels

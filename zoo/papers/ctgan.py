@@ -17,7 +17,7 @@ from zoo.gan import GAN, frozen
 from zoo.losses import wasserstein_d, wasserstein_g
 from zoo.networks import wgan_gp as networks
 from zoo.optim import AdamEpsilonHat
-from zoo.penalties import consistency, wgan_gp
+from zoo.penalties import between, consistency, wgan_gp
 from zoo.schedules import linear_decay
 
 Architecture = Literal["resnet", "cnn"]
@@ -139,9 +139,8 @@ class CTGAN(GAN):
         return torch.cat([self.G(z, y) for z, y in zip(self.latents(n).chunk(parts), labels, strict=True)])
 
     def interpolate(self, real: Tensor, fake: Tensor) -> Tensor:
-        """A point on the line from each real image to a fake one, uniform per image."""
-        alpha = torch.rand(len(real), 1, 1, 1, device=real.device, dtype=real.dtype)
-        return real + alpha * (fake - real)
+        """Where the critic's slope is held: a point on the line from each real image to a fake one."""
+        return between(real, fake)
 
     def generator_step(self) -> dict[str, Tensor]:
         with frozen(self.D):
@@ -171,8 +170,8 @@ class CTGAN(GAN):
 
         # points between real and fake
         with torch.autocast(self.device.type, enabled=False):
-            between = self.interpolate(real, fake).requires_grad_()
-            gp = wgan_gp(self.D(between), between)
+            x = self.interpolate(real, fake).requires_grad_()
+            gp = wgan_gp(self.D(x), x)
 
         loss = loss + self.lambda_gp * gp + self.lambda_ct * ct
         scalars = {"loss/d": loss_d, "logits/real": score_real.mean(), "logits/fake": score_fake.mean()}

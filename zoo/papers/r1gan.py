@@ -14,19 +14,13 @@ from torch import Tensor, nn
 from zoo.gan import EMA, GAN, frozen
 from zoo.losses import ADVERSARIAL
 from zoo.networks import r1gan as networks
-from zoo.penalties import r1, r2, wgan_gp
+from zoo.penalties import between, r1, r2, wgan_gp
 
 #: as GS config.py:80-114 builds them
 OPTIMIZERS = {
     "rmsprop": lambda parameters, lr: torch.optim.RMSprop(parameters, lr, alpha=0.99, eps=1e-8),
     "adam": lambda parameters, lr: torch.optim.Adam(parameters, lr, betas=(0.0, 0.99), eps=1e-8),
 }
-
-
-def between(real: Tensor, fake: Tensor) -> Tensor:
-    """A point on the line from each real image to a fake one, uniform per image; requires a gradient."""
-    eps = torch.rand(len(real), 1, 1, 1, device=real.device, dtype=real.dtype)
-    return ((1 - eps) * real + eps * fake).detach().requires_grad_()
 
 
 def on_real(D: nn.Module, real: Tensor, real_logits: Tensor, fake: Tensor, label: Tensor | None) -> Tensor:
