@@ -21,6 +21,19 @@ def test_wgan_gp_averages_squares_over_images():
     torch.testing.assert_close(wgan_gp(x.square().sum(1) / 2, x), (x.norm(dim=1) - 1).square().mean())
 
 
+def test_wgan_gp_of_a_critic_that_scores_pairs():
+    """D(x1, x2) = u.x1 + v.x2: every image has a norm of its own, |u| or |v|."""
+    u, v, x = normal(4), normal(5)[1:], normal(6, 4).requires_grad_()
+    value = wgan_gp(x.view(3, 8) @ torch.cat([u, v]), x)
+    torch.testing.assert_close(value, ((u.norm() - 1) ** 2 + (v.norm() - 1) ** 2) / 2)
+
+
+def test_given_points_between_real_and_fake():
+    real, fake = normal(5, 3, 2, 2), normal(5, 3, 2, 3)[..., :2]
+    torch.testing.assert_close(between(real, fake, torch.zeros(5)).detach(), real)
+    torch.testing.assert_close(between(real, fake, torch.ones(5, 1)).detach(), fake)
+
+
 def test_wgan_gp_has_a_finite_gradient_where_the_critic_is_flat():
     w = torch.zeros(4, dtype=torch.float64, requires_grad=True)
     x = normal(3, 4).requires_grad_()

@@ -28,6 +28,7 @@ SMALL = {
     "rothgan": "--model.resolution 32 --model.width_g 4 --model.width_d 4 --model.batch_size 32",
     "sngan": "--model.resolution 32 --model.architecture cnn --model.width_g 4 --model.width_d 4 "
     "--model.n_classes 0 --model.n_dis 4 --model.batch_size 8 --model.batch_size_g 8 --model.decay_start_kimg 0",
+    "ttur": "--model.resolution 32 --model.width_g 4 --model.width_d 4 --model.batch_size 32",
     "vgan": "--model.resolution 32 --model.width_g 2 --model.width_d 2 --model.max_width 4 --model.code_channels 3 "
     "--model.latent_dim 8 --model.batch_size 32 --model.beta_step 0.1",
 }

@@ -229,8 +229,9 @@ class GAN(L.LightningModule):
     def report(self, scalars: dict[str, Tensor | float]) -> None:
         """End a training step: count its images and hand its scalars to the loggers and the progress bar.
 
-        Names are `loss/d`, `loss/g`, `logits/real`, `logits/fake`, `penalty/...`; `grad/d`, `grad/g`, `kimg`
-        and `speed/images_per_s` are added. Values are this step's, of rank 0, every `log_every_n_steps` steps.
+        Names are `loss/d`, `loss/g`, `logits/real`, `logits/fake`, `penalty/...`; `grad/d`, `grad/g`, `kimg`,
+        `hours` and `speed/images_per_s` are added. Values are this step's, of rank 0, every `log_every_n_steps`
+        steps.
         """
         due = self.report_due
         self.nimg += self.images_per_step
@@ -243,8 +244,9 @@ class GAN(L.LightningModule):
             self.log_scalars(self.scalars)
 
     def log_scalars(self, scalars: dict[str, Tensor | float]) -> None:
-        """Write scalars to every logger, with `kimg` beside them and training steps as the step."""
-        values = {"kimg": self.nimg / 1000} | {k: float(v) for k, v in scalars.items()}
+        """Write scalars to every logger, beside `kimg` and the `hours` of training; training steps are the step."""
+        values = {"kimg": self.nimg / 1000, "hours": self.train_seconds / 3600}
+        values |= {k: float(v) for k, v in scalars.items()}
         for logger in self.trainer.loggers:
             logger.log_metrics(values, step=self.nimg // self.images_per_step)
             logger.save()

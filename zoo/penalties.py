@@ -21,13 +21,16 @@ def input_gradient(logits: Tensor, x: Tensor) -> Tensor:
     return gradient.flatten(1).to(torch.promote_types(gradient.dtype, torch.float32))
 
 
-def between(real: Tensor, fake: Tensor) -> Tensor:
-    """Points real + alpha * (fake - real), alpha ~ U(0, 1) per sample, that require a gradient and have no graph.
+def between(real: Tensor, fake: Tensor, alpha: Tensor | None = None) -> Tensor:
+    """real + alpha (fake - real), where WGAN-GP holds the slope; a leaf that requires a gradient.
 
     Args:
-        real, fake: (N, ...) each.
+        real, fake: (N, ...) alike (Gulrajani et al. 2017, algorithm 1, line 6).
+        alpha: (N,) or (N, 1); None draws it from U(0, 1) for each image.
     """
-    alpha = torch.rand(len(real), device=real.device, dtype=real.dtype).view(-1, *[1] * (real.ndim - 1))
+    if alpha is None:
+        alpha = torch.rand(len(real), device=real.device, dtype=real.dtype)
+    alpha = alpha.view(-1, *[1] * (real.ndim - 1))
     return (real + alpha * (fake - real)).detach().requires_grad_()
 
 
@@ -36,7 +39,7 @@ def wgan_gp(logits: Tensor, x: Tensor) -> Tensor:
 
     Args:
         logits: critic's scores of x, (N,).
-        x: points between real and fake images, as `between` draws them.
+        x: points on lines from real to fake images, as `between` draws them.
     """
     norms = torch.linalg.vector_norm(input_gradient(logits, x), dim=1)  # its gradient at 0 is 0, not NaN
     return (norms - 1).square().mean()

@@ -8,7 +8,7 @@ from jsonargparse import ArgumentParser
 from pictures import png
 
 from zoo import data
-from zoo.data import CIFAR10, FFHQ, MNIST, STL10, CelebAHQ, ImageDataModule, ImageNet, MissingDataset
+from zoo.data import CIFAR10, FFHQ, MNIST, STL10, SVHN, CelebAHQ, ImageDataModule, ImageNet, MissingDataset
 
 
 def fake(monkeypatch, name: str, images: np.ndarray, targets: list[int] | None = None):
@@ -16,7 +16,7 @@ def fake(monkeypatch, name: str, images: np.ndarray, targets: list[int] | None =
 
     def make(root, **options):
         calls.append(options)
-        return SimpleNamespace(data=images, targets=targets)
+        return SimpleNamespace(data=images, targets=targets, labels=np.array(targets))
 
     monkeypatch.setattr(torchvision.datasets, name, make)
     return calls
@@ -59,6 +59,19 @@ def test_mnist_has_three_equal_channels(monkeypatch):
     assert all(np.array_equal(channel, images[3]) for channel in dm.images([3])[0].numpy())
     with pytest.raises(ValueError, match="28 px images, not 32"):
         MNIST(resolution=32).setup()
+
+
+def test_svhn(monkeypatch):
+    images = np.random.default_rng(0).integers(0, 256, (20, 3, 32, 32), dtype=np.uint8)
+    calls = fake(monkeypatch, "SVHN", images, [i % 10 for i in range(20)])
+    dm = SVHN(split="extra", seed=0)
+    assert dm.name == "SVHN extra"
+    assert dm.n_classes == 10
+    assert dm.labels[13] == 3
+    assert np.array_equal(dm.images([3])[0].numpy(), images[3])
+    assert calls[0] == {"download": True, "split": "extra"}
+    with pytest.raises(ValueError, match="32 px images, not 64"):
+        SVHN(resolution=64).setup()
 
 
 def test_stl10_is_resized(monkeypatch):

@@ -2,13 +2,14 @@
 
 from zoo.data.files import BadImage, MissingDataset
 from zoo.data.module import EndlessBatches, ImageDataModule, Images, to_float
-from zoo.data.named import CIFAR10, FFHQ, MNIST, STL10, CelebAHQ, Drawn, ImageNet
+from zoo.data.named import CIFAR10, FFHQ, MNIST, STL10, SVHN, CelebAHQ, Drawn, ImageNet
 
 __all__ = [
     "CIFAR10",
     "FFHQ",
     "MNIST",
     "STL10",
+    "SVHN",
     "BadImage",
     "CelebAHQ",
     "Drawn",

@@ -101,6 +101,42 @@ class CIFAR10(ImageDataModule):
         return _in_memory(pixels, torch.tensor(data.targets))
 
 
+class SVHN(ImageDataModule):
+    """SVHN's cropped digits (32 px, ten classes) through torchvision: train, test or extra.
+
+    Args:
+        path: Folder of torchvision's copy (train_32x32.mat and so on).
+        resolution: 32, the only one there is.
+        split: Training, test or extra images.
+        download: Fetch the file if it is not there.
+    """
+
+    def __init__(
+        self,
+        path: str = "data",
+        resolution: int = 32,
+        split: Literal["train", "test", "extra"] = "train",
+        download: bool = True,
+        **options: Any,
+    ) -> None:
+        name = {"train": "SVHN", "test": "SVHN test", "extra": "SVHN extra"}[split]
+        super().__init__(path=path, resolution=resolution, name=name, **options)
+        self.split, self.download = split, download
+
+    def _torchvision(self, download: bool):
+        return _torchvision("SVHN", "SVHN", self.paths[0], download=download, split=self.split)
+
+    def prepare_data(self) -> None:
+        if self.download:
+            self._torchvision(download=True)
+
+    def open(self) -> Images:
+        if self.resolution != 32:
+            raise ValueError(f"SVHN has 32 px images, not {self.resolution}: set resolution to 32.")
+        data = self._torchvision(download=self.download and self.trainer is None)
+        return _in_memory(torch.from_numpy(data.data), torch.from_numpy(data.labels))
+
+
 class MNIST(ImageDataModule):
     """MNIST (28 px, ten classes) through torchvision: 60,000 training or 10,000 test digits, three equal channels.
 

@@ -70,13 +70,14 @@ def frechet_distance(mu1: np.ndarray, s1: np.ndarray, mu2: np.ndarray, s2: np.nd
     return max(float(((mu1 - mu2) ** 2).sum() + np.trace(s1) + np.trace(s2) - 2 * root), 0.0)
 
 
-def inception_score(logits: Tensor, splits: int = 10) -> tuple[float, float]:
+def inception_score(logits: Tensor, splits: int = 10, shuffle: bool = True) -> tuple[float, float]:
     """exp E_x KL(p(y|x) || p(y)), mean and standard deviation over `splits` equal parts of the rows.
 
     Rows are shuffled by a fixed seed first, as torch-fidelity does, so that an order by class does no harm.
 
     Args:
         logits: (N, K), without the bias of the last layer as in the TensorFlow code of the metric.
+        shuffle: False takes the rows as they come, as the TensorFlow code does.
 
     Raises:
         ValueError: for fewer rows than splits, or logits that are not finite.
@@ -87,7 +88,7 @@ def inception_score(logits: Tensor, splits: int = 10) -> tuple[float, float]:
         raise ValueError(f"{len(logits)} images do not make {splits} splits of an Inception Score")
     if not logits.isfinite().all():
         raise ValueError("the Inception Score of logits that are not finite is not defined")
-    score = isc_features_to_metric(logits.cpu(), splits=splits, shuffle=True)
+    score = isc_features_to_metric(logits.cpu(), splits=splits, shuffle=shuffle)
     return score[KEY_METRIC_ISC_MEAN], score[KEY_METRIC_ISC_STD]
 
 

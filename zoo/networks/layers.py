@@ -1,4 +1,4 @@
-"""Layers shared by the architecture families: spectral normalisation, class-conditional batch norm."""
+"""Layers shared by the architecture families: spectral normalisation, batch norms, TensorFlow's padding."""
 
 import torch
 import torch.nn.functional as F
@@ -113,6 +113,23 @@ class ConditionalBatchNorm2d(nn.BatchNorm2d):
         if label is None:
             raise ValueError(f"this network has {self.n_classes} classes: give a label to every image")
         return self.gamma(label)[:, :, None, None] * x + self.beta(label)[:, :, None, None]
+
+
+class BiasedBatchNorm2d(nn.BatchNorm2d):
+    """Batch norm whose running variance is the biased one, divisor n, as TensorFlow's unfused layer keeps it.
+
+    (N, C, H, W) -> same. Training is as in `nn.BatchNorm2d`, which puts n / (n - 1) into its running variance; only
+    evaluation differs.
+    """
+
+    def forward(self, x: Tensor) -> Tensor:
+        if not self.training:
+            return super().forward(x)
+        with torch.no_grad():
+            var, mean = torch.var_mean(x.to(self.running_var.dtype), (0, 2, 3), correction=0)
+            self.running_mean.lerp_(mean, self.momentum)
+            self.running_var.lerp_(var, self.momentum)
+        return F.batch_norm(x, None, None, self.weight, self.bias, True, 0.0, self.eps)
 
 
 class SameConv2d(nn.Conv2d):

@@ -30,6 +30,7 @@ def leaky_relu(x: Tensor) -> Tensor:
 
 
 Kind = Literal["relu", "tanh", "gated"]
+Norm = Callable[[int], nn.Module]
 ACTIVATIONS_G: dict[str, Callable[[Tensor], Tensor]] = {"relu": F.relu, "tanh": torch.tanh, "gated": gate}
 ACTIVATIONS_D = ACTIVATIONS_G | {"relu": leaky_relu}
 
@@ -39,10 +40,6 @@ def check_resolution(resolution: int) -> None:
         raise ValueError(f"these networks need a resolution divisible by 16, not {resolution}")
 
 
-def norms(channels: list[int], norm: bool) -> nn.ModuleList:
-    return nn.ModuleList(nn.BatchNorm2d(c) if norm else nn.Identity() for c in channels)
-
-
 class DCGANGenerator(nn.Module):
     """G: dense, then four 5x5 stride-2 transposed convolutions, batch norm before every activation but the last.
 
@@ -50,8 +47,9 @@ class DCGANGenerator(nn.Module):
         resolution: divisible by 16 (paper: 64).
         width: channels of the last hidden map (paper: 64; the first has 8 times as many).
         latent_dim: length of z (paper: 128).
-        norm: False leaves batch norm out ("NoNormalization").
+        norm: makes a normalisation layer for so many channels; `nn.Identity` leaves it out ("NoNormalization").
         activation: "relu", "tanh", or "gated", which doubles every layer's channels and halves them again.
+        channels: colours of an image.
 
     Raises:
         ValueError: for a resolution that does not divide.
@@ -62,17 +60,18 @@ class DCGANGenerator(nn.Module):
         resolution: int = 64,
         width: int = 64,
         latent_dim: int = 128,
-        norm: bool = True,
+        norm: Norm = nn.BatchNorm2d,
         activation: Kind = "relu",
+        channels: int = 3,
     ) -> None:
         super().__init__()
         check_resolution(resolution)
-        channels, self.base = [width * m for m in (8, 4, 2, 1)], resolution // 16
+        widths, self.base = [width * m for m in (8, 4, 2, 1)], resolution // 16
         self.activation, double = ACTIVATIONS_G[activation], 2 if activation == "gated" else 1
-        self.dense = uniform(nn.Linear(latent_dim, double * channels[0] * self.base**2), STD)
-        self.norms = norms([double * c for c in channels], norm)
-        widths = [*((i, double * o) for i, o in pairwise(channels)), (channels[-1], 3)]
-        self.deconvs = nn.ModuleList(uniform(SameConvTranspose2d(i, o, 5, 2), STD) for i, o in widths)
+        self.dense = uniform(nn.Linear(latent_dim, double * widths[0] * self.base**2), STD)
+        self.norms = nn.ModuleList(norm(double * c) for c in widths)
+        shapes = [*((i, double * o) for i, o in pairwise(widths)), (widths[-1], channels)]
+        self.deconvs = nn.ModuleList(uniform(SameConvTranspose2d(i, o, 5, 2), STD) for i, o in shapes)
 
     def forward(self, z: Tensor, label: Tensor | None = None) -> Tensor:
         h = self.dense(z).unflatten(1, (-1, self.base, self.base))
@@ -87,20 +86,27 @@ class DCGANDiscriminator(nn.Module):
     Args:
         resolution: divisible by 16 (paper: 64).
         width: channels of the first map (paper: 64; the last has 8 times as many).
-        norm, activation: as for the generator; "relu" is a leaky one of slope 0.2 here.
+        norm, activation, channels: as for the generator; "relu" is a leaky one of slope 0.2 here.
 
     Raises:
         ValueError: for a resolution that does not divide.
     """
 
-    def __init__(self, resolution: int = 64, width: int = 64, norm: bool = True, activation: Kind = "relu") -> None:
+    def __init__(
+        self,
+        resolution: int = 64,
+        width: int = 64,
+        norm: Norm = nn.BatchNorm2d,
+        activation: Kind = "relu",
+        channels: int = 3,
+    ) -> None:
         super().__init__()
         check_resolution(resolution)
-        channels = [3, *(width * m for m in (1, 2, 4, 8))]
+        widths = [channels, *(width * m for m in (1, 2, 4, 8))]
         self.activation, double = ACTIVATIONS_D[activation], 2 if activation == "gated" else 1
-        self.convs = nn.ModuleList(uniform(SameConv2d(i, double * o, 5, 2), STD) for i, o in pairwise(channels))
-        self.norms = nn.ModuleList([nn.Identity(), *norms([double * c for c in channels[2:]], norm)])
-        self.linear = uniform(nn.Linear(channels[-1] * (resolution // 16) ** 2, 1), STD)
+        self.convs = nn.ModuleList(uniform(SameConv2d(i, double * o, 5, 2), STD) for i, o in pairwise(widths))
+        self.norms = nn.ModuleList([nn.Identity(), *(norm(double * c) for c in widths[2:])])
+        self.linear = uniform(nn.Linear(widths[-1] * (resolution // 16) ** 2, 1), STD)
 
     def forward(self, x: Tensor, label: Tensor | None = None) -> Tensor:
         for conv, norm in zip(self.convs, self.norms, strict=True):

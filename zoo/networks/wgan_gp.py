@@ -180,15 +180,16 @@ class GoodGenerator(nn.Module):
         resolution: divisible by 16 (paper: 64).
         width: channels of the last map (paper: 64; the first map has 8 times as many).
         latent_dim: length of z (paper: 128).
+        channels: colours of an image.
     """
 
-    def __init__(self, resolution: int = 64, width: int = 64, latent_dim: int = 128) -> None:
+    def __init__(self, resolution: int = 64, width: int = 64, latent_dim: int = 128, channels: int = 3) -> None:
         super().__init__()
-        channels, self.base = [width * m for m in (8, 8, 4, 2, 1)], resolution // 16
-        self.dense = start(nn.Linear(latent_dim, channels[0] * self.base**2))
-        self.blocks = nn.ModuleList(UpBlock(i, o, bias=False) for i, o in pairwise(channels))
+        widths, self.base = [width * m for m in (8, 8, 4, 2, 1)], resolution // 16
+        self.dense = start(nn.Linear(latent_dim, widths[0] * self.base**2))
+        self.blocks = nn.ModuleList(UpBlock(i, o, bias=False) for i, o in pairwise(widths))
         self.norm = ConditionalBatchNorm2d(width)
-        self.conv = start(nn.Conv2d(width, 3, 3, padding=1), HE)
+        self.conv = start(nn.Conv2d(width, channels, 3, padding=1), HE)
 
     def forward(self, z: Tensor, label: Tensor | None = None) -> Tensor:
         h = self.dense(z).unflatten(1, (-1, self.base, self.base))
@@ -205,6 +206,8 @@ class GoodCritic(Critic):
         width: channels behind the first convolution (paper: 64).
         norm: `layer_norm` (WGAN-GP, CT-GAN) or `nn.BatchNorm2d` (GANs without a penalty per sample).
         dropout: drop probabilities behind the second, third and fourth block (CT-GAN: 0.2, 0.5, 0.5).
+        pack: so many consecutive images share one score, (N,) -> (N / pack,): TTUR's critic at 32 px.
+        channels: colours of an image.
     """
 
     def __init__(
@@ -213,19 +216,24 @@ class GoodCritic(Critic):
         width: int = 64,
         norm: Callable[[int], nn.Module] = layer_norm,
         dropout: Sequence[float] = NO_DROPOUT,
+        pack: int = 1,
+        channels: int = 3,
     ) -> None:
         super().__init__()
-        channels = [width * m for m in (1, 2, 4, 8, 8)]
-        self.conv = start(nn.Conv2d(3, width, 3, padding=1))
-        self.blocks = nn.ModuleList(DownBlock(i, o, norm=norm, bias=False) for i, o in pairwise(channels))
+        widths, self.pack = [width * m for m in (1, 2, 4, 8, 8)], pack
+        self.conv = start(nn.Conv2d(channels, width, 3, padding=1))
+        self.blocks = nn.ModuleList(DownBlock(i, o, norm=norm, bias=False) for i, o in pairwise(widths))
         self.dropouts = nn.ModuleList(nn.Dropout(p) for p in dropout)
-        self.linear = start(nn.Linear(channels[-1] * (resolution // 16) ** 2, 1))
+        self.linear = start(nn.Linear(pack * widths[-1] * (resolution // 16) ** 2, 1))
 
     def features(self, x: Tensor) -> Tensor:
         x = self.blocks[0](self.conv(x))
         for block, dropout in zip(self.blocks[1:], self.dropouts, strict=True):
             x = dropout(block(x))
         return x.flatten(1)
+
+    def score(self, features: Tensor) -> Tensor:
+        return super().score(features.unflatten(0, (-1, self.pack)).flatten(1))
 
 
 class CNNGenerator(nn.Module):

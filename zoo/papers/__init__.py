@@ -3,7 +3,14 @@
 import importlib
 
 #: name -> class name in zoo/papers/<name>.py
-PAPERS = {"ctgan": "CTGAN", "r1gan": "R1GAN", "rothgan": "RothGAN", "sngan": "SNGAN", "vgan": "VGAN"}
+PAPERS = {
+    "ctgan": "CTGAN",
+    "r1gan": "R1GAN",
+    "rothgan": "RothGAN",
+    "sngan": "SNGAN",
+    "ttur": "TTUR",
+    "vgan": "VGAN",
+}
 
 
 def paper_class(name: str) -> type:

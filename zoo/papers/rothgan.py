@@ -43,7 +43,7 @@ def build(
     elif architecture == "mlp":
         G = partial(networks.MLPGenerator, resolution, width_g or 512, latent_dim)
     elif architecture == "no-norm":
-        G, D = partial(G, norm=False), partial(D, norm=False)
+        G, D = partial(G, norm=nn.Identity), partial(D, norm=nn.Identity)
     elif architecture in ("gated", "tanh"):
         G, D = partial(G, activation=architecture), partial(D, activation=architecture)
     return G(), D()
