@@ -31,6 +31,11 @@ def nonsaturating_g(fake: Tensor) -> Tensor:
     return F.softplus(-fake).mean()
 
 
+def saturating_g(fake: Tensor) -> Tensor:
+    """E[log(1 - sigmoid(D(G(z))))]  (Goodfellow et al. 2014, eq. 1)."""
+    return -F.softplus(fake).mean()
+
+
 def wasserstein_d(real: Tensor, fake: Tensor) -> Tensor:
     """E[D(G(z))] - E[D(x)]  (Arjovsky et al. 2017, arXiv 1701.07875, eq. 3, negated); D must be kept Lipschitz."""
     return fake.mean() - real.mean()
