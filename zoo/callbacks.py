@@ -18,7 +18,11 @@ from torch import Tensor
 from zoo.gan import GAN
 
 
-class NotFinite(RuntimeError):
+class Diverged(RuntimeError):
+    """Training has gone where it does not come back from."""
+
+
+class NotFinite(Diverged):
     """A loss or a weight became infinite or not a number."""
 
 
@@ -146,11 +150,14 @@ class Checkpoints(Callback):
         os.replace(part, folder / "last.ckpt")
 
     @staticmethod
-    def tell(trainer: L.Trainer, gan: GAN, what: str) -> str:
+    def last_good(trainer: L.Trainer) -> str:
         last = Path(trainer.default_root_dir, "checkpoints", "last.ckpt")
-        good = f"the last good checkpoint is {last}" if last.exists() else "no checkpoint was written before"
+        return f"the last good checkpoint is {last}" if last.exists() else "no checkpoint was written before"
+
+    @classmethod
+    def tell(cls, trainer: L.Trainer, gan: GAN, what: str) -> str:
         return (
-            f"{what} is not finite at {gan.nimg / 1000:.1f} kimg, so training stopped; {good}. "
+            f"{what} is not finite at {gan.nimg / 1000:.1f} kimg, so training stopped; {cls.last_good(trainer)}. "
             "Lower the learning rate or use --trainer.precision 32-true"
         )
 

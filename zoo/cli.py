@@ -23,7 +23,7 @@ import yaml
 from lightning.pytorch.cli import ArgsType, LightningArgumentParser, LightningCLI
 from lightning.pytorch.utilities.rank_zero import rank_zero_only
 
-from zoo.callbacks import Checkpoints, NotFinite, Progress, Samples, Stop
+from zoo.callbacks import Checkpoints, Diverged, Progress, Samples, Stop
 from zoo.data import ImageDataModule
 from zoo.evaluation.callback import Evaluate
 from zoo.gan import GAN
@@ -306,7 +306,7 @@ def train(
         the finished command line, with `.model`, `.datamodule`, `.trainer` and `.run`.
 
     Raises:
-        SystemExit: 2 with one sentence for anything the user can mend, 1 if numbers are not finite any more,
+        SystemExit: 2 with one sentence for anything the user can mend, 1 if training has diverged,
             130 or 143 after Ctrl-C or SIGTERM (a checkpoint is saved first).
     """
     warnings.filterwarnings("ignore", module="lightning")
@@ -331,7 +331,7 @@ def train(
             recipe=name,
         )
         cli.trainer.fit(cli.model, datamodule=cli.datamodule, ckpt_path=cli.ckpt_path and str(cli.ckpt_path))
-    except NotFinite as error:
+    except Diverged as error:
         print(f"error: {error}", file=sys.stderr)
         raise SystemExit(1) from error
     except (ValueError, OSError) as error:

@@ -55,6 +55,17 @@ class EMA:
 
 
 @contextmanager
+def evaluating(module: nn.Module) -> Iterator[None]:
+    """Hold `module` in eval mode; afterwards it is in the mode it was in."""
+    training = module.training
+    module.eval()
+    try:
+        yield
+    finally:
+        module.train(training)
+
+
+@contextmanager
 def frozen(module: nn.Module) -> Iterator[None]:
     """Hold `module`'s parameters constant while the opponent's loss is built: no gradient is computed for them."""
     trained = [p for p in module.parameters() if p.requires_grad]
@@ -200,6 +211,10 @@ class GAN(L.LightningModule):
         """
         optimizer.zero_grad()
         self.manual_backward(loss)
+        self.apply_gradients(optimizer, clip)
+
+    def apply_gradients(self, optimizer: LightningOptimizer, clip: float | None = None) -> None:
+        """The second half of `update`, for steps whose gradients one backward pass gives to both networks."""
         if clip is not None:
             self.clip_gradients(optimizer, gradient_clip_val=clip, gradient_clip_algorithm="norm")
         name = "grad/g" if optimizer is self.opt_g else "grad/d"
@@ -382,13 +397,16 @@ class GAN(L.LightningModule):
             y = torch.as_tensor(label, device=self.device).expand(n).to(torch.int64)
             if y.min() < 0 or y.max() >= self.n_classes:
                 raise ValueError(f"labels must lie in 0..{self.n_classes - 1}")
+        return self.decode(z, y, truncation, ema)
+
+    @torch.no_grad()
+    def decode(
+        self, z: Tensor, label: Tensor | None = None, truncation: float | None = None, ema: bool = True
+    ) -> Tensor:
+        """Images (N, 3, R, R) in [-1, 1] of latents (N, latent_dim), by G (or its average) in eval mode."""
         G = self.G_ema if ema and self.G_ema is not None else self.G
-        training = G.training
-        G.eval()
-        try:
-            return self.generate(G, z, y, truncation)
-        finally:
-            G.train(training)
+        with evaluating(G):
+            return self.generate(G, z, label, truncation)
 
 
 def load(path: str | Path, device: str = "cpu") -> GAN:

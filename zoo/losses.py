@@ -82,3 +82,29 @@ def gaussian_kl(mean: Tensor, logstd: Tensor) -> Tensor:
     dtype = torch.promote_types(mean.dtype, torch.float32)
     mean, logstd = mean.to(dtype), logstd.to(dtype)
     return (0.5 * ((2 * logstd).exp() + mean.square() - 1) - logstd).sum(1)
+
+
+def squared_error(x: Tensor, reconstruction: Tensor) -> Tensor:
+    """mean_i sum_k (y_ik - x_ik)^2: a sum over all numbers of an image, without 1/2, at least float32.
+
+    As IntroVAE's code reduces it (hhb072/IntroVAE networks.py:146-156); the paper's L_AE is half of it.
+    """
+    dtype = torch.promote_types(reconstruction.dtype, torch.float32)
+    return (reconstruction.to(dtype) - x.to(dtype)).square().flatten(1).sum(1).mean()
+
+
+def introspective_e(real: Tensor, reconstruction: Tensor, sample: Tensor, margin: float, weight: float) -> Tensor:
+    """L_adv^E = R + weight / 2 * (max(0, m - R_r) + max(0, m - R_p)) of the mean KLs R of a batch  (IntroVAE).
+
+    The hinges act on the batch's means (hhb072/IntroVAE main.py:186-196); the paper's alpha is weight / 2.
+
+    Args:
+        real, reconstruction, sample: scalars, the mean KL of the encoder's posterior to the prior.
+        margin: m, the KL from which on fakes count as recognised.
+    """
+    return real + 0.5 * weight * (F.relu(margin - reconstruction) + F.relu(margin - sample))
+
+
+def introspective_g(reconstruction: Tensor, sample: Tensor) -> Tensor:
+    """L_adv^G = (R_r + R_p) / 2: no weight of the encoder's hinges (hhb072/IntroVAE main.py:207-210)."""
+    return 0.5 * (reconstruction + sample)

@@ -363,6 +363,13 @@ class ImageDataModule(L.LightningDataModule):
         self.setup()
         return self._fingerprints[self.resolution]
 
+    def held_out(self) -> Images | None:
+        """The images that `limit` leaves out of training, or None if there are none."""
+        every = self.open()
+        left = torch.ones(len(every), dtype=torch.bool)
+        left[subset(len(every), self.limit)] = False
+        return every.take(left.nonzero()[:, 0]) if left.any() else None
+
     def images(self, indices: Sequence[int] | Tensor) -> Tensor:
         """uint8 (n, 3, R, R)."""
         return self.opened[indices][0]

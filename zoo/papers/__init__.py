@@ -5,6 +5,7 @@ import importlib
 #: name -> class name in zoo/papers/<name>.py
 PAPERS = {
     "ctgan": "CTGAN",
+    "introvae": "IntroVAE",
     "r1gan": "R1GAN",
     "rothgan": "RothGAN",
     "sngan": "SNGAN",

@@ -1,0 +1,168 @@
+"""IntroVAE: Introspective Variational Autoencoders for Photographic Image Synthesis (Huang et al., NeurIPS 2018).
+
+arXiv 1807.06358. Official code: hhb072/IntroVAE @ c8ce5d2 ("IV"). The paper's text could not be read here: what is
+said of it, Algorithm 1 included, comes from others who followed it.
+
+    python reproductions/introvae.py                                             # CelebA-HQ 1024 px
+    python reproductions/introvae.py --config reproductions/introvae/celebahq-256.yaml
+"""
+
+from collections.abc import Sequence
+
+import torch
+from lightning.pytorch.callbacks import Callback
+from torch import Tensor, nn
+
+from zoo.data import ImageDataModule
+from zoo.evaluation import reconstruction
+from zoo.gan import GAN, evaluating, frozen
+from zoo.introspection import Introspection
+from zoo.losses import gaussian_kl, introspective_e, introspective_g, squared_error
+from zoo.networks import introvae as networks
+
+
+def regularization(posterior: tuple[Tensor, Tensor]) -> Tensor:
+    """L_REG: KL(q(z|x) || N(0, I)) of mean and log variance (N, latent_dim), the mean over the batch."""
+    mean, logvar = posterior
+    return gaussian_kl(mean, logvar / 2).mean()
+
+
+class IntroVAE(GAN):
+    """VAE whose encoder is also the discriminator: an image is as unreal as its posterior is far from the prior.
+
+    The encoder E lowers L_REG on images and raises it, up to the margin m, on reconstructions and samples; the
+    generator lowers it on both. In the base class's terms E is D, and its updates are the D steps.
+
+    Images meet the networks in [0, 1] (IV dataset.py:68-70).
+
+    Args:
+        resolution: a power of two from 8 px on.
+        widths: channels of both networks, one number for each halving down to 4 px.
+        latent_dim: length of z (IV --hdim).
+        expand_equal_above_256: blocks between equal widths above 256 have a learned shortcut, as in the authors'
+            program.
+        margin: m, for the mean KL of a batch (IV --m_plus).
+        weight_rec: weight of the squared error, which is summed over an image's numbers (IV --weight_rec).
+        weight_kl: weight of all terms with a KL (IV --weight_kl).
+        weight_neg: weight of the hinges in E's loss, beside a factor 1/2 (IV --weight_neg).
+        vae_kimg: the first so many thousand images train an ordinary VAE (IV --num_vae, in epochs).
+        lr: Adam's learning rate of both networks; betas and epsilon are PyTorch's.
+        batch_size: real images in one step, over all ranks.
+        total_kimg: end of training, in thousands of real images.
+    """
+
+    def __init__(
+        self,
+        resolution: int = 1024,
+        widths: Sequence[int] = networks.WIDTHS[1024],
+        latent_dim: int = 512,
+        expand_equal_above_256: bool = True,
+        margin: float = 500.0,
+        weight_rec: float = 0.01,
+        weight_kl: float = 1.0,
+        weight_neg: float = 1.0,
+        vae_kimg: float = 116,
+        lr: float = 2e-4,
+        batch_size: int = 12,
+        total_kimg: float = 14_529,
+    ) -> None:
+        widths = list(widths)
+        super().__init__(
+            networks.Generator(resolution, widths, latent_dim, expand_equal_above_256=expand_equal_above_256),
+            networks.Encoder(resolution, widths, latent_dim, expand_equal_above_256=expand_equal_above_256),
+            resolution=resolution,
+            latent_dim=latent_dim,
+            images_per_step=batch_size,
+            total_kimg=total_kimg,
+        )
+        self.save_hyperparameters()
+        if margin <= 0:
+            raise ValueError(f"margin must be positive, not {margin:g}: a KL is never below 0")
+        self.margin, self.vae_kimg, self.lr = margin, vae_kimg, lr
+        self.weight_rec, self.weight_kl, self.weight_neg = weight_rec, weight_kl, weight_neg
+
+    @property
+    def E(self) -> nn.Module:
+        return self.D
+
+    def configure_optimizers(self) -> list[torch.optim.Optimizer]:
+        return [torch.optim.Adam(net.parameters(), self.lr) for net in (self.G, self.E)]
+
+    def configure_callbacks(self) -> list[Callback]:
+        return [Introspection()]
+
+    def draw(self, posterior: tuple[Tensor, Tensor]) -> Tensor:
+        """z ~ q(z|x): mean + exp(logvar / 2) * eps (IV networks.py:133-139)."""
+        mean, logvar = posterior
+        return mean + (logvar / 2).exp() * self.latents(len(mean))
+
+    def training_step(self, batch: tuple[Tensor, Tensor | None], batch_idx: int) -> None:
+        x = (batch[0] + 1) / 2
+        warming_up = self.nimg < self.vae_kimg * 1000
+        (self.vae_step if warming_up else self.introspective_step)(x)
+
+    def vae_step(self, x: Tensor) -> None:
+        """Warm-up: both networks down L_AE + L_REG(Z); the weights do not apply (IV main.py:147)."""
+        posterior = self.E(x)
+        x_r = self.G(self.draw(posterior))
+        loss_ae, reg_real = squared_error(x, x_r), regularization(posterior)
+        loss = loss_ae + reg_real
+        for optimizer in self.optimizers():
+            optimizer.zero_grad()
+        self.manual_backward(loss)
+        for optimizer in self.optimizers():
+            self.apply_gradients(optimizer)
+        self.report({"loss/d": loss, "loss/g": loss, "loss/L_AE": loss_ae, "L_REG/real": reg_real})
+
+    def introspective_step(self, x: Tensor) -> None:
+        """Algorithm 1: an encoder step, then a generator step on the same images (IV main.py:181-215)."""
+        x_p = self.G(self.latents(len(x)))
+        posterior = self.E(x)
+        z = self.draw(posterior)
+        z_g = z.detach().requires_grad_()  # here the graphs of the two networks are kept apart
+        x_r = self.G(z_g)
+        loss_ae = squared_error(x, x_r)
+
+        # encoder: x_r is a constant in L_REG(Z_r), but not in L_AE, whose slope reaches E through z
+        reg_real = regularization(posterior)
+        reg_r = regularization(self.E(x_r.detach()))
+        reg_p = regularization(self.E(x_p.detach()))
+        adversarial_e = self.weight_kl * introspective_e(reg_real, reg_r, reg_p, self.margin, self.weight_neg)
+        (slope,) = torch.autograd.grad(self.weight_rec * loss_ae, z_g, retain_graph=True)
+        self.update(self.opt_d, adversarial_e + (slope * z).sum())
+
+        # generator: the same x_r and x_p before the updated encoder, and the same L_AE
+        with frozen(self.E):
+            reg_r_g, reg_p_g = regularization(self.E(x_r)), regularization(self.E(x_p))
+        adversarial_g = self.weight_kl * introspective_g(reg_r_g, reg_p_g)
+        self.update(self.opt_g, adversarial_g + self.weight_rec * loss_ae)
+
+        self.report(
+            {
+                "loss/d": adversarial_e + self.weight_rec * loss_ae,
+                "loss/g": adversarial_g + self.weight_rec * loss_ae,
+                "loss/L_AE": loss_ae,
+                "loss/L_adv_E": adversarial_e,
+                "loss/L_adv_G": adversarial_g,
+                "L_REG/real": reg_real,
+                "L_REG/reconstruction": reg_r,
+                "L_REG/sample": reg_p,
+                "L_REG/reconstruction_g": reg_r_g,
+                "L_REG/sample_g": reg_p_g,
+            }
+        )
+
+    def own_metrics(self, data: ImageDataModule) -> dict[str, float | str]:
+        """Errors of reconstructions; the work of one rank, since it is little."""
+        return reconstruction.of_data(self, data) if self.global_rank == 0 else {}
+
+    # ---- sampling and inference: the zoo's images are in [-1, 1]
+
+    def generate(self, G: nn.Module, z: Tensor, label: Tensor | None, truncation: float | None) -> Tensor:
+        return 2 * G(z) - 1
+
+    @torch.no_grad()
+    def encode(self, images: Tensor) -> Tensor:
+        """The posterior's mean (N, latent_dim) of images (N, 3, R, R) in [-1, 1]; `decode` is the way back."""
+        with evaluating(self.E):
+            return self.E((images + 1) / 2)[0]
