@@ -1,7 +1,7 @@
 """What only a model with an encoder can do: reconstruct photos, place them in latent space, walk between them.
 
-For every GAN of the zoo that has `encode(images (N, 3, R, R) in [-1, 1]) -> latents (N, latent_dim)` beside the base
-class's `decode`. Each function returns numbers and a sheet of images for `zoo.callbacks.save_grid`.
+For every GAN of the zoo that has `encode(images (N, 3, R, R) in [-1, 1]) -> latents (N, latent_dim)` beside the
+base class's `decode`. The commands of `python -m zoo` that end in a picture save a `Sheet`.
 """
 
 from collections.abc import Sequence
@@ -13,6 +13,7 @@ from PIL import Image, ImageOps
 from torch import Tensor
 from torchvision.transforms.functional import pil_to_tensor
 
+from zoo.callbacks import save_grid
 from zoo.data.files import BadImage, Files, to_rgb
 from zoo.gan import GAN
 
@@ -26,6 +27,10 @@ class Sheet:
     images: Tensor
     columns: int
 
+    def save(self, path: str | Path) -> None:
+        """Write it as one PNG."""
+        save_grid(self.images, Path(path), self.columns)
+
 
 def check_encoder(gan: GAN) -> None:
     """Refuse a model that cannot encode.
@@ -35,8 +40,8 @@ def check_encoder(gan: GAN) -> None:
     """
     if not hasattr(gan, "encode"):
         raise ValueError(
-            f"{type(gan).__name__} has no encoder, so it cannot place a photo in its latent space: take a checkpoint of "
-            "a model that has one, such as introvae"
+            f"{type(gan).__name__} has no encoder, so it cannot place a photo in its latent space: take a "
+            "checkpoint of a model that has one, such as introvae"
         )
 
 
@@ -51,7 +56,8 @@ def fit(image: Image.Image, where: str, resolution: int) -> Tensor:
     """
     if min(image.size) < resolution:
         raise ValueError(
-            f"{where} is {image.width}x{image.height} px, smaller than the model's {resolution}: give a larger photo"
+            f"{where} is {image.width}x{image.height} px, smaller than the model's {resolution}: "
+            "leave it out, or give a larger one"
         )
     square = ImageOps.fit(image, (resolution, resolution), Image.Resampling.LANCZOS)
     return pil_to_tensor(square).float() / 127.5 - 1

@@ -15,8 +15,8 @@ NAMES = ("mse", "psnr", "ssim")
 def reconstruction_errors(images: Tensor, reconstructions: Tensor) -> Tensor:
     """MSE, PSNR in dB and SSIM of each image, (N, 3).
 
-    SSIM is that of Wang et al. 2004 (Gaussian window of 11 px, sigma 1.5) over the three colours, as torchmetrics has
-    it. Of equal images the PSNR is that of an error of a hundredth of a level, 88 dB, so that means stay finite.
+    SSIM is that of Wang et al. 2004 (Gaussian window of 11 px, sigma 1.5), the mean of the three colours, by
+    torchmetrics. Equal images get the PSNR of an error of a hundredth of a level, 88 dB, so that means stay finite.
 
     Args:
         images, reconstructions: uint8 (N, 3, R, R).
