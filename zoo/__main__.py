@@ -203,9 +203,8 @@ def encode(
     out.parent.mkdir(parents=True, exist_ok=True)
     np.savez(out, latents=z.float().numpy(), names=np.array(names))
     encoding.neighbours(photos, z, rows).save(picture)
-    print(
-        f"{out}: latents of {len(z)} photos, {z.shape[1]} numbers each; {picture}: a photo and its nearest in each row"
-    )
+    print(f"{out}: latents of {len(z)} photos, {z.shape[1]} numbers each")
+    print(f"{picture}: in each row a photo, then those nearest to it in latent space")
 
 
 def interpolate(
