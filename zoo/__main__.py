@@ -89,7 +89,7 @@ def evaluate(
 ) -> None:
     """Score a checkpoint against the data it was trained on and write a results row.
 
-    What is not given is as in the run's own evaluation.
+    What is not given is as in the run's own evaluation; with --protocol it is as that protocol says.
 
     Args:
         checkpoint: A checkpoint in its run's folder, whose config.yaml says what the data was.
@@ -100,15 +100,16 @@ def evaluate(
         seed: Names the latents.
         ema: Use the average of G where the model keeps one.
         rounding: How float images become bytes.
-        protocol: Name of these conditions in the row.
+        protocol: Named conditions, such as zoo, torch-fidelity, sngan-2018, ttur-2017, biggan-2019.
         weights: File of the Inception weights.
         results_dir: Folder of the results rows; null writes none.
         device: Where to compute, such as cuda.
     """
     import yaml
 
-    from zoo.cli import data_of
+    from zoo.cli import data_of, run_id
     from zoo.evaluation.callback import Evaluate
+    from zoo.evaluation.protocols import OPTIONS
     from zoo.gan import load
 
     gan = load(checkpoint, device)
@@ -130,10 +131,12 @@ def evaluate(
         "protocol": protocol,
         "weights": str(weights) if weights else None,
     }
-    options = config["evaluation"] | {k: v for k, v in given.items() if v is not None}
+    kept = {k: v for k, v in config["evaluation"].items() if not (protocol and k in OPTIONS)}
+    options = kept | {k: v for k, v in given.items() if v is not None}
     options |= {"recipe": folder.name.rpartition("-")[0], "results_dir": str(results_dir) if results_dir else None}
     callback = Evaluate(**options)
     callback.config = {"model": config["model"], "data": config["data"]}
+    callback.run = run_id(folder)
     result = callback.score(gan, data)
     if results_dir:
         callback.write(gan, data, result)

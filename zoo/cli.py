@@ -11,6 +11,7 @@ import inspect
 import logging
 import os
 import re
+import secrets
 import signal
 import sys
 import warnings
@@ -131,8 +132,19 @@ def strategy_for(trainer: dict) -> str:
     return "ddp_find_unused_parameters_true" if several else "auto"
 
 
-def loggers(run: Run, use_wandb: bool) -> list:
-    """CSV always; W&B online when the user is logged in, offline otherwise, with a line that says how to sync."""
+def run_id(folder: Path) -> str:
+    """The run's own name among all runs, the same after a resume: kept in its folder, given by its first start."""
+    file = folder / "run_id"
+    if not file.is_file():
+        file.write_text(secrets.token_hex(4))
+    return file.read_text().strip()
+
+
+def loggers(run: Run, use_wandb: bool, data: ImageDataModule) -> list:
+    """CSV always; W&B online when the user is logged in, offline otherwise, with a line that says how to sync.
+
+    A resumed run goes on in its W&B run. Runs are grouped by paper and data set, and tagged with both, the recipe
+    and the resolution."""
     found = [L.loggers.CSVLogger(run.folder, name="csv")]
     if use_wandb and os.environ.get("WANDB_MODE") != "disabled":
         import wandb
@@ -141,7 +153,10 @@ def loggers(run: Run, use_wandb: bool) -> list:
         offline = os.environ.get("WANDB_MODE") in ("offline", "dryrun") or not wandb.login(prompt=False)
         logger = L.loggers.WandbLogger(
             project="gan-zoo",
-            group=run.paper,
+            id=run_id(run.folder),
+            resume="allow",
+            group=f"{run.paper} / {data.name}",
+            tags=[run.paper, data.name[:64], run.recipe[:64], f"{data.resolution}px"],
             name=run.folder.name,
             save_dir=run.folder,
             offline=offline,
@@ -270,7 +285,7 @@ class ZooCLI(LightningCLI):
         if rank_zero_only.rank == 0:
             os.environ["ZOO_RUN_DIR"] = str(folder)
             (folder / "config.yaml").write_text(yaml.safe_dump(config, sort_keys=False))
-            own["logger"] = loggers(self.run, self.config.wandb)
+            own["logger"] = loggers(self.run, self.config.wandb, self.datamodule)
             sizes = [sum(p.numel() for p in net.parameters()) / 1e6 for net in (self.model.G, self.model.D)]
             print(
                 f"{paper} / {recipe}: G {sizes[0]:.2f} M, D {sizes[1]:.2f} M parameters; {self.datamodule.name}, "
@@ -280,6 +295,8 @@ class ZooCLI(LightningCLI):
         self.config_init.trainer.callbacks = [*(trainer.callbacks or []), Progress(), self.stop]
         self.config_init.evaluation.recipe = recipe
         self.config_init.evaluation.config = {"model": config["model"], "data": config["data"]}
+        if rank_zero_only.rank == 0:
+            self.config_init.evaluation.run = run_id(folder)
         return super().instantiate_trainer(**own)
 
 

@@ -332,6 +332,13 @@ class GAN(L.LightningModule):
 
     # ---- sampling
 
+    @contextmanager
+    def prepared(self, truncation: float | None, ema: bool, seed: int) -> Iterator[dict]:
+        """Entered once before samples are scored and left after. A paper whose G needs something first (BigGAN's
+        standing statistics) overrides this, puts things back on the way out, and yields what it did: those entries
+        stand in the results row's conditions. What it draws must depend on `seed` alone, not on the rank."""
+        yield {}
+
     def indexed_latents(
         self, n: int, seed: int = 0, start: int = 0, truncation: float | None = None
     ) -> tuple[Tensor, Tensor | None]:

@@ -59,7 +59,7 @@ class Recorder(L.loggers.CSVLogger):
         self.__dict__.setdefault("seen", []).append(metrics)
 
 
-def fit(folder, callbacks, model=None, total_kimg=0.1, **trainer):
+def fit(folder, callbacks, model=None, total_kimg=0.1, ckpt_path=None, **trainer):
     L.seed_everything(0, verbose=False)
     model = model or Tiny(total_kimg)
     trainer = L.Trainer(
@@ -73,7 +73,7 @@ def fit(folder, callbacks, model=None, total_kimg=0.1, **trainer):
         default_root_dir=folder,
         **trainer,
     )
-    trainer.fit(model, datamodule=Data())
+    trainer.fit(model, datamodule=Data(), ckpt_path=ckpt_path)
     return model, trainer
 
 
@@ -87,7 +87,7 @@ pytestmark = pytest.mark.filterwarnings(
 
 
 def test_evaluates_by_kimg_and_writes_one_row(tmp_path, capsys):
-    callback = Evaluate(every_kimg=0.03, recipe="tiny", protocol="test", **options(tmp_path))
+    callback = Evaluate(every_kimg=0.03, recipe="tiny", protocol="torch-fidelity", **options(tmp_path))
     model, trainer = fit(tmp_path, [callback])
     scores = [m for m in trainer.logger.seen if "metrics/fd_random" in m]
     assert [round(m["kimg"], 3) for m in scores] == [0.03, 0.06, 0.09, 0.1]
@@ -102,6 +102,9 @@ def test_evaluates_by_kimg_and_writes_one_row(tmp_path, capsys):
     assert row["training"]["seed"] == 0
     assert 0 < row["training"]["hours"] < 1
     assert row["config"] == {"model": {"total_kimg": 0.1, "lr": 1e-3}}
+    assert [round(one["kimg"], 3) for one in row["history"]] == [0.03, 0.06, 0.09, 0.1]
+    assert row["history"][-1]["metrics"] == row["metrics"]
+    assert 0 < row["history"][0]["hours"] < row["history"][-1]["hours"] <= row["training"]["hours"]
     assert row["conditions"]["ema"] is True
     assert path.with_suffix(".png").is_file()
     out = capsys.readouterr().out
@@ -124,6 +127,25 @@ def test_evaluation_at_the_end_is_not_repeated(tmp_path):
     _, trainer = fit(tmp_path, [callback])
     assert len([m for m in trainer.logger.seen if "metrics/fd_random" in m]) == 2
     assert len(read_rows(tmp_path / "results")) == 1
+
+
+def test_history_survives_a_resume(tmp_path):
+    """Stopped at 60 of 100 images; the evaluation at 60 came after the checkpoint at 60 was written."""
+    plain = Evaluate(every_kimg=0.02, extractors=["random"], **options(tmp_path / "plain"))
+    fit(tmp_path / "plain", [plain])
+    first = Evaluate(every_kimg=0.02, extractors=["random"], **options(tmp_path))
+    _, trainer = fit(tmp_path, [first], total_kimg=0.1, max_steps=12)
+    trainer.save_checkpoint(tmp_path / "60.ckpt")
+    first.history.clear()
+    with (tmp_path / "evaluations.jsonl").open("a") as file:  # of a later time that the checkpoint has not seen
+        file.write('{"nimg": 80, "kimg": 0.08, "hours": 9, "metrics": {"fd_random": 9}}\n')
+    resumed = Evaluate(every_kimg=0.02, extractors=["random"], **options(tmp_path))
+    fit(tmp_path, [resumed], ckpt_path=tmp_path / "60.ckpt")
+    ((_, row),) = read_rows(tmp_path / "results")
+    assert [one["nimg"] for one in row["history"]] == [20, 40, 60, 80, 100]
+    expected = [one["metrics"] for one in plain.history.values()]
+    assert [one["metrics"] for one in row["history"][:3]] == expected[:3]
+    assert all(one["hours"] < 1 for one in row["history"])
 
 
 def test_an_interrupted_run_leaves_no_row(tmp_path):

@@ -1,5 +1,7 @@
+import math
 import os
 import pickle
+from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
@@ -10,9 +12,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from zoo.evaluation.distributed import round_robin
-from zoo.evaluation.evaluate import build_extractors, evaluate, to_uint8
+from zoo.evaluation.evaluate import build_extractors, evaluate
 from zoo.evaluation.extractors import Extractor, build
+from zoo.evaluation.subject import Subject, to_uint8
 
+RANDOM = {"fd_random", "kid_random", "precision_random", "recall_random", "density_random", "coverage_random"}
 SMALL = {"n_fake": 37, "batch_size": 8, "kid_subsets": 5, "kid_subset_size": 20}
 
 
@@ -27,15 +31,15 @@ def test_round_to_bytes():
 
 
 def test_result_names_its_conditions(sampler, data):
-    result = evaluate(sampler, data, "random", n_real=50, seed=3, protocol="test", **SMALL)
-    assert set(result["metrics"]) == {"fd_random", "kid_random"}
+    result = evaluate(sampler, data, "random", n_real=50, seed=3, protocol="torch-fidelity", **SMALL)
+    assert set(result["metrics"]) == RANDOM
     assert result["absent"] == {}
     conditions = result["conditions"]
     assert conditions["extractors"]["random"] == {"id": build("random").id, "resize": build("random").resize}
     expected = {"n_real": 50, "n_fake": 37, "seed": 3, "rounding": "round", "truncation": None, "is_splits": 10}
     assert expected.items() <= conditions.items()
     assert conditions["kid_subset_size"] == 20
-    assert conditions["protocol"] == "test"
+    assert conditions["protocol"] == "torch-fidelity"
 
 
 def test_a_better_generator_scores_better(data):
@@ -106,7 +110,7 @@ def test_two_processes_give_what_one_gives(sampler, data, tmp_path):
 
 def test_missing_inception_is_absent_with_its_reason(sampler, data):
     result = evaluate(sampler, data, ["inception", "random"], **SMALL)
-    assert set(result["metrics"]) == {"fd_random", "kid_random"}
+    assert set(result["metrics"]) == RANDOM
     assert set(result["absent"]) == {"fid", "is_mean", "is_std", "kid"}
     assert "ZOO_INCEPTION" in result["absent"]["fid"]
     assert set(result["conditions"]["extractors"]) == {"random"}
@@ -125,7 +129,8 @@ def test_the_2015_inception_gives_fid_and_scores(sampler, data):
 
     extractors = [Extractor("inception", "inception-test:0", "none", Standin()), build("random")]
     metrics = evaluate(sampler, data, extractors, **SMALL)["metrics"]
-    assert set(metrics) == {"fid", "is_mean", "is_std", "kid", "fd_random", "kid_random"}
+    scores = {"fid", "is_mean", "is_std", "is_1", "kid", "precision", "recall", "density", "coverage"}
+    assert set(metrics) == scores | RANDOM
     assert len(sampler.calls) == 5
     assert metrics["is_mean"] >= 1
 
@@ -172,3 +177,101 @@ def test_extractors_can_be_built_once():
     assert [one.name for one in built] == ["random"]
     assert list(missing) == ["inception"]
     assert build_extractors(built) == (built, {})
+
+
+def brightness(subject: Subject) -> dict[str, float]:
+    """An extra: it looks at images of the pass a second time, and at the reals."""
+    mine = [images.float().mean((1, 2, 3)).cpu() for _, images in subject.fakes(30)]
+    fake = subject.gather(torch.cat(mine) if mine else None)
+    reals = [images.float().mean((1, 2, 3)) for images, _ in subject.reals(20)]
+    real = subject.gather_reals(torch.cat(reals) if reals else None)
+    return (
+        {} if fake is None else {"brightness": (fake.mean() - real.mean()).item(), "n_seen": len(fake) + len(real)}
+    )
+
+
+def refuse(subject: Subject) -> dict[str, float]:
+    raise ValueError("16 px are too few")
+
+
+def test_extras_enter_the_row_without_drawing_twice(sampler, data):
+    names = (f"{__name__}:brightness", f"{__name__}:refuse")
+    result = evaluate(sampler, data, "random", extras=names, **SMALL)
+    assert result["metrics"]["n_seen"] == 50
+    expected = sum(to_uint8(sampler.sample(30)).float().mean((1, 2, 3))) / 30
+    chosen = torch.cat([images for images, _ in data.batches(20, limit=20)]).float().mean()
+    assert result["metrics"]["brightness"] == pytest.approx(float(expected - chosen), rel=1e-4)
+    assert result["absent"] == {names[1]: "16 px are too few"}
+    assert result["conditions"]["changed"]["extras"] == list(names)
+    assert [n for _, n in sampler.calls] == [8, 8, 8, 8, 5, 30]  # the last is this test's own
+    with pytest.raises(ValueError, match="no extra metric is called 'swdd'"):
+        evaluate(sampler, data, "random", extras=("swdd",), **SMALL)
+
+
+def test_a_model_prepares_itself_for_sampling(data):
+    class Prepared(Sampler):
+        state = "as trained"
+
+        @contextmanager
+        def prepared(self, truncation, ema, seed):
+            self.state = f"standing at {truncation}"
+            yield {"standing_statistics": "16 batches of 64"}
+            self.state = "as trained"
+
+        def sample(self, n, **options):
+            assert self.state == "standing at 0.5"
+            return super().sample(n, **options)
+
+    gan = Prepared()
+    result = evaluate(gan, data, "random", truncation=0.5, **SMALL)
+    assert result["conditions"]["standing_statistics"] == "16 batches of 64"
+    assert gan.state == "as trained"
+
+
+def test_what_differs_from_the_protocol_is_recorded(sampler, data):
+    sizes = {"n_fake": 37, "n_is": 37, "n_real": 20}
+    conditions = evaluate(sampler, data, "random", protocol="sngan-2018", **sizes)["conditions"]
+    assert conditions["rounding"] == "truncate"
+    assert conditions["protocol"] == "sngan-2018"
+    assert conditions["changed"] == sizes
+    with pytest.raises(ValueError, match="no protocol is called 'sngan': choose one of zoo,"):
+        evaluate(sampler, data, "random", protocol="sngan")
+    with pytest.raises(TypeError, match="no option n_fakes"):
+        evaluate(sampler, data, "random", n_fakes=4)
+
+
+def test_few_images_are_named_and_never_nan(sampler, data):
+    """Fewer images than features, and a generator that always draws the same image."""
+    result = evaluate(sampler, data, "random", **SMALL)
+    assert result["notes"]["fd_random"] == (
+        "degenerate: the covariance of 37 generated and 61 real images has a rank below 512"
+    )
+    collapsed = evaluate(lambda n, seed, start: torch.zeros(n, 3, 16, 16), data, "random", **SMALL)
+    assert all(math.isfinite(value) for value in collapsed["metrics"].values())
+    assert collapsed["metrics"]["recall_random"] == 0
+
+
+def test_intra_class_distance(data):
+    """Fakes that are the reals, class by class, score 0; with the classes' images swapped they do not."""
+
+    class Classes(Sampler):
+        n_classes = 2
+
+        def __init__(self, order):
+            super().__init__()
+            self.order = order
+
+        def indexed_latents(self, n, seed, start, truncation=None):
+            return torch.zeros(n, 4), data.labels[start : start + n]
+
+        def sample(self, n, start=0, **options):
+            return data.pixels[self.order][start : start + n]
+
+    data.labels, data.pixels[31:] = (torch.arange(61) > 30).long(), data.pixels[31:] // 2
+    data.batches = lambda *a, **k: iter([(data.pixels, data.labels)])
+    options = SMALL | {"n_fake": 61}
+    same = evaluate(Classes(torch.arange(61)), data, "random", **options)["metrics"]
+    swapped = evaluate(Classes(torch.arange(61).flip(0)), data, "random", **options)["metrics"]
+    assert same["intra_fd_random"] == pytest.approx(0, abs=1e-5)
+    assert swapped["intra_fd_random"] > 1
+    assert swapped["fd_random"] == pytest.approx(same["fd_random"], abs=1e-4)

@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 import torch
 
-from zoo.evaluation.extractors import MissingWeights, build, metric_names
+from zoo.evaluation.extractors import MissingWeights, build, headline_names, metric_names
 
 
 def test_random_features_are_the_same_everywhere():
@@ -49,9 +49,11 @@ def test_images_are_bytes():
 
 
 def test_only_the_2015_inception_gives_fid():
-    assert set(metric_names("inception").values()) == {"fid", "kid", "is_mean", "is_std"}
-    assert set(metric_names("random").values()) == {"fd_random", "kid_random"}
-    assert set(metric_names("inception_other").values()) == {"fd_inception_other", "kid_inception_other"}
+    assert {"fid", "kid", "is_mean", "is_std", "precision", "intra_fid"} <= set(metric_names("inception").values())
+    assert headline_names("inception") == ["fid", "is_mean", "is_std", "kid"]
+    for name in ("random", "inception_other", "vgg16"):
+        assert all(metric.endswith(f"_{name}") for metric in metric_names(name).values())
+        assert headline_names(name) == [f"fd_{name}", f"kid_{name}"]
 
 
 def test_missing_inception_is_told_at_once(tmp_path, monkeypatch):

@@ -6,7 +6,16 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from zoo.evaluation.metrics import Moments, frechet_distance, inception_score, kid, mean_cov
+from zoo.evaluation.metrics import (
+    Moments,
+    frechet_distance,
+    frechet_of_features,
+    inception_score,
+    intra_frechet,
+    kid,
+    mean_cov,
+    prdc,
+)
 
 
 def _rotation(d: int, seed: int) -> np.ndarray:
@@ -80,6 +89,9 @@ def test_inception_score_of_certain_and_of_uniform_predictions():
     logits = torch.tensor([[math.log(3), 0.0], [0.0, math.log(3)]]).repeat(50, 1)
     entropy = -(0.75 * math.log(0.75) + 0.25 * math.log(0.25))
     assert inception_score(logits, 1)[0] == pytest.approx(2 * math.exp(-entropy))
+    by_class = certain[classes.argsort()]  # each part of a sorted list holds one class
+    assert inception_score(by_class, 4, shuffle=False)[0] == pytest.approx(1)
+    assert inception_score(by_class, 4)[0] > 2
 
 
 def test_inception_score_refuses():
@@ -105,3 +117,69 @@ def test_kid_is_the_unbiased_mmd_of_the_cubic_kernel():
 def test_kid_refuses_subsets_larger_than_the_set():
     with pytest.raises(ValueError, match="KID cannot draw 20"):
         kid(torch.randn(10, 3), torch.randn(30, 3), subset_size=20)
+
+
+@pytest.mark.parametrize(("n", "m"), [(5, 9), (30, 7), (40, 50)])
+def test_frechet_of_features_is_that_of_their_moments(n, m):
+    rng = torch.Generator().manual_seed(n)
+    x, y = torch.randn(n, 12, generator=rng).double(), 2 * torch.randn(m, 12, generator=rng).double() + 1
+    assert frechet_of_features(x, y) == pytest.approx(frechet_distance(*mean_cov(x), *mean_cov(y)), rel=1e-7)
+
+
+def test_intra_class_distance_is_the_mean_over_classes():
+    rng = torch.Generator().manual_seed(0)
+    x, y = torch.randn(60, 4, generator=rng), torch.randn(90, 4, generator=rng) + 1
+    a, b = torch.arange(60) % 3, torch.arange(90) % 3
+    value, smallest = intra_frechet(x, a, y, b)
+    assert value == pytest.approx(np.mean([frechet_of_features(x[a == c], y[b == c]) for c in range(3)]))
+    assert smallest == 20
+    with pytest.raises(ValueError, match="class 2 has 0 fakes"):
+        intra_frechet(x, a % 2, y, b)
+
+
+@settings(deadline=None, max_examples=20)
+@given(seed=st.integers(0, 10**6), n=st.integers(7, 40), m=st.integers(7, 40), chunk=st.integers(1, 50))
+def test_prdc_is_the_definition_written_out(seed, n, m, chunk):
+    rng = torch.Generator().manual_seed(seed)
+    x, y = torch.randn(n, 3, generator=rng).double(), torch.randn(m, 3, generator=rng).double() * 1.3 + 0.3
+
+    def distance(a, b):
+        return (a[:, None] - b[None]).square().sum(-1).sqrt()
+
+    rx, ry = distance(x, x).sort(1).values[:, 3], distance(y, y).sort(1).values[:, 3]
+    r5 = distance(y, y).sort(1).values[:, 5]
+    d = distance(y, x)  # real by fake
+    expected = {
+        "precision": (d <= ry[:, None]).any(0).double().mean().item(),
+        "recall": (d <= rx[None]).any(1).double().mean().item(),
+        "density": (d < r5[:, None]).sum().item() / (5 * n),
+        "coverage": (d < r5[:, None]).any(1).double().mean().item(),
+    }
+    assert prdc(x, y, chunk=chunk) == pytest.approx(expected, rel=1e-12)
+
+
+def test_precision_and_recall_are_torch_fidelitys():
+    from torch_fidelity.metric_prc import prc_features_to_metric
+
+    rng = torch.Generator().manual_seed(0)
+    x, y = torch.randn(150, 8, generator=rng), torch.randn(200, 8, generator=rng) + 0.5
+    theirs = prc_features_to_metric(x, y, prc_neighborhood=3, prc_batch_size=64, save_cpu_ram=True, verbose=False)
+    ours = prdc(x, y, chunk=33)
+    assert (ours["precision"], ours["recall"]) == pytest.approx((theirs["precision"], theirs["recall"]), abs=1e-6)
+    assert 0 < ours["precision"] < 1
+
+
+def test_prdc_of_extremes():
+    rng = torch.Generator().manual_seed(0)
+    y = torch.randn(50, 4, generator=rng)
+    same = prdc(y, y)
+    assert (same["precision"], same["recall"], same["coverage"]) == (1, 1, 1)
+    far = prdc(y + 100, y)
+    assert set(far.values()) == {0}
+    collapsed = prdc(y[:1].repeat(50, 1), y)
+    assert collapsed["precision"] == 1
+    assert collapsed["recall"] == pytest.approx(1 / 50)
+    with pytest.raises(ValueError, match="5 fakes and 50 reals"):
+        prdc(y[:5], y)
+    with pytest.raises(ValueError, match="not finite"):
+        prdc(y * torch.nan, y)

@@ -7,6 +7,8 @@ import pytest
 from zoo.evaluation.evaluate import evaluate
 from zoo.evaluation.results import hardware, make_row, read_rows, validate, versions, write_row
 
+OPTIONAL_CONDITIONS = ("batch_size", "kid_subsets", "kid_subset_size", "changed", "n_is", "n_prdc", "is_shuffle")
+
 
 @pytest.fixture
 def row(sampler, data):
@@ -73,7 +75,7 @@ def test_every_field_is_required(row):
         for field in row[section]:
             bad = copy.deepcopy(row)
             del bad[section][field]
-            if field in ("batch_size", "kid_subsets", "kid_subset_size") and section == "conditions":
+            if field in OPTIONAL_CONDITIONS and section == "conditions":
                 validate(bad, "it")
                 continue
             with pytest.raises(ValueError, match=f"it lacks {section}.{field}"):
@@ -95,3 +97,15 @@ def test_versions_outside_a_checkout(monkeypatch, tmp_path):
     assert versions()["dirty"] is None
     monkeypatch.setenv("PATH", "")
     assert versions()["commit"] == "unknown"
+
+
+def test_rows_of_before_the_history_stay_valid(row):
+    for field in ("notes", "run", "history"):
+        row.pop(field, None)
+    validate(row, "it")
+    point = {"nimg": 5000, "kimg": 5, "hours": 0.1, "metrics": {"fd_random": 1.0}}
+    validate(row | {"run": None, "history": [point]}, "it")
+    with pytest.raises(ValueError, match="entry 1 of the history lacks"):
+        validate(row | {"history": [point, {"nimg": 1}]}, "it")
+    with pytest.raises(ValueError, match="it: run is 3, not str"):
+        validate(row | {"run": 3}, "it")

@@ -1,46 +1,19 @@
 """Score a generator against a data set."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 import torch
 from torch import Tensor
 
-from zoo.evaluation.distributed import broadcast, buffers_of_rank_0, gather, rank_and_world, round_robin
-from zoo.evaluation.extractors import Extractor, MissingWeights, build, metric_names
-from zoo.evaluation.metrics import frechet_distance, inception_score, kid, mean_cov
-from zoo.evaluation.reference import reference
-
-ROUNDING = {
-    "round": "round(127.5 x + 127.5), clipped to 0..255",
-    "truncate": "floor of 127.5 x + 127.5 clipped to 0..255",  # SNGAN's evaluation.py:26-36
-}
-
-
-def to_uint8(images: Tensor, rounding: str = "round") -> Tensor:
-    """Images in [-1, 1] as bytes, by the rule `rounding` of `ROUNDING`; uint8 images pass unchanged."""
-    if images.dtype == torch.uint8:
-        return images
-    levels = images.float() * 127.5 + 127.5
-    if rounding == "round":
-        levels = levels.round()
-    return levels.clamp(0, 255).to(torch.uint8)
-
-
-def check_options(rounding: str, n_fake: int, batch_size: int, is_splits: int) -> None:
-    """Refuse options of `evaluate` that cannot work.
-
-    Raises:
-        ValueError: naming the option.
-    """
-    if rounding not in ROUNDING:
-        raise ValueError(f"rounding must be one of {', '.join(ROUNDING)}, not {rounding!r}")
-    if n_fake < max(2, is_splits) or batch_size < 1:
-        raise ValueError(
-            f"n_fake={n_fake} and batch_size={batch_size}: at least 2 fakes, one per split of the Inception "
-            f"Score ({is_splits}), and a batch of 1 are needed"
-        )
+from zoo.evaluation.distributed import broadcast, buffers_of_rank_0, gather, rank_and_world
+from zoo.evaluation.extractors import Extractor, MissingWeights, build, headline_names, metric_names
+from zoo.evaluation.extras import find, measure
+from zoo.evaluation.metrics import frechet_distance, inception_score, intra_frechet, kid, mean_cov, prdc
+from zoo.evaluation.protocols import OPTIONS, Protocol, resolve
+from zoo.evaluation.reference import Reference, reference
+from zoo.evaluation.subject import Subject
 
 
 def build_extractors(
@@ -85,20 +58,13 @@ def evaluate(
     data: Any,
     extractor: str | Extractor | Sequence[str | Extractor] = "inception",
     *,
-    n_fake: int = 50_000,
-    n_real: int | None = None,
+    protocol: str = "zoo",
     seed: int = 0,
     batch_size: int = 128,
-    truncation: float | None = None,
-    ema: bool = True,
-    rounding: str = "round",
-    is_splits: int = 10,
-    kid_subsets: int = 100,
-    kid_subset_size: int = 1000,
-    protocol: str = "zoo",
     weights: str | Path | None = None,
     cache_dir: str | Path | None = None,
     device: torch.device | str | None = None,
+    **options: Any,
 ) -> dict[str, dict]:
     """Metrics of `gan` against `data`, with the conditions they hold under.
 
@@ -108,122 +74,154 @@ def evaluate(
 
     Args:
         gan: a `zoo.gan.GAN`, or a function `(n, seed, start) -> images` where image i depends on (seed,
-            start + i) only; images are float in [-1, 1] or uint8, (n, 3, H, W).
+            start + i) only; images are float in [-1, 1] or uint8, (n, 3, H, W). A model's method
+            `prepared(truncation, ema, seed)` is entered around the sampling, and what it yields enters the
+            conditions.
         data: the data module; reals are its training images as they are, without flips.
-        extractor: one or several of `inception`, `random`; all are fed from one pass over the fakes.
-        n_fake, n_real: images counted; `n_real=None` takes all.
+        extractor: one or several; all are fed from one pass over the fakes. See `extractors.build`.
+        protocol: a key of `protocols.PROTOCOLS`; rows of different protocols are not ranked together.
         seed: names the fakes' latents.
-        truncation, ema: handed to `gan.sample`.
-        rounding: how float images become bytes; a key of `ROUNDING`.
-        is_splits: parts of the Inception Score.
-        kid_subsets, kid_subset_size: KID's subsets; the size is cut to the smaller of the two sets.
-        protocol: a name for these conditions; rows of different protocols are not ranked together.
+        batch_size: images per rank and pass.
         weights: file of the Inception weights; see `extractors.build`.
         cache_dir: folder of reference features; see `reference.cache_root`.
         device: where features are computed; default the device of the samples.
+        **options: fields of `protocols.Protocol` that shall differ from the protocol's; None leaves it.
 
     Returns:
-        `metrics`: `fid`, `is_mean`, `is_std`, `kid` of Inception, `fd_random`, `kid_random` of the random net;
-        `absent`: for each metric that could not be had, why; `conditions`: everything above.
+        `metrics`: of Inception `fid`, `is_mean`, `is_std`, `is_1` (one part), `kid`, `precision`, `recall`,
+        `density`, `coverage`, and `intra_fid` where model and data have classes; of another extractor NAME
+        `fd_NAME`, `kid_NAME`, `precision_NAME` and so on; and the extras'.
+        `absent`: for each metric that could not be had, why. `notes`: what to know about a metric, by its name.
+        `conditions`: everything above.
 
     Raises:
         ValueError: for arguments that do not fit each other or the data, or fakes of another size than the reals.
+        TypeError: for an option that no protocol has.
     """
-    check_options(rounding, n_fake, batch_size, is_splits)
-    draw = _sampler(gan, seed, truncation, ema)
+    if unknown := set(options) - set(OPTIONS):
+        raise TypeError(f"evaluate has no option {', '.join(sorted(unknown))}; there are {', '.join(OPTIONS)}")
+    p, changed = resolve(protocol, options)
+    extras = {name: find(name) for name in p.extras}
+    if batch_size < 1:
+        raise ValueError(f"batch_size={batch_size}: a batch of 1 is the least")
+    subject = Subject(gan, data, seed, p.truncation, p.ema, p.rounding, batch_size, device, keep=bool(p.extras))
     extractors, missing = build_extractors(extractor, weights)
+    n_drawn = max(p.n_fake, p.n_is or 0) if any("is_mean" in metric_names(e.name) for e in extractors) else p.n_fake
 
-    with torch.no_grad(), buffers_of_rank_0(gan):
-        fakes, broken = _fake_features(draw, data, extractors, n_fake, batch_size, rounding, device)
-    broken = broadcast(broken)
+    with torch.no_grad(), buffers_of_rank_0(gan), subject.prepared() as prepared:
+        fakes = _features(subject, extractors, n_drawn)
+        broken = broadcast(sum(gather(subject.broken) or [0]))
+        metrics, absent = ({}, {}) if broken else measure(subject, extras)
+        if broken:
+            absent = dict.fromkeys(p.extras, f"{broken} of {n_drawn} samples are not finite")
+    absent |= {key: reason for name, reason in missing.items() for key in headline_names(name)}
 
-    metrics: dict[str, float] = {}
-    absent = {key: reason for name, reason in missing.items() for key in metric_names(name).values()}
-    sizes = {"n_real": len(data) if n_real is None else n_real, "n_fake": n_fake}
-    subset_size = min(kid_subset_size, *sizes.values())
+    sizes = {"n_real": len(data) if p.n_real is None else p.n_real, "n_fake": p.n_fake}
+    conditions = {
+        "protocol": protocol,
+        "changed": {key: list(v) if isinstance(v, tuple) else v for key, v in changed.items()},
+        **sizes,
+        "n_is": p.n_is or p.n_fake,
+        "n_prdc": min(p.n_prdc, *sizes.values()),
+        "extractors": {one.name: {"id": one.id, "resize": one.resize} for one in extractors},
+        "rounding": p.rounding,
+        "truncation": p.truncation,
+        "ema": bool(p.ema and getattr(gan, "G_ema", gan) is not None),  # false for a model that keeps no average
+        "seed": seed,
+        "is_splits": p.is_splits,
+        "is_shuffle": p.is_shuffle,
+        "kid_subsets": p.kid_subsets,
+        "kid_subset_size": min(p.kid_subset_size, *sizes.values()),
+        "batch_size": batch_size,
+        **prepared,
+    }
+    notes: dict[str, str] = {}
+    labels = subject.labels(p.n_fake) if rank_and_world()[0] == 0 and extractors else None
     for one in extractors:
         names = metric_names(one.name)
         if broken:
-            reason = f"{broken} of {n_fake} samples are not finite"
-            absent |= dict.fromkeys(names.values(), reason)
+            absent |= dict.fromkeys(headline_names(one.name), f"{broken} of {n_drawn} samples are not finite")
             continue
-        where = device if device is not None else _device(gan)
-        real = reference(data, one, n_real, batch_size=batch_size, device=where, cache_dir=cache_dir)
-        if real is None:  # only rank 0 holds the features
-            continue
-        features, logits = fakes[one.name]
-        metrics[names["frechet"]] = frechet_distance(*mean_cov(features), real.mu, real.sigma)
-        metrics[names["kid"]] = kid(features, real.features, kid_subsets, min(subset_size, len(real.features)))[0]
-        if "is_mean" in names:
-            metrics["is_mean"], metrics["is_std"] = inception_score(logits, is_splits)
-
-    conditions = {
-        "protocol": protocol,
-        **sizes,
-        "extractors": {one.name: {"id": one.id, "resize": one.resize} for one in extractors},
-        "rounding": rounding,
-        "truncation": truncation,
-        "ema": bool(ema and getattr(gan, "G_ema", gan) is not None),  # false for a model that keeps no average
-        "seed": seed,
-        "is_splits": is_splits,
-        "kid_subsets": kid_subsets,
-        "kid_subset_size": subset_size,
-        "batch_size": batch_size,
+        real = reference(
+            data, one, p.n_real, batch_size=batch_size, device=subject.compute_device, cache_dir=cache_dir
+        )
+        if real is not None:  # only rank 0 holds the features
+            values, why, remarks = _score(*fakes[one.name], labels, real, p, conditions, subject.compute_device)
+            metrics |= {names[key]: value for key, value in values.items()}
+            absent |= {names[key]: reason for key, reason in why.items()}
+            notes |= {names[key]: remark for key, remark in remarks.items()}
+    return {
+        "metrics": broadcast(metrics),
+        "absent": broadcast(absent),
+        "notes": broadcast(notes),
+        "conditions": conditions,
     }
-    return {"metrics": broadcast(metrics), "absent": absent, "conditions": conditions}
 
 
-def _device(gan: Any) -> torch.device | str:
-    return getattr(gan, "device", "cpu")
-
-
-def _sampler(gan: Any, seed: int, truncation: float | None, ema: bool) -> Callable[[int, int], Tensor]:
-    if hasattr(gan, "sample"):
-        return lambda n, start: gan.sample(n, truncation=truncation, ema=ema, seed=seed, start=start)
-    if truncation is not None:
-        raise ValueError("truncation is an option of a GAN's sample method; a plain function has none")
-    return lambda n, start: gan(n, seed=seed, start=start)
-
-
-def _fake_features(
-    draw: Callable[[int, int], Tensor],
-    data: Any,
-    extractors: list[Extractor],
-    n: int,
-    batch_size: int,
-    rounding: str,
-    device: torch.device | str | None,
-) -> tuple[dict[str, tuple[Tensor, Tensor | None]], int]:
-    """Features and logits of the fakes per extractor, and the number of fakes that are not finite; on rank 0.
-
-    Batch k belongs to rank k % world whatever the world, so even the batches are the same.
-    """
-    rank, world = rank_and_world()
-    size = tuple(data.images(torch.tensor([0])).shape[1:])
+def _features(
+    subject: Subject, extractors: list[Extractor], n: int
+) -> dict[str, tuple[Tensor | None, Tensor | None]]:
+    """Features and logits of the fakes 0..n for each extractor, on rank 0."""
     rows: dict[str, list[tuple[Tensor, Tensor | None]]] = {one.name: [] for one in extractors}
-    broken = 0
-    for start in range(rank * batch_size if extractors else n, n, world * batch_size):
-        images = draw(min(batch_size, n - start), start)
-        if tuple(images.shape[1:]) != size:
-            raise ValueError(
-                f"samples are {tuple(images.shape[1:])} and images of {data.name} are {size}: "
-                "a distance between two sizes means nothing, so evaluate at one resolution"
-            )
-        if images.is_floating_point():
-            broken += int((~images.isfinite()).flatten(1).any(1).sum())
-            images = to_uint8(images.nan_to_num(), rounding)
+    for _, images in subject.fakes(n) if extractors else ():
         for one in extractors:
-            features, logits = one(images if device is None else images.to(device))
+            features, logits = one(images if subject.device is None else images.to(subject.device))
             rows[one.name].append((features.cpu(), None if logits is None else logits.cpu()))
-
     merged = {}
     for name, batches in rows.items():
         columns = []
         for column in range(2):
             mine = [batch[column] for batch in batches if batch[column] is not None]
-            parts = gather(torch.cat(mine) if mine else None)
-            parts = [part for part in parts or [] if part is not None]
-            columns.append(round_robin(parts, batch_size) if parts else None)
+            columns.append(subject.gather(torch.cat(mine) if mine else None))
         merged[name] = tuple(columns)
-    counts = gather(broken)
-    return merged, sum(counts or [0])
+    return merged
+
+
+def _score(
+    drawn: Tensor,
+    logits: Tensor | None,
+    labels: Tensor | None,
+    real: Reference,
+    p: Protocol,
+    conditions: dict[str, Any],
+    device: torch.device | str,
+) -> tuple[dict[str, float], dict[str, str], dict[str, str]]:
+    """Every metric of one extractor's features, why others are absent, and remarks; keyed as in `metric_names`."""
+    features = drawn[: p.n_fake]
+    values: dict[str, float] = {}
+    absent: dict[str, str] = {}
+    notes: dict[str, str] = {}
+    if not (drawn.isfinite().all() and real.features.isfinite().all()):
+        keys = ["frechet", "kid"] + (["is_mean", "is_std"] if logits is not None else [])
+        return {}, dict.fromkeys(keys, "the extractor's features are not finite"), {}
+
+    values["frechet"] = frechet_distance(*mean_cov(features), real.mu, real.sigma)
+    few = {"generated": len(features), "real": real.n}
+    if poor := [f"{n:,} {what}" for what, n in few.items() if n <= features.shape[1]]:
+        dim = features.shape[1]
+        notes["frechet"] = f"degenerate: the covariance of {' and '.join(poor)} images has a rank below {dim}"
+    size = min(conditions["kid_subset_size"], len(real.features))
+    values["kid"] = kid(features, real.features, p.kid_subsets, size)[0]
+
+    n = conditions["n_prdc"]
+    try:
+        values |= prdc(features[:n], _evenly(real.features, n), device=device)
+    except ValueError as error:
+        absent |= dict.fromkeys(("precision", "recall", "density", "coverage"), str(error))
+
+    if logits is not None:
+        logits = logits[: conditions["n_is"]]
+        values["is_mean"], values["is_std"] = inception_score(logits, p.is_splits, p.is_shuffle)
+        values["is_1"] = inception_score(logits, 1, False)[0]
+    if labels is not None and real.labels is not None:
+        try:
+            values["intra"], smallest = intra_frechet(features, labels, real.features, real.labels)
+            if smallest <= features.shape[1]:
+                notes["intra"] = f"the smallest class has {smallest:,} images, fewer than features"
+        except ValueError as error:
+            absent["intra"] = str(error)
+    return values, absent, notes
+
+
+def _evenly(rows: Tensor, n: int) -> Tensor:
+    return rows if len(rows) <= n else rows[torch.arange(n) * len(rows) // n]

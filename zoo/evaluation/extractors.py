@@ -55,13 +55,22 @@ class Extractor:
 
 
 def metric_names(extractor: str) -> dict[str, str]:
-    """Names of the metrics over `extractor`, keyed by what is computed: `frechet`, `kid`, `is_mean`, `is_std`.
+    """Names of the metrics over `extractor`, keyed by what is computed.
 
     Only `inception`, the network the literature's numbers are defined by, gives `fid`, `kid` and the scores.
     """
+    sets = ("precision", "recall", "density", "coverage")
     if extractor == "inception":
-        return {"frechet": "fid", "is_mean": "is_mean", "is_std": "is_std", "kid": "kid"}
-    return {"frechet": f"fd_{extractor}", "kid": f"kid_{extractor}"}
+        scores = {key: key for key in ("is_mean", "is_std", "kid", "is_1", *sets)}
+        return {"frechet": "fid"} | scores | {"intra": "intra_fid"}
+    names = {"frechet": f"fd_{extractor}", "kid": f"kid_{extractor}"}
+    return names | {key: f"{key}_{extractor}" for key in sets} | {"intra": f"intra_fd_{extractor}"}
+
+
+def headline_names(extractor: str) -> list[str]:
+    """The metrics that a row misses when `extractor` cannot be had; the others go without saying."""
+    names = metric_names(extractor)
+    return [names[key] for key in ("frechet", "is_mean", "is_std", "kid") if key in names]
 
 
 @contextmanager

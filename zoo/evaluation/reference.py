@@ -29,12 +29,14 @@ class Reference:
         n: images counted.
         mu, sigma: float64 mean (D,) and covariance (D, D) over all of them.
         features: float32 (min(n, 50 000), D), evenly spaced in the data's order.
+        labels: int64 classes of these rows, or None.
     """
 
     n: int
     mu: np.ndarray
     sigma: np.ndarray
     features: Tensor
+    labels: Tensor | None = None
 
 
 def cache_root() -> Path:
@@ -67,7 +69,9 @@ def reference(
     if not 2 <= n <= len(data):
         raise ValueError(f"n_real is {n}, but {data.name} has {len(data)} images and 2 are the least")
 
-    key = {"fingerprint": data.fingerprint, "n_real": n, "extractor": extractor.id, "keep": KEEP, "format": 1}
+    # the fingerprint covers images, labels and resolution; of a protocol the reference depends on n and the resize
+    key = {"fingerprint": data.fingerprint, "n_real": n, "extractor": extractor.id, "resize": extractor.resize}
+    key |= {"keep": KEEP, "format": 2}
     path = Path(cache_dir or cache_root()) / re.sub(
         r"[^\w.-]", "_", f"{data.fingerprint[:16]}-{n}-{extractor.id}.npz"
     )
@@ -75,8 +79,8 @@ def reference(
     if broadcast(found is not None):
         return found
 
-    moments, positions, kept, seen = Moments(), [], [], 0
-    for images, _ in data.batches(batch_size, rank=rank, world=world, limit=n):
+    moments, positions, kept, classes, seen = Moments(), [], [], [], 0
+    for images, labels in data.batches(batch_size, rank=rank, world=world, limit=n):
         features = extractor(images.to(device))[0].cpu()
         moments.add(features)
         position = rank + world * torch.arange(seen, seen + len(features))
@@ -84,17 +88,24 @@ def reference(
         keep = (position + 1) * KEEP // n > position * KEEP // n if n > KEEP else slice(None)
         positions.append(position[keep])
         kept.append(features[keep])
-    parts = gather((moments, torch.cat(positions), torch.cat(kept)) if seen else None)
+        if labels is not None:
+            classes.append(labels[keep].cpu())
+    mine = (
+        (moments, torch.cat(positions), torch.cat(kept), torch.cat(classes) if classes else None) if seen else None
+    )
+    parts = gather(mine)
     if parts is None:
         return None
 
     total, parts = Moments(), [part for part in parts if part is not None]
-    for part, _, _ in parts:
+    for part, *_ in parts:
         total.merge(part)
     if total.n != n:
         raise ValueError(f"{data.name} handed out {total.n} images where {n} were asked for")
-    order = torch.cat([position for _, position, _ in parts]).argsort()
-    result = Reference(n, *total.mean_cov(), torch.cat([features for _, _, features in parts])[order])
+    order = torch.cat([position for _, position, *_ in parts]).argsort()
+    labels = [part[3] for part in parts if part[3] is not None]
+    labels = torch.cat(labels)[order] if labels else None
+    result = Reference(n, *total.mean_cov(), torch.cat([part[2] for part in parts])[order], labels)
     _write(path, key, result)
     return result
 
@@ -107,7 +118,8 @@ def _read(path: Path, key: dict) -> Reference | None:
         with np.load(path, allow_pickle=False) as file:  # a zip: reading checks each array's CRC
             if json.loads(str(file["key"])) != key:
                 return None
-            return Reference(key["n_real"], file["mu"], file["sigma"], torch.from_numpy(file["features"]))
+            labels = torch.from_numpy(file["labels"]) if "labels" in file else None
+            return Reference(key["n_real"], file["mu"], file["sigma"], torch.from_numpy(file["features"]), labels)
     except Exception as error:  # whatever a torn or foreign file can raise: it is only a cache
         warnings.warn(f"recomputing the damaged reference {path} ({error})", stacklevel=3)
         return None
@@ -120,8 +132,10 @@ def _write(path: Path, key: dict, result: Reference) -> None:
         path.parent.mkdir(parents=True, exist_ok=True)
         with tempfile.NamedTemporaryFile(dir=path.parent, suffix=".tmp", delete=False) as file:
             temporary = file.name
-            features = result.features.numpy()
-            np.savez(file, key=np.array(json.dumps(key)), mu=result.mu, sigma=result.sigma, features=features)
+            arrays = {"mu": result.mu, "sigma": result.sigma, "features": result.features.numpy()}
+            if result.labels is not None:
+                arrays["labels"] = result.labels.numpy()
+            np.savez(file, key=np.array(json.dumps(key)), **arrays)
         os.replace(temporary, path)
     except OSError as error:
         if temporary:

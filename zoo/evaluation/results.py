@@ -23,7 +23,8 @@ SCHEMA = 1
 
 _NUMBER, _OPTIONAL_NUMBER, _OPTIONAL_TEXT = (int, float), (int, float, type(None)), (str, type(None))
 
-# What a row must hold, section by section; more is allowed, and null only where a type says so.
+# What a row must hold, section by section; more is allowed, and null only where a type says so. Rows may also hold
+# `notes` (remarks by metric), `run` (which made it) and `history` (its evaluations: nimg, kimg, hours, metrics).
 _FIELDS: dict[str, dict[str, tuple[type, ...]]] = {
     "": {
         "schema": (int,),
@@ -122,6 +123,7 @@ def make_row(
         },
         "metrics": result["metrics"],
         "absent": result["absent"],
+        "notes": result.get("notes", {}),
         "conditions": result["conditions"],
         "training": known,
         "software": software or versions(),
@@ -191,6 +193,12 @@ def validate(row: Any, where: str) -> None:
             value = values[field]
             if not isinstance(value, types) or (isinstance(value, bool) and bool not in types):
                 raise ValueError(f"{where}: {name} is {value!r}, not {' or '.join(t.__name__ for t in types)}")
+    for field, kind in {"notes": dict, "run": str, "history": list}.items():
+        if not isinstance(row.get(field), kind | None):
+            raise ValueError(f"{where}: {field} is {row[field]!r}, not {kind.__name__}")
+    for at, one in enumerate(row.get("history") or []):
+        if not (isinstance(one, dict) and {"nimg", "kimg", "hours", "metrics"} <= one.keys()):
+            raise ValueError(f"{where}: entry {at} of the history lacks nimg, kimg, hours or metrics")
     for name, value in row["metrics"].items():
         finite = isinstance(value, int | float) and not isinstance(value, bool) and abs(value) < float("inf")
         if not finite:
