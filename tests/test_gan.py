@@ -86,9 +86,10 @@ def test_linear_decay_midpoint_and_wrong_order():
 def test_passed_fires_once_for_each_multiple(images_per_step, every, steps):
     model = object.__new__(SNGAN)
     torch.nn.Module.__init__(model)
-    model.images_per_step, fired, multiples = images_per_step, 0, 0
+    fired, multiples = 0, 0
     for step in range(1, steps + 1):
-        before, model.nimg = (step - 1) * images_per_step, step * images_per_step
+        before = model._nimg_before = (step - 1) * images_per_step
+        model.nimg = step * images_per_step
         multiples = math.floor(model.nimg / (every * 1000)) - math.floor(before / (every * 1000))
         assert model.passed(every) == (multiples > 0)
         fired += model.passed(every)

@@ -118,6 +118,7 @@ def evaluate(
         raise FileNotFoundError(f"{checkpoint} lies in no run's folder: there is no {folder / 'config.yaml'}")
     config = yaml.safe_load((folder / "config.yaml").read_text())
     data = data_of(config)
+    data.enter(gan.trained_stage)
     data.prepare_data()
     data.setup("fit")
     given = {

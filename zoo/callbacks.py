@@ -162,7 +162,7 @@ class Checkpoints(Callback):
         )
 
     def on_train_batch_end(self, trainer: L.Trainer, gan: GAN, outputs, batch, batch_idx: int) -> None:
-        if (gan.nimg // gan.images_per_step) % trainer.log_every_n_steps == 0:
+        if gan.steps % trainer.log_every_n_steps == 0:
             bad = [k for k, v in gan.scalars.items() if not math.isfinite(v)]
             # every rank must stop at the same batch
             if trainer.strategy.reduce_boolean_decision(bool(bad), all=False):

@@ -33,6 +33,7 @@ TRAINER = {
     "max_steps": -1,  # training ends at model.total_kimg
     "max_epochs": -1,
     "num_sanity_val_steps": 0,
+    "reload_dataloaders_every_n_epochs": 1,  # an epoch is a stage of a growing model; for the others it never ends
     "use_distributed_sampler": False,
     "enable_model_summary": False,
 }
@@ -198,7 +199,8 @@ def check_resume(path: Path, model: GAN) -> None:
     changed = {
         k: f"{k} {v} -> {model.hparams[k]}" for k, v in old["hparams"].items() if model.hparams.get(k, v) != v
     }
-    if refused := [text for name, text in changed.items() if not name.endswith("_kimg")]:
+    free = [name for name in changed if name.endswith("_kimg") and name not in model.fixed_kimg]
+    if refused := [text for name, text in changed.items() if name not in free]:
         raise ValueError(
             f"{path} cannot go on with {', '.join(refused)}: give the run's own settings, or leave out --ckpt_path"
         )
@@ -259,6 +261,7 @@ class ZooCLI(LightningCLI):
                 print(f"no checkpoint under {base}-* yet: starting from scratch")
         elif self.config.ckpt_path:
             self.ckpt_path = Path(self.config.ckpt_path)
+        self.datamodule.enter(self.model.stage)
         if rank_zero_only.rank == 0:
             if self.ckpt_path:
                 check_resume(self.ckpt_path, self.model)
@@ -287,9 +290,11 @@ class ZooCLI(LightningCLI):
             (folder / "config.yaml").write_text(yaml.safe_dump(config, sort_keys=False))
             own["logger"] = loggers(self.run, self.config.wandb, self.datamodule)
             sizes = [sum(p.numel() for p in net.parameters()) / 1e6 for net in (self.model.G, self.model.D)]
+            first, last = self.model.stage.resolution, self.model.resolution
+            sides = f"{last} px" if first == last else f"{first} to {last} px"
             print(
                 f"{paper} / {recipe}: G {sizes[0]:.2f} M, D {sizes[1]:.2f} M parameters; {self.datamodule.name}, "
-                f"{len(self.datamodule):,} images at {self.model.resolution} px; run folder {folder}"
+                f"{len(self.datamodule):,} images at {sides}; run folder {folder}"
             )
         self.stop = Stop()
         self.config_init.trainer.callbacks = [*(trainer.callbacks or []), Progress(), self.stop]

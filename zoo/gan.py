@@ -19,6 +19,8 @@ import torch
 from lightning.pytorch.core.optimizer import LightningOptimizer
 from torch import Tensor, nn
 
+from zoo.schedules import Stage
+
 
 @dataclass(frozen=True)
 class EMA:
@@ -83,7 +85,8 @@ class GAN(L.LightningModule):
 
     A paper's `__init__` calls this, then `save_hyperparameters()`; its batch sizes, over all ranks, are arguments
     whose names begin with `batch_size`. It defines `configure_optimizers`
-    returning `[optimizer of G, optimizer of D]` and a `training_step` that ends with `report(...)`.
+    returning `[optimizer of G, optimizer of D]` and a `training_step` that ends with `report(...)`. A growing model
+    overrides `stage_at`, and `generate` so that samples have the side of `trained_stage`.
 
     Args:
         G: `G(z, label=None) -> (N, 3, R, R)` in [-1, 1].
@@ -95,6 +98,9 @@ class GAN(L.LightningModule):
         total_kimg: training ends after so many thousand real images.
         ema: how the average of G is kept; None keeps none.
     """
+
+    #: settings in kimg that a resumed run may not change: all that came before would have been otherwise
+    fixed_kimg: tuple[str, ...] = ()
 
     def __init__(
         self,
@@ -115,8 +121,11 @@ class GAN(L.LightningModule):
         self.G_ema = copy.deepcopy(self.G).eval().requires_grad_(False) if ema else None
         self.ema = ema
         self.resolution, self.latent_dim, self.n_classes = resolution, latent_dim, n_classes
-        self.images_per_step, self.total_kimg = images_per_step, total_kimg
+        self.total_kimg = total_kimg
+        self._stage = Stage(resolution, images_per_step)
         self.nimg = 0  # plain number: a buffer on the GPU would cost a synchronisation at every read
+        self.steps = 0  # training steps; not nimg / images_per_step where the batch grows
+        self._nimg_before = 0  # the last step
         self.train_seconds = 0.0  # without sampling, evaluation and checkpoints
         self.seed = torch.initial_seed()
         self.latent_rng = torch.Generator().manual_seed(self.seed)
@@ -139,6 +148,7 @@ class GAN(L.LightningModule):
     def get_extra_state(self) -> dict:
         return {
             "nimg": self.nimg,
+            "steps": self.steps,
             "seed": self.seed,
             "train_seconds": self.train_seconds,
             "latent_rng": self.latent_rng.get_state(),
@@ -146,6 +156,7 @@ class GAN(L.LightningModule):
 
     def set_extra_state(self, state: dict) -> None:
         self.nimg, self.seed, self.train_seconds = state["nimg"], state["seed"], state["train_seconds"]
+        self.steps = state.get("steps", self.nimg // self.images_per_step)  # older files have none
         self.latent_rng.set_state(state["latent_rng"].cpu())
 
     def on_save_checkpoint(self, checkpoint: dict) -> None:
@@ -170,6 +181,27 @@ class GAN(L.LightningModule):
             "hardware": hardware(self.device),
         }
 
+    # ---- progress
+
+    def stage_at(self, nimg: int) -> Stage:
+        """Resolution and images of the step that begins at `nimg` images; always the same if not overridden."""
+        return self._stage
+
+    @property
+    def stage(self) -> Stage:
+        """The stage of the running or next training step."""
+        return self.stage_at(self.nimg)
+
+    @property
+    def trained_stage(self) -> Stage:
+        """The stage of the last training step: samples and evaluations show it."""
+        return self.stage_at(max(self.nimg - 1, 0))
+
+    @property
+    def images_per_step(self) -> int:
+        """Real images that the running or next training step consumes, over all ranks."""
+        return self.stage.images_per_step
+
     # ---- what a training step is made of
 
     @property
@@ -189,6 +221,11 @@ class GAN(L.LightningModule):
         ranks' latents differ, and together they are those of a single process."""
         z = torch.randn(n * self.world_size, self.latent_dim, generator=self.latent_rng)
         return z[self.global_rank :: self.world_size].to(self.device, self.dtype)
+
+    def uniform(self, n: int) -> Tensor:
+        """U[0, 1) per image, (n, 1, 1, 1), from the latents' stream and split over the ranks as they are."""
+        u = torch.rand(n * self.world_size, 1, 1, 1, generator=self.latent_rng)
+        return u[self.global_rank :: self.world_size].to(self.device, self.dtype)
 
     def random_labels(self, n: int) -> Tensor | None:
         """Uniform classes (n,) int64 from the same stream as the latents; None for an unconditional model."""
@@ -241,6 +278,11 @@ class GAN(L.LightningModule):
         for group in optimizer.param_groups:
             group["lr"] = lr
 
+    def forget(self) -> None:
+        """Let both optimizers start anew: no moments, no step count."""
+        for optimizer in self.optimizers():
+            optimizer.optimizer.state.clear()
+
     def report(self, scalars: dict[str, Tensor | float]) -> None:
         """End a training step: count its images and hand its scalars to the loggers and the progress bar.
 
@@ -249,7 +291,7 @@ class GAN(L.LightningModule):
         steps.
         """
         due = self.report_due
-        self.nimg += self.images_per_step
+        self._nimg_before, self.nimg, self.steps = self.nimg, self.nimg + self.images_per_step, self.steps + 1
         self.scalars |= {k: v.detach() if isinstance(v, Tensor) else v for k, v in scalars.items()}
         self._clock()
         if due:
@@ -263,20 +305,20 @@ class GAN(L.LightningModule):
         values = {"kimg": self.nimg / 1000, "hours": self.train_seconds / 3600}
         values |= {k: float(v) for k, v in scalars.items()}
         for logger in self.trainer.loggers:
-            logger.log_metrics(values, step=self.nimg // self.images_per_step)
+            logger.log_metrics(values, step=self.steps)
             logger.save()
 
     @property
     def report_due(self) -> bool:
         """Whether the running step's scalars go to the loggers: every `log_every_n_steps` training steps."""
-        return (self.nimg // self.images_per_step + 1) % self.trainer.log_every_n_steps == 0
+        return (self.steps + 1) % self.trainer.log_every_n_steps == 0
 
     def passed(self, kimg: float | None) -> bool:
         """Whether the last step reached or crossed a multiple of `kimg` thousand images; False for None or 0."""
         if not kimg:
             return False
         images = kimg * 1000
-        return math.floor(self.nimg / images) > math.floor((self.nimg - self.images_per_step) / images)
+        return math.floor(self.nimg / images) > math.floor(self._nimg_before / images)
 
     @property
     def finished(self) -> bool:
@@ -313,12 +355,14 @@ class GAN(L.LightningModule):
         Raises:
             ValueError: if the batch does not divide over the ranks, or the data lacks the model's classes.
         """
-        for name, size in self.hparams.items():
-            if name.startswith("batch_size") and size % self.world_size:
-                raise ValueError(
-                    f"{name} {size} does not divide over {self.world_size} processes: "
-                    f"change --model.{name} or --trainer.devices"
-                )
+        for name, given in self.hparams.items():
+            sizes = given.values() if isinstance(given, dict) else [given]
+            for size in sizes if given and name.startswith("batch_size") else ():
+                if size % self.world_size:
+                    raise ValueError(
+                        f"{name} {size} does not divide over {self.world_size} processes: "
+                        f"change --model.{name} or --trainer.devices"
+                    )
         data = self.trainer.datamodule
         if data is not None and self.n_classes and data.n_classes != self.n_classes:
             raise ValueError(

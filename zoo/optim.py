@@ -11,7 +11,7 @@ class AdamEpsilonHat(torch.optim.Adam):
     p -= lr * sqrt(1 - beta2^t) / (1 - beta1^t) * m / (sqrt(v) + eps), the "epsilon hat" order of operations at
     the end of section 2 of Kingma & Ba 2015 (arXiv 1412.6980). torch.optim.Adam adds eps after the correction of
     v, which is the same with eps / sqrt(1 - beta2^t); the two differ where gradients are about as small as eps.
-    Arguments and state are those of torch.optim.Adam.
+    Arguments and state are those of torch.optim.Adam; a cleared state starts anew.
     """
 
     def __init__(self, params, lr: float, betas: tuple[float, float], eps: float = 1e-8, **kwargs) -> None:
@@ -22,6 +22,6 @@ class AdamEpsilonHat(torch.optim.Adam):
     @torch.no_grad()
     def step(self, closure=None):
         for group in self.param_groups:
-            group["steps"] += 1
+            group["steps"] = group["steps"] + 1 if self.state else 1
             group["eps"] = group["epsilon_hat"] / math.sqrt(1 - group["betas"][1] ** group["steps"])
         return super().step(closure)

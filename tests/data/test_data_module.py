@@ -14,6 +14,7 @@ from pictures import pixels, png
 from PIL import Image
 
 from zoo.data import BadImage, Drawn, ImageDataModule, MissingDataset, to_float
+from zoo.schedules import Stage
 
 CIFAR = Path(__file__).parents[2] / ".." / "shared" / "data" / "cifar10-test.zip"
 
@@ -302,14 +303,16 @@ def test_checkpoint_refuses_another_resolution(opened_first):
 
 
 def test_growing_changes_resolution_and_batch():
-    dm = Drawn(8, n_images=20, batch_size=4, seed=0)
+    dm = Drawn(16, n_images=20, seed=0)
+    dm.enter(Stage(8, 4))
     assert next(iter(dm.train_dataloader()))[0].shape == (4, 3, 8, 8)
-    dm.resolution, dm.batch_size = 16, 2
+    dm.enter(Stage(16, 2))
     assert next(iter(dm.train_dataloader()))[0].shape == (2, 3, 16, 16)
-    again = Drawn(8, n_images=20, seed=0)
+    again = Drawn(16, n_images=20, seed=0)
+    again.enter(Stage(8, 4))
     again.setup()
     again.load_state_dict(dm.state_dict())
-    again.resolution = 16
+    again.enter(Stage(16, 2))
     assert again.fingerprint == dm.fingerprint
 
 

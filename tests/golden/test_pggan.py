@@ -1,10 +1,22 @@
 """PGGAN against the authors' code: layers, networks, losses, steps, schedules, data and metrics."""
 
-import pytest
-from growth import check_table, check_trace
-from vectors import files
+import copy
+import math
 
-from zoo.schedules import ProgressiveSchedule
+import pytest
+import torch
+from growth import check_table, check_trace
+from torch import Tensor
+from vectors import Vectors, close, files, fit
+
+from zoo.data import to_float
+from zoo.evaluation import ms_ssim, swd
+from zoo.networks import pggan as networks
+from zoo.networks import progressive as layers
+from zoo.official import pggan as official
+from zoo.papers.pggan import PGGAN
+from zoo.penalties import input_gradient
+from zoo.schedules import ProgressiveSchedule, Stage
 
 #: config.py:99-103 of the authors' TensorFlow release
 PRESETS = {
@@ -55,3 +67,254 @@ def test_schedule(path):
 @pytest.mark.parametrize("path", files("pggan-schedule-trace*.csv"))
 def test_growing_loop(path):
     check_trace(path, preset)
+
+
+NAMES = {"label_size": "n_classes", "fmap_base": "fmap_base", "fmap_max": "fmap_max", "fmap_decay": "fmap_decay"}
+NAMES |= {"resolution": "resolution", "num_channels": "channels", "latent_size": "latent_dim"}
+NAMES |= {"fused_scale": "fused", "mbstd_group_size": "stddev_group", "use_wscale": "equalized"}
+NAMES |= {"use_pixelnorm": "normalize"}
+IGNORED = {
+    "func",
+    "structure",
+    "is_template_graph",
+    "dtype",
+    "use_leakyrelu",
+    "normalize_latents",
+    "pixelnorm_epsilon",
+}
+
+
+def arguments(about: dict, of: str) -> dict:
+    """Our names for the official constructor's."""
+    skip = IGNORED | {"G": {"fused_scale", "mbstd_group_size"}, "D": {"latent_size", "use_pixelnorm"}}[of]
+    given = {NAMES[k]: v for k, v in about.items() if k not in skip and v is not None}
+    return {k: v for k, v in given.items() if k in NAMES.values()}
+
+
+def build(v: Vectors) -> tuple[networks.Generator, networks.Discriminator]:
+    """G and D in float64, with the file's weights."""
+    about = v.meta["constructor"]
+    G, D = (
+        net(**arguments(about[of], of)) for of, net in (("G", networks.Generator), ("D", networks.Discriminator))
+    )
+    G.load_state_dict(official.convert(v.group("param/G/"), "G"))
+    D.load_state_dict(official.convert(v.group("param/D/"), "D"))
+    return G.double(), D.double()
+
+
+def near(ours: Tensor, v: Vectors, key: str, rtol: float = 1e-4) -> None:
+    """Within rtol of the official array's largest entry."""
+    close(ours, v[key], key, rtol=0, atol=rtol * max(v[key].abs().max().item(), 1e-3))
+
+
+def lods(v: Vectors, prefix: str) -> list[str]:
+    """The "lodX.XX" of the keys that begin with the prefix."""
+    return sorted({rest.split("/")[0] for rest in v.group(prefix)})
+
+
+@pytest.mark.parametrize("path", files("pggan-networks*.npz"))
+def test_networks(path):
+    v = Vectors(path)
+    G, D = build(v)
+    full = v["input/images"].shape[-1]
+    for name in lods(v, "output/G/"):
+        lod = float(name.removeprefix("lod"))
+        image = G(v["input/latents"], lod=lod)
+        near(layers.upscale(image, full // image.shape[-1]), v, f"output/G/{name}")
+    for key in v.group("output/D/"):
+        name, n = key.split("/")
+        lod, n = float(name.removeprefix("lod")), int(n.removeprefix("n"))
+        x = layers.downscale(v["input/images"][:n], 2 ** math.floor(lod))
+        near(D(x, lod=lod), v, f"output/D/{key}")
+
+
+@pytest.mark.parametrize("path", files("pggan-ops*.npz"))
+def test_layers(path):
+    v = Vectors(path)
+    x4, x2 = v["input/x4"], v["input/x2"]
+
+    def same(ours: Tensor, key: str) -> None:
+        close(ours, v[f"output/{key}"], key, rtol=1e-5, atol=1e-6)
+
+    for key, x in (("4d", x4), ("2d", x2), ("tiny", v["input/tiny"])):
+        same(layers.pixel_norm(x), f"pixel_norm_{key}")
+    for key in v.group("output/minibatch_stddev/"):
+        n, group = (int("".join(c for c in part if c.isdigit())) for part in key.split("_"))
+        same(layers.minibatch_stddev(x4[:n], group), f"minibatch_stddev/{key}")
+    same(layers.upscale(x4), "upscale2d")
+    same(layers.downscale(x4), "downscale2d")
+    same(layers.leaky(x4), "leaky_relu")
+
+    built = {
+        "conv3x3": lambda i, o: layers.EqualizedConv2d(i, o, bias=False),
+        "conv1x1_gain1": lambda i, o: layers.EqualizedConv2d(i, o, 1, gain=1.0, bias=False),
+        "upscale2d_conv2d": lambda i, o: layers.EqualizedConv2d(i, o, resample="up", bias=False),
+        "conv2d_downscale2d": lambda i, o: layers.EqualizedConv2d(i, o, resample="down", bias=False),
+        "dense": lambda i, o: layers.EqualizedLinear(i, o, bias=False),
+        "dense_gain_sqrt2over4": lambda i, o: layers.EqualizedLinear(i, o, gain=math.sqrt(2) / 4, bias=False),
+    }
+    for key, array in v.group("param/").items():
+        op = key.removesuffix("_wscale/weight")
+        weight = official.layout("Conv0_up/weight" if op == "upscale2d_conv2d" else key, array).double()
+        layer = built[op](weight.shape[1], weight.shape[0]).double()
+        layer.load_state_dict({"weight": weight})
+        x = x4 if weight.ndim == 4 else x2 if op == "dense_gain_sqrt2over4" else x4.flatten(1)
+        same(layer(x), f"{op}_wscale")
+
+
+def faded(v: Vectors, key: str, lod: float) -> Tensor:
+    """The real images of a key as the training step makes them, at their working resolution."""
+    return layers.fade_reals(to_float(torch.from_numpy(v.arrays[key])).double(), lod)
+
+
+def classes(labels: Tensor | None) -> Tensor | None:
+    return None if labels is None else labels.argmax(1)
+
+
+def model(v: Vectors, kind: type[PGGAN] = PGGAN, **more) -> PGGAN:
+    """The paper's module in float64, with the file's networks."""
+    loss = v.meta["constructor"].get("loss", {})
+    G, D = build(v)
+    gan = kind(
+        resolution=v.meta["constructor"]["G"]["resolution"],
+        n_classes=G.n_classes,
+        latent_dim=G.latent_dim,
+        fmap_base=64,
+        fmap_max=16,
+        lambda_gp=loss.get("wgan_lambda", 10.0),
+        drift=loss.get("wgan_epsilon", 0.001),
+        cond_weight=loss.get("cond_weight", 1.0),
+        real_fade="float",
+        **more,
+    )
+    gan.G, gan.D, gan.G_ema = G, D, copy.deepcopy(G).requires_grad_(False)
+    return gan.double()
+
+
+def check_gradients(v: Vectors, net: torch.nn.Module, prefix: str, of: str) -> None:
+    """Each gradient within 1e-3 of its tensor's largest entry; layers that are not active yet have none."""
+    expected = official.convert(v.group(prefix), of)
+    parameters = dict(net.named_parameters())
+    assert expected.keys() == parameters.keys()
+    for name, gradient in expected.items():
+        ours = parameters[name].grad
+        ours = torch.zeros_like(parameters[name]) if ours is None else ours
+        close(ours, gradient, prefix + name, rtol=0, atol=1e-3 * gradient.abs().max().item() + 1e-6)
+
+
+@pytest.mark.parametrize("path", [*files("pggan-losses*.npz"), *files("pggan-conditional*.npz")])
+def test_losses_and_gradients(path, monkeypatch):
+    v = Vectors(path)
+    gan = model(v)
+    monkeypatch.setattr(gan, "uniform", lambda n: v["input/mixing_factors"])
+    full = gan.resolution
+    for name in lods(v, "output/D_loss/"):
+        lod = float(name.removeprefix("lod"))
+        real, label = faded(v, f"input/reals_uint8/{name}", lod), classes(v.get("input/labels_real"))
+        close(layers.upscale(real, full // real.shape[-1]), v[f"output/reals/{name}"], "reals", 0, 1e-6)
+        with torch.no_grad():
+            fake = gan.G(v["input/latents_D"], label, lod)
+        between = (real + (fake - real) * v["input/mixing_factors"]).requires_grad_()
+        for images, kind in ((real, "real"), (fake, "fake"), (between, "mixed")):
+            scores, logits = gan.D.judge(images, lod)
+            near(scores, v, f"output/{kind}_scores/{name}")
+            if label is not None and kind != "mixed":
+                near(logits, v, f"output/{kind}_label_logits/{name}")
+        norms = input_gradient(gan.D(between, lod=lod), between).norm(dim=1) / (full // real.shape[-1])
+        near(norms, v, f"output/mixed_grad_norms/{name}")
+
+        for key in v.group(f"output/D_loss/{name}/"):
+            gan.gamma = float(key.removeprefix("target"))
+            gan.zero_grad()
+            loss, _ = gan.critic_loss(real, fake, label, lod)
+            loss.backward()
+            close(loss, v[f"output/D_loss/{name}/{key}"], key, rtol=1e-4)
+            check_gradients(v, gan.D, f"output/D_grad/{name}/{key}/", "D")
+
+        gan.zero_grad()
+        label = classes(v.get("input/labels_G"))
+        loss, _ = gan.generator_loss(gan.G(v["input/latents_G"], label, lod), label, lod)
+        loss.backward()
+        close(loss, v[f"output/G_loss/{name}"], "G loss", rtol=1e-4, atol=1e-6)
+        check_gradients(v, gan.G, f"output/G_grad/{name}/", "G")
+
+
+class Replayed(PGGAN):
+    """PGGAN at the vectors' lod and rate, with their random draws; keeps the state after each step."""
+
+    def replay(self, v: Vectors, steps: list[str]) -> None:
+        self.draws = iter(
+            [v[f"input/{s}/{k}"] for s in steps for k in ("latents_D", "mixing_factors", "latents_G")]
+        )
+        self.held = Stage(
+            0, len(v[f"input/{steps[0]}/latents_D"]), lod=v["input/lod"].item(), lr=v["input/lr"].item()
+        )
+        self.after, self.seen = [], []
+
+    def stage_at(self, nimg):
+        return self.held
+
+    def latents(self, n):
+        return next(self.draws)
+
+    def uniform(self, n):
+        return next(self.draws)
+
+    def report(self, scalars):
+        super().report(scalars)
+        self.after.append({k: t.clone() for k, t in self.state_dict().items() if isinstance(t, Tensor)})
+
+
+@pytest.mark.parametrize("path", files("pggan-trainstep*.npz"))
+def test_training_steps(path):
+    """The module's own training_step under Lightning, D and the average first, then G."""
+    v = Vectors(path)
+    steps = lods(v, "input/step")
+    steps = sorted({f"step{s}" for s in steps}, key=lambda s: int(s.removeprefix("step")))
+    about = v.meta["constructor"]
+    gan = model(v, Replayed, lr=v["input/lr"].item(), ema_decay=about.get("G_smoothing", 0.999))
+    assert about["optimizer"] | {"beta1": 0.0, "beta2": 0.99, "epsilon": 1e-8} == about["optimizer"]
+    gan.G_ema.load_state_dict(official.convert(v.group("param/Gs/"), "G"))
+    gan.replay(v, steps)
+    fit(gan, [(to_float(torch.from_numpy(v.arrays[f"input/{s}/reals_uint8"])), None) for s in steps])
+    assert len(gan.after) == len(steps)
+    for step, state in zip(steps, gan.after, strict=True):
+        for ours, theirs, of in (("G", "G", "G"), ("D", "D", "D"), ("G_ema", "Gs", "G")):
+            for name, expected in official.convert(v.group(f"output/{step}/{theirs}/"), of).items():
+                error = (state[f"{ours}.{name}"] - expected).abs()
+                assert error.max() <= 2 * v["input/lr"], f"{step} {ours}.{name}"
+                assert (error <= 2e-5).double().mean() >= 0.995, f"{step} {ours}.{name}"
+
+
+@pytest.mark.parametrize("path", files("pggan-metrics*.npz"))
+def test_ms_ssim(path):
+    v = Vectors(path)
+    a, b = v["input/images_a"], v["input/images_b"]
+
+    def same(ours, key: str) -> None:
+        close(torch.as_tensor(ours), v[f"output/{key}"], key, rtol=0, atol=1e-5)
+
+    same(ms_ssim.ms_ssim_of_pairs(a), "msssim_consecutive_pairs_of_a")
+    same(ms_ssim.ms_ssim(a, b).mean(), "msssim_a_vs_b")
+    similarity, contrast = ms_ssim.ssim(a.double(), b.double())
+    same(similarity, "ssim_level0_a_vs_b")
+    same(contrast, "cs_level0_a_vs_b")
+
+
+@pytest.mark.parametrize("path", files("pggan-metrics*.npz"))
+def test_swd(path):
+    v = Vectors(path)
+    distances, directions = [], v["input/swd_dirs_raw"]
+    pyramids = {name: swd.laplacian_pyramid(v[f"input/images_{name}"]) for name in "ab"}
+    repeats = len(directions) // len(pyramids["b"])
+    for k, level in enumerate(pyramids["b"]):
+        for name, pyramid in pyramids.items():
+            close(pyramid[k], v[f"output/laplacian_{name}/level{k}"], "pyramid", rtol=1e-5, atol=1e-4)
+        found = swd.patches(level, v[f"input/swd_x_offsets/level{k}"], v[f"input/swd_y_offsets/level{k}"])
+        b = swd.standardize(found.double())
+        close(b, v[f"output/swd_descriptors_b_final/level{k}"], "descriptors", rtol=1e-5, atol=1e-5)
+        a = v[f"input/swd_descriptors_a_final/level{k}"]
+        some = directions[k * repeats : (k + 1) * repeats]
+        distances.append(1000 * swd.sliced_wasserstein(a, b, some))
+    distances.append(sum(distances) / len(distances))
+    close(torch.tensor(distances), v["output/swd_x1e3"], "SWD", rtol=1e-5)

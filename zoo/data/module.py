@@ -8,9 +8,11 @@ together see exactly the batch of a single process. Nothing but `nimg` is needed
 
 from __future__ import annotations
 
+import copy
 import functools
 import hashlib
 import json
+import math
 import os
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
@@ -22,6 +24,7 @@ from torch import Tensor
 from torch.utils.data import DataLoader, Dataset, Sampler
 
 from zoo.data.files import TINY, BadImage, Files, MissingDataset, check_size, decode
+from zoo.schedules import Stage
 
 Batch = tuple[Tensor, Tensor | None]
 
@@ -63,6 +66,13 @@ class Images(Dataset):
             return replace(self, n=len(keep), labels=labels, pixels=self.pixels[keep])
         return replace(self, n=len(keep), labels=labels, read=functools.partial(_read_kept, self.read, keep))
 
+    def shrunk(self, factor: int) -> Images:
+        """The same images at 1 / factor of their side, each level the mean of 2x2 boxes of the one above it."""
+        if self.pixels is not None:
+            parts = [box_down(part, factor) for part in self.pixels.split(1024)]
+            return replace(self, pixels=torch.cat(parts))
+        return replace(self, read=functools.partial(_read_shrunk, self.read, factor))
+
     def load(self, resolution: int, workers: int) -> Images:
         """All of it in memory, read by `workers` processes (threads would wait for Python at small sizes)."""
         pixels = torch.empty(self.n, 3, resolution, resolution, dtype=torch.uint8)
@@ -87,6 +97,24 @@ def rows(pixels: Tensor, index: Tensor) -> Tensor:
 
 def _read_kept(read: Callable[[Sequence[int]], Tensor], keep: Tensor, indices: Sequence[int]) -> Tensor:
     return read(keep[indices].tolist())
+
+
+def _read_shrunk(read: Callable[[Sequence[int]], Tensor], factor: int, indices: Sequence[int]) -> Tensor:
+    return box_down(read(indices), factor)
+
+
+def box_down(images: Tensor, factor: int) -> Tensor:
+    """uint8 (N, C, H, W) -> (N, C, H / factor, W / factor): means of boxes, halves rounded to even.
+
+    With a power of two that is the repeated 2x2 mean of the growing papers' data sets, rounded once at the end
+    (tkarras/progressive_growing_of_gans @ 2504c3f dataset_tool.py:68-79): every sum is exact in float32.
+    """
+    return torch.nn.functional.avg_pool2d(images.float(), factor).round().to(torch.uint8)
+
+
+def at_resolution(path: str, resolution: int) -> str:
+    """`path` with {resolution} replaced."""
+    return path.replace("{resolution}", str(resolution))
 
 
 def _same(item):
@@ -141,26 +169,36 @@ def subset(n: int, limit: int | None) -> Tensor:
 
 
 class EndlessBatches(Sampler[list[int]]):
-    """Indices of one rank's share of each global batch, for ever.
+    """Indices of one rank's share of each global batch, for ever or up to the position `end`.
 
     Args:
         n: number of images.
         batch_size: images of a global batch, a multiple of `world`.
         start: position (images over all ranks) of the first global batch.
+        end: position at which a growing model's stage ends; None for never.
     """
 
-    def __init__(self, n: int, batch_size: int, seed: int, start: int = 0, rank: int = 0, world: int = 1) -> None:
+    def __init__(
+        self,
+        n: int,
+        batch_size: int,
+        seed: int,
+        start: int = 0,
+        rank: int = 0,
+        world: int = 1,
+        end: int | None = None,
+    ) -> None:
         if batch_size < 1 or batch_size % world:
             raise ValueError(
                 f"batch_size {batch_size} does not divide over {world} device(s): "
                 f"it counts the images of all devices together, so give a multiple of {world}."
             )
         self.n, self.batch_size, self.seed = n, batch_size, seed
-        self.start, self.rank, self.world = start, rank, world
+        self.start, self.rank, self.world, self.end = start, rank, world, end
 
     def __iter__(self) -> Iterator[list[int]]:
         first = self.start
-        while True:
+        while self.end is None or first < self.end:
             share = range(first + self.rank, first + self.batch_size, self.world)
             yield [self.index(position) for position in share]
             first += self.batch_size
@@ -212,6 +250,8 @@ class ImageDataModule(L.LightningDataModule):
         num_workers: Processes that decode images.
         seed: Seed of the order, flips and noise; the run's seed by default.
         limit: Use only so many images, a fixed random choice.
+        source_resolution: Side of the images at `path` where they are larger, by a power of two: they are averaged
+            down. `resolution` by default.
         name: Name in results; the file's or folder's by default.
     """
 
@@ -228,15 +268,23 @@ class ImageDataModule(L.LightningDataModule):
         num_workers: int = 2,
         seed: int | None = None,
         limit: int | None = None,
+        source_resolution: int | None = None,
         name: str | None = None,
     ) -> None:
         super().__init__()
+        factor = (source_resolution or resolution) / resolution
+        if factor < 1 or not math.log2(factor).is_integer():
+            raise ValueError(
+                f"source_resolution {source_resolution} is not {resolution} times a power of two: it says how large "
+                "the images at path are."
+            )
         if limit is not None and limit < 1:
             raise ValueError(f"limit must be at least 1 image, got {limit}.")
         self.paths = [os.fspath(path)] if isinstance(path, str | os.PathLike) else [os.fspath(p) for p in path]
         if not self.paths:
             raise ValueError("path is an empty list: name a folder or at least one zip.")
-        self.resolution, self.batch_size = resolution, batch_size
+        self.resolution, self.full_resolution = resolution, source_resolution or resolution
+        self.batch_size = batch_size
         self.use_labels = labels
         self.flip, self.divisor, self.noise = flip, divisor, noise
         self.memory_gib, self.num_workers = memory_gib, num_workers
@@ -257,7 +305,7 @@ class ImageDataModule(L.LightningDataModule):
             MissingDataset: nothing is at `path`.
             ValueError: the files do not make a data set of this resolution.
         """
-        files = [self._files(p.replace("{resolution}", str(self.resolution))) for p in self.paths]
+        files = [self._files(at_resolution(p, self.resolution)) for p in self.paths]
         for source in files:
             stored = (source.manifest or {}).get("resolution", self.resolution)
             if stored != self.resolution:
@@ -286,6 +334,18 @@ class ImageDataModule(L.LightningDataModule):
             labels=labels,
         )
 
+    def has_level(self, resolution: int) -> bool:
+        """Whether there are files of their own for a lower resolution of a growing model: {resolution} in `path`."""
+        return all("{resolution}" in p and Path(at_resolution(p, resolution)).exists() for p in self.paths)
+
+    def _open_level(self) -> Images:
+        """The source at the present resolution; a lower one than the full has its own files, or is averaged down."""
+        if self.resolution == self.full_resolution or self.has_level(self.resolution):
+            return self.open()
+        full = copy.copy(self)
+        full.resolution = self.full_resolution
+        return full.open().shrunk(self.full_resolution // self.resolution)
+
     def _files(self, path: str) -> Files:
         try:
             return Files(path)
@@ -298,18 +358,24 @@ class ImageDataModule(L.LightningDataModule):
 
     # ---- the contract with the rest of the zoo
 
+    def enter(self, stage: Stage) -> None:
+        """Serve the resolution and batch size of a growing model's stage; the images of another one are released."""
+        if stage.resolution != self.resolution:
+            self._images = None
+        self.resolution, self.batch_size = stage.resolution, stage.images_per_step
+
     def setup(self, stage: str | None = None) -> None:
         """Open the source at the present resolution, once; needs no trainer."""
         if self.seed is None:
             self.seed = torch.initial_seed()
         if self._images is not None and self._opened_at == self.resolution:
             return
-        images = self.open()
+        images = self._open_level()
         if not self.use_labels:
             images = replace(images, labels=None)
         n_classes = 0 if images.labels is None else int(images.labels.max()) + 1
         images = images.take(subset(len(images), self.limit))
-        self._check_fingerprint(images, first=self._images is None)
+        self._check_fingerprint(images, first=not self._opened_at)
         fits = len(images) * 3 * self.resolution**2 <= self.memory_gib * 2**30
         if images.pixels is None and not images.cheap and fits:
             images = images.load(self.resolution, self.num_workers)
@@ -388,6 +454,10 @@ class ImageDataModule(L.LightningDataModule):
 
     # ---- training
 
+    def _stage(self) -> Stage:
+        given = Stage(self.resolution, self.batch_size)
+        return given if self.trainer is None else getattr(self.trainer.lightning_module, "stage", given)
+
     def _progress(self) -> tuple[int, int, int]:
         """Images shown so far, rank and world size."""
         if self.trainer is None:
@@ -398,10 +468,15 @@ class ImageDataModule(L.LightningDataModule):
         return 0 if images.cheap or images.pixels is not None else self.num_workers
 
     def train_dataloader(self) -> DataLoader:
-        """Endless batches from the trainer's `nimg` on (0 without a trainer), this rank's share of each."""
+        """Batches from the trainer's `nimg` on (0 without a trainer) to the stage's end, this rank's share of each.
+
+        A stage's end is an epoch's end for Lightning, which then asks for the next stage's.
+        """
+        stage = self._stage()
+        self.enter(stage)
         images = self.opened
         nimg, rank, world = self._progress()
-        sampler = EndlessBatches(len(images), self.batch_size, self.seed, start=nimg, rank=rank, world=world)
+        sampler = EndlessBatches(len(images), self.batch_size, self.seed, nimg, rank, world, stage.end)
         return _loader(images, sampler, self._workers(images), pin=torch.cuda.is_available())
 
     def on_after_batch_transfer(self, batch: Batch, dataloader_idx: int) -> Batch:

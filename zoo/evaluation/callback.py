@@ -198,7 +198,7 @@ class Evaluate(L.Callback):
         training = gan.conditions | {
             "nimg": gan.nimg,
             "batch_size": gan.images_per_step,
-            "steps": gan.nimg // gan.images_per_step,
+            "steps": gan.steps,
             "hours": gan.train_seconds / 3600,
         }
         config = self.config or {"model": {k: v for k, v in gan.hparams.items() if not k.startswith("_")}}

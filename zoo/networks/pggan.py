@@ -1,0 +1,184 @@
+"""Networks of Progressive Growing of GANs (Karras et al. 2018, arXiv 1710.10196).
+
+Both networks work at the level floor(lod) alone: r = R / 2^floor(lod) px. The authors' code holds images of the
+full size R at every lod, G's by nearest-neighbour replication and D's averaged down again before its first layer;
+the functions are the same, and `zoo.papers.pggan` accounts for what that means to the gradient penalty.
+`zoo.official.pggan` maps the authors' names to these. PG = tkarras/progressive_growing_of_gans @ 2504c3f
+networks.py, TH = its branch original-theano-version @ 1a05598.
+"""
+
+import math
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+from zoo.networks.progressive import (
+    EqualizedConv2d,
+    EqualizedLinear,
+    downscale,
+    fade,
+    fmaps,
+    leaky,
+    minibatch_stddev,
+    pixel_norm,
+    upscale,
+)
+
+
+def widths(resolution: int, base: int, decay: float, most: int) -> list[int]:
+    """Channels of the latent, of the 4 px maps, of the 8 px maps, and so on up to `resolution` (PG:150-152, 167).
+
+    Raises:
+        ValueError: for a resolution that is no power of two from 4 on.
+    """
+    if resolution < 4 or resolution & (resolution - 1):
+        raise ValueError(f"PGGAN needs a resolution that is a power of two from 4 px on, not {resolution}")
+    return [fmaps(s, base, decay, most) for s in range(resolution.bit_length() - 1)]
+
+
+def split(lod: float, levels: int) -> tuple[int, float]:
+    """Index of the finest active of `levels` levels, the coarsest being 0, and the weight of the one below it.
+
+    Raises:
+        ValueError: if there is no such lod.
+    """
+    if not 0 <= lod <= levels - 1:
+        raise ValueError(f"lod {lod} lies outside 0..{levels - 1}")
+    return levels - 1 - math.floor(lod), lod - math.floor(lod)
+
+
+class Generator(nn.Module):
+    """z (N, latent_dim) ~ N(0, I), label (N,) or None -> images (N, channels, r, r), nominally in [-1, 1].
+
+    PG:144-229. At lod 0 the images have the full size.
+
+    Args:
+        resolution: R, of the finished network.
+        latent_dim: length of z; None takes the width of stage 0.
+        n_classes: length of the one-hot label that joins z; 0 for an unconditional G.
+        fmap_base, fmap_decay, fmap_max: see `fmaps`.
+        channels: of the images.
+        normalize: pixel norm after each layer and of the latent.
+        equalized: weights scaled at run time, see `Equalized`.
+        label_after_norm: the label joins z behind the pixel norm (TH network.py:463-467), not before it.
+    """
+
+    def __init__(
+        self,
+        resolution: int = 1024,
+        latent_dim: int | None = None,
+        n_classes: int = 0,
+        fmap_base: int = 8192,
+        fmap_decay: float = 1.0,
+        fmap_max: int = 512,
+        channels: int = 3,
+        normalize: bool = True,
+        equalized: bool = True,
+        label_after_norm: bool = False,
+    ) -> None:
+        super().__init__()
+        latent, first, *rest = widths(resolution, fmap_base, fmap_decay, fmap_max)
+        self.latent_dim, self.n_classes = latent_dim or latent, n_classes
+        self.norm = pixel_norm if normalize else nn.Identity()
+        self.label_after_norm = label_after_norm
+        self.dense = EqualizedLinear(
+            self.latent_dim + n_classes, first * 16, gain=math.sqrt(2) / 4, bias=False, equalized=equalized
+        )
+        self.dense_bias = nn.Parameter(torch.zeros(first))  # a number a channel, not a pixel
+        self.conv = EqualizedConv2d(first, first, equalized=equalized)
+        self.blocks = nn.ModuleList(
+            nn.ModuleDict(
+                {
+                    "up": EqualizedConv2d(i, o, resample="up", equalized=equalized),
+                    "conv": EqualizedConv2d(o, o, equalized=equalized),
+                }
+            )
+            for i, o in zip([first, *rest], rest, strict=False)
+        )
+        self.to_rgb = nn.ModuleList(
+            EqualizedConv2d(c, channels, 1, gain=1.0, equalized=equalized) for c in [first, *rest]
+        )
+
+    def latent(self, z: Tensor, label: Tensor | None) -> Tensor:
+        """What enters the first layer."""
+        if not self.n_classes:
+            return self.norm(z)
+        if label is None:
+            raise ValueError(f"this network has {self.n_classes} classes: give a label to every image")
+        label = F.one_hot(label, self.n_classes).to(z.dtype)
+        if self.label_after_norm:
+            return torch.cat([self.norm(z), label], 1)
+        return self.norm(torch.cat([z, label], 1))
+
+    def forward(self, z: Tensor, label: Tensor | None = None, lod: float = 0.0) -> Tensor:
+        """Images of the level floor(lod); a fraction fades in the level's layers, see `fade`."""
+        level, t = split(lod, len(self.to_rgb))
+        h = self.dense(self.latent(z, label)).unflatten(1, (-1, 4, 4)) + self.dense_bias[:, None, None]
+        h = self.norm(leaky(h))
+        h = below = self.norm(leaky(self.conv(h)))
+        for block in self.blocks[:level]:
+            below = h
+            h = self.norm(leaky(block["up"](h)))
+            h = self.norm(leaky(block["conv"](h)))
+        image = self.to_rgb[level](h)
+        return image if t == 0 else fade(image, upscale(self.to_rgb[level - 1](below)), t)
+
+
+class Discriminator(nn.Module):
+    """D: images (N, channels, r, r) of the level floor(lod) -> scores (N,); no normalisation layers (PG:234-313).
+
+    Args:
+        resolution, n_classes, fmap_base, fmap_decay, fmap_max, channels, equalized: as for `Generator`.
+        stddev_group: images of a group of the minibatch stddev; None for the whole batch, 0 for no such layer.
+        fused: the halving convolutions take the 2x2 mean before bias and activation (PG's default), or behind them
+            (the paper, TH, and PG with fused_scale=False): two different functions.
+    """
+
+    def __init__(
+        self,
+        resolution: int = 1024,
+        n_classes: int = 0,
+        fmap_base: int = 8192,
+        fmap_decay: float = 1.0,
+        fmap_max: int = 512,
+        channels: int = 3,
+        equalized: bool = True,
+        stddev_group: int | None = 4,
+        fused: bool = True,
+    ) -> None:
+        super().__init__()
+        latent, first, *rest = widths(resolution, fmap_base, fmap_decay, fmap_max)
+        self.n_classes, self.stddev_group, self.fused = n_classes, stddev_group, fused
+        self.from_rgb = nn.ModuleList(EqualizedConv2d(channels, c, 1, equalized=equalized) for c in [first, *rest])
+        self.blocks = nn.ModuleList(
+            nn.ModuleDict(
+                {
+                    "conv": EqualizedConv2d(o, o, equalized=equalized),
+                    "down": EqualizedConv2d(o, i, resample="down" if fused else None, equalized=equalized),
+                }
+            )
+            for i, o in zip([first, *rest], rest, strict=False)
+        )
+        self.conv = EqualizedConv2d(first + (stddev_group != 0), first, equalized=equalized)
+        self.dense = EqualizedLinear(first * 16, latent, equalized=equalized)
+        self.head = EqualizedLinear(latent, 1 + n_classes, gain=1.0, equalized=equalized)
+
+    def judge(self, x: Tensor, lod: float = 0.0) -> tuple[Tensor, Tensor]:
+        """Scores (N,) and class logits (N, n_classes)."""
+        level, t = split(lod, len(self.from_rgb))
+        h = leaky(self.from_rgb[level](x))
+        for i in range(level, 0, -1):
+            block = self.blocks[i - 1]
+            h = leaky(block["down"](leaky(block["conv"](h))))
+            h = h if self.fused else downscale(h)
+            if i == level and t > 0:
+                h = fade(h, leaky(self.from_rgb[i - 1](downscale(x))), t)
+        if self.stddev_group != 0:
+            h = minibatch_stddev(h, self.stddev_group or len(h))
+        h = leaky(self.conv(h))
+        out = self.head(leaky(self.dense(h.flatten(1))))
+        return out[:, 0], out[:, 1:]
+
+    def forward(self, x: Tensor, label: Tensor | None = None, lod: float = 0.0) -> Tensor:
+        return self.judge(x, lod)[0]

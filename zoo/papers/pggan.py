@@ -1,0 +1,225 @@
+"""Progressive Growing of GANs for Improved Quality, Stability, and Variation (Karras et al., ICLR 2018).
+
+arXiv 1710.10196. Official code: tkarras/progressive_growing_of_gans, branches master @ 2504c3f ("TF") and
+original-theano-version @ 1a05598 ("TH"), which made the paper's numbers.
+
+    python reproductions/pggan.py                                                # CelebA-HQ 1024 px, as TH
+    python reproductions/pggan.py --config reproductions/pggan/release-8gpu.yaml
+"""
+
+from typing import Literal
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+from zoo.gan import EMA, GAN, frozen
+from zoo.losses import wasserstein_d, wasserstein_g
+from zoo.networks.pggan import Discriminator, Generator
+from zoo.networks.progressive import fade_reals
+from zoo.optim import AdamEpsilonHat
+from zoo.penalties import wgan_gp
+from zoo.schedules import ProgressiveSchedule, Stage
+
+
+def fade_bytes(real: Tensor, lod: float) -> Tensor:
+    """As `fade_reals`, with the result cut to the byte below it (TH dataset.py:138)."""
+    return fade_reals(((real + 1) * 127.5).round(), lod).floor() / 127.5 - 1
+
+
+#: name in recipes -> how real images fade
+FADES = {"float": fade_reals, "bytes": fade_bytes}
+
+
+class PGGAN(GAN):
+    """WGAN-GP whose networks start at 4x4 px and grow: new resolutions fade in linearly, in G, D and the reals.
+
+    D minimises E D(G(z)) - E D(x) + lambda E (||grad D||_2 / gamma - 1)^2 + drift E D(x)^2. Resolution, fade, batch
+    and learning rate follow `nimg` alone (`ProgressiveSchedule`), and Adam starts anew whenever a fade begins or
+    ends (TF train.py:221-223). The gradient is that of an image tensor of the full size R at every resolution (TF
+    loss.py:58-64): with k levels missing, the norm at the working resolution divided by 2^k.
+
+    Args:
+        resolution: R, of the finished networks.
+        n_classes: above 0, G sees the label and D classifies too (AC-GAN).
+        fmap_base: channels of stage s are min(fmap_base / 2^s, fmap_max).
+        fmap_max: most channels of a layer.
+        latent_dim: length of z.
+        pixel_norm: of the latent and after each layer of G.
+        equalized: scale weights at run time; False scales the first weights (He).
+        stddev_group: images of a group of the minibatch stddev; None for a process's whole batch, 0 for none.
+        fused: D's halving convolutions average before bias and activation, as in TF, not behind them.
+        label_after_norm: the label joins z behind the pixel norm, as in TH.
+        lambda_gp: weight of the gradient penalty.
+        gamma: the gradient norm that costs nothing (wgan_target).
+        drift: weight of E D(x)^2 (wgan_epsilon).
+        cond_weight: weight of the classification losses.
+        updates: D then G on new latents ("alternating"), or both from one batch ("simultaneous").
+        real_fade: real images fade in "float", or are cut to "bytes" as in TH.
+        start_resolution: of the first stage.
+        train_kimg: thousands of images for which a resolution trains before the next one fades in.
+        transition_kimg: thousands of images of a fade.
+        batch_size: real images in one step, over all ranks.
+        batch_size_at: resolution -> batch size where it is another one.
+        lr: learning rate of both networks.
+        lr_at: resolution -> learning rate where it is another one.
+        rampup_kimg: thousands of images over which the rate rises as exp(-5 (1 - t)^2).
+        repeats: steps between two look-ups of the schedule (minibatch_repeats).
+        ema_decay: decay of the average of G at each step.
+        total_kimg: end of training, in thousands of real images.
+    """
+
+    fixed_kimg = ("train_kimg", "transition_kimg", "rampup_kimg")
+
+    def __init__(
+        self,
+        resolution: int = 1024,
+        n_classes: int = 0,
+        fmap_base: int = 8192,
+        fmap_max: int = 512,
+        latent_dim: int = 512,
+        pixel_norm: bool = True,
+        equalized: bool = True,
+        stddev_group: int | None = None,
+        fused: bool = False,
+        label_after_norm: bool = True,
+        lambda_gp: float = 10.0,
+        gamma: float = 1.0,
+        drift: float = 0.001,
+        cond_weight: float = 1.0,
+        updates: Literal["alternating", "simultaneous"] = "alternating",
+        real_fade: Literal["float", "bytes"] = "bytes",
+        start_resolution: int = 4,
+        train_kimg: float = 800,
+        transition_kimg: float = 800,
+        batch_size: int = 16,
+        batch_size_at: dict[int, int] | None = None,
+        lr: float = 0.001,
+        lr_at: dict[int, float] | None = None,
+        rampup_kimg: float = 40,
+        repeats: int = 1,
+        ema_decay: float = 0.999,
+        total_kimg: float = 19_000,
+    ) -> None:
+        self.schedule = ProgressiveSchedule(
+            resolution,
+            start_resolution,
+            train_kimg,
+            transition_kimg,
+            batch_size,
+            batch_size_at or {},
+            lr,
+            lr_at or {},
+            repeats,
+            rampup_kimg=rampup_kimg,
+            rampup="gaussian",
+        )
+        sizes = {"resolution": resolution, "n_classes": n_classes, "fmap_base": fmap_base, "fmap_max": fmap_max}
+        super().__init__(
+            Generator(
+                **sizes,
+                latent_dim=latent_dim,
+                normalize=pixel_norm,
+                equalized=equalized,
+                label_after_norm=label_after_norm,
+            ),
+            Discriminator(**sizes, equalized=equalized, stddev_group=stddev_group, fused=fused),
+            resolution=resolution,
+            latent_dim=latent_dim,
+            n_classes=n_classes,
+            images_per_step=batch_size,
+            total_kimg=total_kimg,
+            ema=EMA(decay=ema_decay, before_step=True),
+        )
+        self.save_hyperparameters()
+        self.lambda_gp, self.gamma, self.drift, self.cond_weight = lambda_gp, gamma, drift, cond_weight
+        self.fade_reals = FADES[real_fade]
+        self.updates = {"alternating": self.alternating, "simultaneous": self.simultaneous}[updates]
+
+    def stage_at(self, nimg: int) -> Stage:
+        return self.schedule.at(nimg)
+
+    def configure_optimizers(self) -> list[torch.optim.Optimizer]:
+        return [AdamEpsilonHat(net.parameters(), self.schedule.lr, betas=(0.0, 0.99)) for net in (self.G, self.D)]
+
+    def training_step(self, batch: tuple[Tensor, Tensor | None], batch_idx: int) -> None:
+        real, label = batch
+        stage = self.stage
+        if self.schedule.resets(self.nimg):
+            self.forget()
+        self.set_lr(self.opt_g, stage.lr)
+        self.set_lr(self.opt_d, stage.lr)
+        scalars = self.updates(self.fade_reals(real, stage.lod), label if self.n_classes else None, stage.lod)
+        self.report(scalars | {"lod": stage.lod, "lr": stage.lr})
+
+    # ---- the two orders of a step; the average takes G as it was before (TF train.py:257-259)
+
+    def alternating(self, real: Tensor, label: Tensor | None, lod: float) -> dict[str, Tensor]:
+        n = len(real)
+        with torch.no_grad():
+            fake = self.G(self.latents(n), label, lod)
+        loss_d, scalars = self.critic_loss(real, fake, label, lod)
+        self.update(self.opt_d, loss_d)
+
+        with frozen(self.D):
+            label = self.random_labels(n)
+            loss_g, seen = self.generator_loss(self.G(self.latents(n), label, lod), label, lod)
+            self.update(self.opt_g, loss_g)
+        return scalars | seen
+
+    def simultaneous(self, real: Tensor, label: Tensor | None, lod: float) -> dict[str, Tensor]:
+        fake = self.G(self.latents(len(real)), label, lod)
+        loss_d, scalars = self.critic_loss(real, fake.detach(), label, lod)
+        with frozen(self.D):
+            loss_g, seen = self.generator_loss(fake, label, lod)
+            self.update(self.opt_g, loss_g)  # first: D, which both losses have seen, is still the same
+        self.update(self.opt_d, loss_d)
+        return scalars | seen
+
+    # ---- the two losses
+
+    def critic_loss(self, real: Tensor, fake: Tensor, label: Tensor | None, lod: float) -> tuple[Tensor, dict]:
+        """Real and fake are judged apart: the minibatch stddev must not mix them (TF loss.py:46-80)."""
+        real_scores, real_classes = self.D.judge(real, lod)
+        fake_scores, fake_classes = self.D.judge(fake, lod)
+        wasserstein = wasserstein_d(real_scores, fake_scores)
+        drift = real_scores.square().mean()
+
+        # points between real and fake; what is differentiated twice runs in float32
+        with torch.autocast(self.device.type, enabled=False):
+            fake = fake.to(real.dtype)
+            between = (real + (fake - real) * self.uniform(len(real))).requires_grad_()
+            full_size = self.resolution // real.shape[-1]  # 2^k
+            penalty = wgan_gp(self.D(between, lod=lod) / (self.gamma * full_size), between)
+
+        loss = wasserstein + self.lambda_gp * penalty + self.drift * drift
+        scalars = {"loss/d": wasserstein, "penalty/gradient": penalty, "penalty/drift": drift}
+        scalars |= {"logits/real": real_scores.mean(), "logits/fake": fake_scores.mean()}
+        if label is not None:
+            classes = F.cross_entropy(real_classes, label) + F.cross_entropy(fake_classes, label)
+            loss, scalars["loss/classes_d"] = loss + self.cond_weight * classes, classes
+        return loss, scalars
+
+    def generator_loss(self, fake: Tensor, label: Tensor | None, lod: float) -> tuple[Tensor, dict]:
+        scores, classes = self.D.judge(fake, lod)
+        loss = wasserstein_g(scores)
+        scalars = {"loss/g": loss}
+        if label is not None:
+            scalars["loss/classes_g"] = F.cross_entropy(classes, label)
+            loss = loss + self.cond_weight * scalars["loss/classes_g"]
+        return loss, scalars
+
+    def generate(self, G: nn.Module, z: Tensor, label: Tensor | None, truncation: float | None) -> Tensor:
+        return G(z, label, self.trained_stage.lod)
+
+    def on_fit_start(self) -> None:
+        """Refuse a batch that the minibatch stddev cannot split, before anything is computed."""
+        super().on_fit_start()
+        for _, stage in self.schedule.stages:
+            share = stage.images_per_step // self.world_size
+            group = self.D.stddev_group
+            if group and share % min(group, share):
+                raise ValueError(
+                    f"at {stage.resolution} px a process sees {share} images a step, which do not split into "
+                    f"groups of {group}: change --model.batch_size_at, --model.stddev_group or --trainer.devices"
+                )
