@@ -324,6 +324,51 @@ def leaderboard(results: Path = Path("results"), check: bool = False) -> None:
         print(path)
 
 
+def curves(
+    runs: list[str],
+    metric: str = "fd_random",
+    x: Literal["kimg", "hours", "step"] = "kimg",
+    out: Path = Path("curves.png"),
+    log_y: bool = False,
+) -> None:
+    """Draw one metric of logged runs as curves: a recipe each, with a band where runs of other seeds repeat it.
+
+    Args:
+        runs: The runs' folders, such as runs/ttur/cifar10-*.
+        metric: What to draw, such as fid, fd_random or loss/d.
+        x: Images shown to D, hours of training, or training steps.
+        out: The picture to write; its ending chooses the format.
+        log_y: Draw the metric on a logarithmic scale.
+    """
+    from zoo.curves import curves as run
+
+    print(run(runs, metric, x, out, log_y))
+
+
+def lab_saddle(out: Path = Path("saddle.png"), steps: int = 5000, runs: int = 20, seed: int = 0) -> None:
+    """Play TTUR's toy problem, a saddle with noisy gradients, at one rate and at two.
+
+    Args:
+        out: The picture to write.
+        steps: Steps of each run.
+        runs: Runs of each setting; one is drawn.
+        seed: Names the noise.
+    """
+    from zoo.dynamics.saddle import lab
+
+    print(lab(out, steps, runs, seed))
+
+
+def listed(args: list[str]) -> list[str]:
+    """`curves a b --x kimg` as `curves ["a", "b"] --x kimg`: jsonargparse takes a list as one argument."""
+    import json
+
+    if args[:1] != ["curves"]:
+        return args
+    n = next((i for i, word in enumerate(args) if word.startswith("-")), len(args))
+    return args if n < 2 else ["curves", json.dumps(args[1:n]), *args[n:]]
+
+
 def main(args: list[str] | None = None) -> None:
     """Entry point of the console script."""
     from jsonargparse import auto_cli
@@ -338,9 +383,16 @@ def main(args: list[str] | None = None) -> None:
         "evaluate": evaluate,
         "data": {"_help": "Prepare data sets.", "prepare": prepare},
         "leaderboard": leaderboard,
+        "curves": curves,
+        "lab": {"_help": "Small experiments on a CPU.", "saddle": lab_saddle},
     }
     try:
-        auto_cli(commands, args=args, prog="zoo", description="Everything but training.")
+        auto_cli(
+            commands,
+            args=listed(sys.argv[1:] if args is None else args),
+            prog="zoo",
+            description="Everything but training.",
+        )
     except (ValueError, OSError) as error:
         print(f"error: {error}", file=sys.stderr)
         raise SystemExit(2) from error

@@ -12,6 +12,7 @@ import torch
 from torch import Tensor, nn
 from vectors import Vectors, close, files, fit
 
+from zoo.dynamics.saddle import objective, play
 from zoo.evaluation.metrics import frechet_distance, inception_score, mean_cov
 from zoo.losses import nonsaturating_d, nonsaturating_g, wasserstein_d, wasserstein_g
 from zoo.networks import ttur as networks
@@ -339,3 +340,21 @@ def test_inception_score(path):
         unbiased = v["input/pool3"] @ v["input/fc_W"]
         ours = inception_score(unbiased, int(re.search(r"\d+", key)[0]), shuffle=False)
         close(torch.tensor(ours, dtype=torch.float64), torch.from_numpy(pair), key, rtol=1e-10)
+
+
+@pytest.mark.parametrize("path", files("ttur-toy_saddle*.npz"))
+def test_saddle(path):
+    v = Vectors(path)
+    noise = v["input/noise"].numpy()
+    settings = {k.removesuffix("_lr_x_lr_y"): v[f"input/{k}"].tolist() for k in v.group("input/") if k != "noise"}
+    assert settings
+    for name, (lr_x, lr_y) in settings.items():
+        start = v[f"output/{name}_x"][0].item(), v[f"output/{name}_y"][0].item()
+        x, y = torch.from_numpy(play(lr_x, lr_y, noise, start)).unbind(1)
+        close(x[:101], v[f"output/{name}_x"][:101], f"x, {name}", rtol=1e-9)
+        close(y[:101], v[f"output/{name}_y"][:101], f"y, {name}", rtol=1e-9)
+        if f"output/{name}_objective_last" in v:
+            close(objective(x[-1], y[-1]), v[f"output/{name}_objective_last"], f"f, {name}", rtol=1e-6)
+        if f"output/{name}_norm_mean_last_half" in v:
+            key, norm = f"output/{name}_norm_mean_last_half", torch.hypot(x, y)
+            close(norm[-(len(noise) // 2) :].mean(), v[key], f"mean norm, {name}", rtol=1e-6)

@@ -1,0 +1,183 @@
+"""One metric of logged runs against images, hours or steps: a curve for each recipe, a band where seeds repeat it.
+
+With TTUR's recipes these are the figures of Heusel et al. 2017: means, with a band from lowest to highest run.
+"""
+
+import csv
+import json
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import yaml
+
+from zoo.plots import new_figure, save_figure
+
+#: what the horizontal axis may be -> its label; each is a column of the logs
+AXES = {"kimg": "real images shown to D (thousands)", "hours": "hours of training", "step": "training steps"}
+
+
+@dataclass(frozen=True)
+class Run:
+    """One run's curve, and what it was asked for."""
+
+    folder: Path
+    paper: str
+    recipe: str
+    config: dict
+    x: np.ndarray
+    y: np.ndarray
+
+    @property
+    def settings(self) -> dict:
+        """What the run shares with other seeds of itself: the model's options, without None."""
+        return {k: v for k, v in self.config.get("model", {}).items() if v is not None}
+
+    @property
+    def conditions(self) -> dict:
+        """What must be the same where metrics are compared: the data, its size, and how it was scored."""
+        data, score = self.config.get("data", {}), self.config.get("evaluation", {})
+        options = data.get("init_args") or {}
+        kept = {k: options[k] for k in ("path", "name", "limit", "split", "n_images") if options.get(k) is not None}
+        scored = {
+            k: score.get(k) for k in ("n_fake", "n_real", "rounding", "truncation", "is_splits", "kid_subsets")
+        }
+        size = {"resolution": self.config.get("model", {}).get("resolution")}
+        return {"data": data.get("class_path", "").rpartition(".")[2]} | kept | size | scored
+
+
+def log(folder: Path) -> list[dict[str, float]]:
+    """The rows of a run's CSV logs in the order of training, each with the numbers it has.
+
+    A resumed run has a log for each part. Where it went back to a checkpoint, the later part replaces the earlier.
+    """
+    rows: list[dict[str, float]] = []
+    parts = folder.glob("csv/version_*/metrics.csv")
+    for part in sorted(parts, key=lambda p: int(p.parent.name.partition("_")[2])):
+        with part.open() as file:
+            new = [{k: float(v) for k, v in row.items() if v not in ("", None)} for row in csv.DictReader(file)]
+        if new:
+            rows = [row for row in rows if row["step"] < new[0]["step"]]
+        rows += new
+    return rows
+
+
+def read(folder: Path, metric: str, x: str) -> Run:
+    """The curve of one run's folder.
+
+    Args:
+        folder: as training makes it, with config.yaml and csv/.
+        metric: a logged name, of which a leading "metrics/" may be left out.
+        x: any of `AXES`.
+
+    Raises:
+        FileNotFoundError: if this is no run's folder.
+        ValueError: if the run has not logged this metric.
+    """
+    if not (folder / "config.yaml").is_file():
+        raise FileNotFoundError(f"{folder} is no run's folder: there is no {folder / 'config.yaml'}")
+    rows = log(folder)
+    known = sorted({name for row in rows for name in row} - {*AXES, "epoch"})
+    name = metric if metric in known else f"metrics/{metric}"
+    points = [(row[x], row[name]) for row in rows if name in row and x in row]
+    if not points:
+        told = ", ".join(n.removeprefix("metrics/") for n in known) or "nothing"
+        raise ValueError(f"{folder} has not logged {metric} against {x}; it has logged {told}")
+    recipe = folder.resolve().name.rpartition("-")[0]
+    config = yaml.safe_load((folder / "config.yaml").read_text())
+    return Run(folder, folder.resolve().parent.name, recipe, config, *np.array(points).T)
+
+
+def check_comparable(runs: list[Run]) -> None:
+    """Refuse to lay curves over each other whose numbers do not compare.
+
+    Raises:
+        ValueError: naming two runs and the first thing that differs.
+    """
+    first = runs[0]
+    for run in runs[1:]:
+        for name in sorted({*first.conditions, *run.conditions}):
+            ours, theirs = first.conditions.get(name), run.conditions.get(name)
+            if ours != theirs:
+                raise ValueError(
+                    f"{first.folder} and {run.folder} do not compare: {name} is {ours} and {theirs}; "
+                    "draw them in two figures"
+                )
+
+
+def group(runs: list[Run]) -> dict[str, list[Run]]:
+    """Label -> runs of the same recipe and settings, in the order given.
+
+    A label is the recipe, the settings in which the groups of its paper differ (up to three), and how many runs.
+    """
+    groups: dict[str, list[Run]] = {}
+    for run in runs:
+        groups.setdefault(json.dumps([run.paper, run.recipe, run.settings], sort_keys=True), []).append(run)
+    papers = {run.paper for run in runs}
+    labelled = {}
+    for members in groups.values():
+        one = members[0]
+        peers = [other[0].settings for other in groups.values() if other[0].paper == one.paper]
+        differing = sorted(k for k in one.settings if any(p.get(k) != one.settings[k] for p in peers))
+        words = [
+            f"{k} {one.settings[k]:g}" if isinstance(one.settings[k], float) else f"{k} {one.settings[k]}"
+            for k in differing
+        ]
+        label = f"{one.paper} / {one.recipe}" if len(papers) > 1 else one.recipe
+        if 0 < len(words) <= 3:
+            label += f": {', '.join(words)}"
+        if len(members) > 1:
+            label += f" ({len(members)} runs)"
+        labelled[label] = members
+    return labelled
+
+
+def band(runs: list[Run]) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
+    """x, and mean, lowest and highest y of some runs there.
+
+    Runs are read at each other's points by straight lines in between, over the range that all of them cover.
+    """
+    low, high = max(run.x[0] for run in runs), min(run.x[-1] for run in runs)
+    x = np.unique(np.concatenate([run.x for run in runs]))
+    x = x[(x >= low) & (x <= high)]
+    y = np.stack([np.interp(x, run.x, run.y) for run in runs])
+    return x, y.mean(0), y.min(0), y.max(0)
+
+
+def draw(groups: dict[str, list[Run]], metric: str, x: str, out: Path, log_y: bool = False) -> None:
+    """The figure: for each group its mean, the band between its extremes, and a dot at its lowest point."""
+    figure = new_figure(7.2, 4.6)
+    axes = figure.subplots()
+    for i, (label, runs) in enumerate(groups.items()):
+        at, mean, low, high = band(runs)
+        axes.plot(at, mean, color=f"C{i}", label=label, linewidth=1.6)
+        if len(runs) > 1:
+            axes.fill_between(at, low, high, color=f"C{i}", alpha=0.2, linewidth=0)
+    name = next(iter(groups.values()))[0].conditions
+    axes.set(xlabel=AXES[x], ylabel=metric, title=str(name.get("name") or name["data"]))
+    if log_y:
+        axes.set_yscale("log")
+    axes.grid(alpha=0.3)
+    axes.legend(fontsize="small")
+    save_figure(figure, out)
+
+
+def curves(folders: list[str], metric: str, x: str, out: Path, log_y: bool = False) -> str:
+    """Draw runs and tell what was drawn, one line a group: runs, last value, lowest value and where.
+
+    Raises:
+        FileNotFoundError, ValueError: if something is no run, lacks the metric, or does not compare with the rest.
+    """
+    runs = [read(Path(folder), metric, x) for folder in folders]
+    if not runs:
+        raise ValueError("name at least one run's folder, such as runs/ttur/cifar10-001")
+    if any(f"metrics/{metric}" in row for row in log(runs[0].folder)):
+        check_comparable(runs)
+    groups = group(runs)
+    draw(groups, metric, x, out, log_y)
+    lines = []
+    for label, members in groups.items():
+        at, mean, *_ = band(members)
+        best = mean.argmin()
+        lines.append(f"{label}: {mean[-1]:.4g} at {at[-1]:.4g} {x}, lowest {mean[best]:.4g} at {at[best]:.4g} {x}")
+    return "\n".join([*lines, str(out)])
