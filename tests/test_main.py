@@ -46,7 +46,7 @@ def test_prepare_makes_a_zip_that_trains(tmp_path, capsys):
             pixels = torch.randint(0, 256, (40, 50, 3), dtype=torch.uint8).numpy()
             Image.fromarray(pixels).save(tmp_path / "raw" / label / f"{i}.png")
     dest = tmp_path / "set-32.zip"
-    main(["data", "prepare", str(tmp_path / "raw"), str(dest), "--resolution", "32"])
+    main(["data", "prepare", "folder", str(tmp_path / "raw"), str(dest), "--resolution", "32"])
     assert "16 images in 2 classes at 32 px" in capsys.readouterr().out
     from zoo.data import ImageDataModule
 

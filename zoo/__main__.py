@@ -285,28 +285,51 @@ def attribute(
 
 
 def prepare(
+    kind: Literal["celebahq", "ffhq", "imagenet", "lsun", "celeba", "cifar10", "stl10", "svhn", "folder"],
     source: Path,
     dest: Path,
     resolution: int | None = None,
-    filter: Literal["lanczos", "box", "bilinear", "bicubic"] = "lanczos",
-    crop: Literal["center", "none"] = "center",
-    workers: int = 2,
+    pyramid: bool = False,
+    crop: str | None = None,
+    filter: Literal["mean", "box", "lanczos", "bilinear", "bicubic"] | None = None,
+    format: Literal["png", "webp"] = "png",
+    min_side: int | None = None,
+    split: str | None = None,
+    limit: int | None = None,
+    duplicates: Literal["keep", "drop"] = "keep",
+    workers: int | None = None,
+    download: bool = False,
 ) -> None:
-    """Make a data-set zip of one resolution from a folder or zip of images.
+    """Make a data-set zip from a folder, zip, parquet, TFRecords, lmdb, NPY or torchvision's files.
+
+    Crop and filter are by default those of the data set's papers: zoo/data/README.md has them, and the rules for
+    odd images. Killed on the way, the same command goes on.
 
     Args:
-        source: Folder (its sub-folders are classes) or zip of images.
-        dest: The zip to write.
-        resolution: Side of the images in pixels; there is no default.
-        filter: Pillow's filter for resizing; FID depends on it.
-        crop: "center" cuts the central square out, "none" skips images that are not square.
-        workers: Threads.
+        kind: The data set; "folder" is any set of images.
+        source: Where it is.
+        dest: The zip to write; {resolution} in it is replaced by the resolution.
+        resolution: Side of the images in pixels.
+        pyramid: Also write a zip of each power of two below the resolution, down to 4 px, for growing models.
+        crop: "center" cuts the central square out, "none" skips images that are not square, "center-N" cuts the
+            central N pixels, "celeba" PGGAN's square of aligned CelebA images, "wide" 4:3 as of LSUN cars.
+        filter: "mean" takes repeated 2x2 means, the others are Pillow's; FID depends on it.
+        format: Of the images inside; WebP is lossless too, and smaller.
+        min_side: Leave out images with a shorter side (default: the resolution).
+        split: Such as train or val, where the source has several.
+        limit: Take only the first images.
+        duplicates: Images with the same pixels as an earlier one are listed, and kept or dropped.
+        workers: Processes (default: all cores).
+        download: Let torchvision fetch CIFAR-10, STL-10 or SVHN.
     """
     from zoo.data.prepare import prepare as run
 
-    if resolution is None:
-        raise ValueError("say how large the images shall be, such as --resolution 128")
-    print(run(source, dest, resolution, filter, crop, workers))
+    print(
+        run(
+            kind, source, dest, resolution, pyramid, crop, filter, format, min_side, split, limit, duplicates,
+            workers, download,
+        )
+    )  # fmt: skip
 
 
 def leaderboard(results: Path = Path("results"), check: bool = False) -> None:

@@ -7,14 +7,17 @@ import io
 import json
 import os
 import zipfile
-from collections.abc import Sequence
+import zlib
+from collections.abc import Iterable, Sequence
 from pathlib import Path, PurePosixPath
 
 import numpy as np
 import torch
-from PIL import Image, ImageOps
+from PIL import Image, ImageOps, UnidentifiedImageError
 
-EXTENSIONS = frozenset({".png", ".jpg", ".jpeg", ".webp", ".bmp", ".ppm", ".tif", ".tiff"})
+from zoo.data.paths import EXTENSIONS, is_hidden, is_image, refuse_dangers, walk
+
+METADATA = ("dataset.json", "manifest.json")
 TINY = "use a tiny.yaml recipe (--config reproductions/<paper>/tiny.yaml), which needs no files"
 
 
@@ -31,10 +34,15 @@ class Files:
 
     Labels come from `dataset.json` (`{"labels": [[path, class], ...]}`, or `{"labels": null}` for none); a folder
     without that file is labelled by its sub-folders in sorted order, or unlabelled when the images lie
-    directly in it.
+    directly in it. Stored (uncompressed) members of a zip are read straight from the file at their place, without
+    a handle that workers would have to share.
+
+    Args:
+        labels: False does not look for labels.
 
     Attributes:
         names: paths inside the folder or zip, with `/`.
+        others: files that are no images.
         stamps: what identifies each file's content without reading it: CRC-32 and size in a zip, size in a folder.
         labels: class of each image, or None.
         classes: names of the classes where sub-folders name them, else empty.
@@ -42,34 +50,40 @@ class Files:
 
     Raises:
         MissingDataset: nothing is at `path`.
-        ValueError: it is neither a folder nor a zip, holds no image, or labels or manifest do not fit the images.
+        ValueError: it is neither a folder nor a zip, holds no image, labels or manifest do not fit the images, or
+            a name in the zip leads out of it or a member unpacks to more than an image.
     """
 
-    def __init__(self, path: str | Path) -> None:
+    def __init__(self, path: str | Path, labels: bool = True) -> None:
         self.path = Path(path)
         self.zipped = self.path.is_file()
         self._zip: tuple[int, zipfile.ZipFile] | None = None
+        self._file: io.FileIO | None = None
         if self.zipped:
             try:
-                infos = {i.filename: f"{i.CRC:08x}:{i.file_size}" for i in self._open().infolist()}
-            except zipfile.BadZipFile as error:
+                members = [i for i in self._open().infolist() if not i.is_dir()]
+            except (zipfile.BadZipFile, NotImplementedError) as error:
                 raise ValueError(
                     f"{path} is not a readable zip ({error}): copy it again, or give a folder of images."
                 ) from error
+            for member in members:
+                refuse_dangers(self.path, member)
+            infos = {i.filename: f"{i.CRC:08x}:{i.file_size}" for i in members}
+            self._stored = {i.filename: (i.header_offset, i.file_size, i.CRC) for i in members if _is_stored(i)}
         elif self.path.is_dir():
-            found = (Path(d, f) for d, _, files in os.walk(self.path, followlinks=True) for f in files)
-            infos = {f.relative_to(self.path).as_posix(): str(f.stat().st_size) for f in found}
+            infos = {name: str(size) for name, size in walk(self.path)}
         else:
             raise MissingDataset(f"there is no folder or zip at {path}: check the path.")
 
-        self.names = sorted(name for name in infos if _is_image(name))
+        self.names = sorted(name for name in infos if is_image(name))
+        self.others = sorted(n for n in infos.keys() - set(self.names) if n not in METADATA and not is_hidden(n))
         self.stamps = [infos[name] for name in self.names]
         if not self.names:
             raise ValueError(
                 f"{path} holds no images ({', '.join(sorted(EXTENSIONS))}): give a folder or zip that does."
             )
         self.classes: tuple[str, ...] = ()
-        self.labels = self._labels("dataset.json" in infos)
+        self.labels = self._labels("dataset.json" in infos) if labels else None
         self.manifest = self._manifest("manifest.json" in infos)
 
     def __len__(self) -> int:
@@ -82,10 +96,27 @@ class Files:
         return self._zip[1]
 
     def __getstate__(self) -> dict:
-        return self.__dict__ | {"_zip": None}
+        return self.__dict__ | {"_zip": None, "_file": None}
 
     def bytes(self, name: str) -> bytes:
-        return self._open().read(name) if self.zipped else (self.path / name).read_bytes()
+        """Content of the file `name`, its checksum verified where there is one."""
+        if not self.zipped:
+            return (self.path / name).read_bytes()
+        if name not in self._stored:
+            return self._open().read(name)
+        if self._file is None:
+            self._file = io.FileIO(self.path)
+        start, size, crc = self._stored[name]
+        # a member is 30 fixed bytes, its name, extra fields, then its content
+        guess = 30 + len(name.encode()) + 64
+        data = os.pread(self._file.fileno(), guess + size, start)
+        begin = 30 + int.from_bytes(data[26:28], "little") + int.from_bytes(data[28:30], "little")
+        if begin > guess:
+            data = os.pread(self._file.fileno(), begin + size, start)
+        content = data[begin : begin + size]
+        if data[:4] != b"PK\3\4" or zlib.crc32(content) != crc:
+            raise zipfile.BadZipFile("wrong checksum")
+        return content
 
     def where(self, i: int) -> str:
         """Image i as a user finds it."""
@@ -100,17 +131,14 @@ class Files:
             raise BadImage(f"{self.where(i)} {error}") from None
         except Exception as error:  # Pillow and zipfile raise many kinds for damaged files
             raise BadImage(
-                f"{self.where(i)} cannot be decoded ({error}): replace it, or leave it out with "
+                f"{self.where(i)} cannot be decoded ({reason(error)}): replace it, or leave it out with "
                 "`zoo data prepare`, which lists and skips such files."
             ) from error
 
     def listing(self, labels: bool = True) -> str:
         """sha256 (hex) over name, stamp and label of every image; independent of where the files lie."""
-        digest = hashlib.sha256()
-        for i, (name, stamp) in enumerate(zip(self.names, self.stamps, strict=True)):
-            label = self.labels[i] if labels and self.labels is not None else "-"
-            digest.update(f"{name} {stamp} {label}\n".encode())
-        return digest.hexdigest()
+        kept = self.labels if labels and self.labels is not None else ["-"] * len(self)
+        return listing_hash(zip(self.names, self.stamps, kept, strict=True))
 
     def _labels(self, has_json: bool) -> list[int] | None:
         if has_json:
@@ -176,14 +204,27 @@ class Files:
         return manifest
 
 
-def _is_image(name: str) -> bool:
-    path = PurePosixPath(name)
-    hidden = any(part.startswith(".") or part == "__MACOSX" for part in path.parts)
-    return path.suffix.lower() in EXTENSIONS and not hidden
+def _is_stored(member: zipfile.ZipInfo) -> bool:
+    return member.compress_type == zipfile.ZIP_STORED and not member.flag_bits & 1 and hasattr(os, "pread")
 
 
 def _and_more(names: Sequence[str]) -> str:
     return f" (and {len(names) - 1} more)" if len(names) > 1 else ""
+
+
+def reason(error: Exception) -> str:
+    """Why a file cannot be decoded, in words for users."""
+    if isinstance(error, UnidentifiedImageError):  # Pillow's own text names an object in memory
+        return "it is no image, or its first bytes are damaged"
+    return str(error) or type(error).__name__
+
+
+def listing_hash(entries: Iterable[tuple[str, str, int | str]]) -> str:
+    """sha256 (hex) over (name, stamp, label or "-") of every image."""
+    digest = hashlib.sha256()
+    for name, stamp, label in entries:
+        digest.update(f"{name} {stamp} {label}\n".encode())
+    return digest.hexdigest()
 
 
 def to_rgb(image: Image.Image) -> Image.Image:
@@ -224,7 +265,9 @@ def check_size(source: Files, i: int, size: tuple[int, int], resolution: int) ->
     if size == (resolution, resolution):
         return
     width, height = size
-    prepare = f"zoo data prepare {source.path} data/{source.path.stem}-{resolution}.zip --resolution {resolution}"
+    prepare = (
+        f"zoo data prepare folder {source.path} data/{source.path.stem}-{resolution}.zip --resolution {resolution}"
+    )
     if width != height:
         raise BadImage(f"{source.where(i)} is {width}x{height} px, not square: crop the set with `{prepare}`.")
     raise BadImage(

@@ -84,7 +84,7 @@ class CIFAR10(ImageDataModule):
         self.split, self.download = split, download
 
     def _torchvision(self, download: bool):
-        return _torchvision("CIFAR10", "CIFAR-10", self.paths[0], download=download, train=self.split == "train")
+        return torchvision_set("CIFAR10", "CIFAR-10", self.paths[0], download=download, train=self.split == "train")
 
     def prepare_data(self) -> None:
         if self.download:  # Lightning calls this on one process of a machine, before any of them opens the files
@@ -160,7 +160,7 @@ class MNIST(ImageDataModule):
         self.split, self.download = split, download
 
     def _torchvision(self, download: bool):
-        return _torchvision("MNIST", "MNIST", self.paths[0], download=download, train=self.split == "train")
+        return torchvision_set("MNIST", "MNIST", self.paths[0], download=download, train=self.split == "train")
 
     def prepare_data(self) -> None:
         if self.download:
@@ -191,13 +191,13 @@ class STL10(ImageDataModule):
 
     def prepare_data(self) -> None:
         if self.download:
-            _torchvision("STL10", "STL-10", self.paths[0], download=True, split="unlabeled")
+            torchvision_set("STL10", "STL-10", self.paths[0], download=True, split="unlabeled")
 
     def open(self) -> Images:
         if self.resolution > 96:
             raise ValueError(f"STL-10 has 96 px images: set resolution to 96 or less, not {self.resolution}.")
         download = self.download and self.trainer is None
-        data = _torchvision("STL10", "STL-10", self.paths[0], download=download, split="unlabeled")
+        data = torchvision_set("STL10", "STL-10", self.paths[0], download=download, split="unlabeled")
         size = (self.resolution, self.resolution)
         pixels = np.empty((len(data.data), 3, *size), np.uint8)
         for row, image in enumerate(data.data):  # (3, 96, 96)
@@ -206,7 +206,7 @@ class STL10(ImageDataModule):
         return _in_memory(torch.from_numpy(pixels), None)
 
 
-def _torchvision(dataset: str, name: str, root: str, **options: Any):
+def torchvision_set(dataset: str, name: str, root: str, **options: Any):
     import torchvision.datasets
 
     try:

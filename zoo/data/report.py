@@ -1,0 +1,57 @@
+"""What `zoo data prepare` says at its end."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from pathlib import Path
+
+SHOWN = 10  # of each list; the file beside the zip has all
+
+
+@dataclass
+class Report:
+    """What was written and what was odd.
+
+    Attributes:
+        manifest: content of the zip's manifest.json.
+        skipped: one line for each image left out, naming it and the reason.
+        same: one line for each image that is kept although an earlier one has the same pixels.
+        ignored: files that are no images.
+        warning: what a user should look into.
+    """
+
+    dest: Path
+    manifest: dict
+    skipped: list[str] = field(default_factory=list)
+    same: list[str] = field(default_factory=list)
+    ignored: list[str] = field(default_factory=list)
+    warning: str = ""
+
+    @property
+    def file(self) -> Path:
+        """Where the whole lists go; beside the zip, and only if there is something to list."""
+        return self.dest.with_suffix(".report.txt")
+
+    def _lists(self) -> list[tuple[str, list[str]]]:
+        return [("left out", self.skipped), ("twice", self.same), ("no image, ignored", self.ignored)]
+
+    def write(self) -> None:
+        """The whole lists, as a text file."""
+        lines = [f"{title}: {line}" for title, entries in self._lists() for line in entries]
+        if lines:
+            self.file.write_text("\n".join(lines) + "\n")
+
+    def __str__(self) -> str:
+        m = self.manifest
+        classes = f" in {len(m['per_class'])} classes" if m["per_class"] else ""
+        how = f"crop {m['crop']}, " + (f"filter {m['filter']}" if m["resized"] else "no resizing")
+        odd = "".join(f", {n:,} {note}" for note, n in m["odd"].items())
+        lines = [
+            f"{self.dest}: {m['images']:,} images{classes} at {m['resolution']} px ({how}), "
+            f"{m['skipped']:,} skipped{odd}"
+        ]
+        for title, entries in self._lists():
+            lines += [f"  {title}: {line}" for line in entries[:SHOWN]]
+            if len(entries) > SHOWN:
+                lines.append(f"  {title}: and {len(entries) - SHOWN:,} more, see {self.file}")
+        return "\n".join(lines + ([f"  note: {self.warning}"] if self.warning else []))
