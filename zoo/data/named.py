@@ -124,7 +124,7 @@ class SVHN(ImageDataModule):
         self.split, self.download = split, download
 
     def _torchvision(self, download: bool):
-        return _torchvision("SVHN", "SVHN", self.paths[0], download=download, split=self.split)
+        return torchvision_set("SVHN", "SVHN", self.paths[0], download=download, split=self.split)
 
     def prepare_data(self) -> None:
         if self.download:
