@@ -1,0 +1,216 @@
+"""BigGAN's networks, losses, regulariser, standing statistics and training function against the authors' code.
+
+Everything is built from a file's meta and the shapes in it, evaluated in float64 and compared at the tolerance the
+file states.
+"""
+
+import pytest
+import torch
+from torch import Tensor, nn
+from vectors import Vectors, close, files
+
+from zoo.losses import ADVERSARIAL
+from zoo.networks import biggan as networks
+from zoo.networks import biggan_deep as deep
+from zoo.networks import biggan_layers as layers
+from zoo.official import biggan as official
+
+
+def sizes(attention: str) -> tuple[int, ...]:
+    """BP writes sizes as "64" or "32_64", and none as "0"."""
+    return tuple(int(size) for size in attention.split("_") if int(size))
+
+
+def depth(about: dict, of: str) -> int:
+    return about.get(f"{of}_depth", 1)
+
+
+def generator(about: dict, arrays: dict) -> nn.Module:
+    """G of a file's meta in float64 with the file's weights."""
+    kind = deep.DeepGenerator if "G_depth" in about else networks.Generator
+    options = {"depth": about["G_depth"]} if "G_depth" in about else {}
+    shared = about.get("G_shared", True)
+    hierarchical = about.get("hier", False)
+    latent_dim = about["dim_z"]
+    if hierarchical and not options:
+        latent_dim = networks.latent_length(latent_dim, len(networks.GENERATORS[about["resolution"]]) - 1)
+    G = kind(
+        about["resolution"],
+        about["G_ch"],
+        latent_dim,
+        about["n_classes"],
+        (about.get("shared_dim") or latent_dim) if shared else 0,
+        hierarchical,
+        attention=sizes(about.get("G_attn", "0")),
+        bn_eps=about.get("BN_eps", 1e-5),
+        sn_eps=about.get("SN_eps", 1e-12),
+        channels=arrays["output_layer.2.weight"].shape[0],
+        **options,
+    )
+    return loaded(G, arrays, "G", depth(about, "G"))
+
+
+def discriminator(about: dict, arrays: dict) -> nn.Module:
+    first = arrays.get("input_conv.weight", arrays["blocks.0.0.conv1.weight"])
+    common = {
+        "attention": sizes(about.get("D_attn", "0")),
+        "sn_eps": about.get("SN_eps", 1e-12),
+        "channels": first.shape[1],
+    }
+    common |= {"depth": about["D_depth"]} if "D_depth" in about else {"wide": about.get("D_wide", True)}
+    kind = deep.DeepDiscriminator if "D_depth" in about else networks.Discriminator
+    D = kind(about["resolution"], about["D_ch"], about["n_classes"], **common)
+    return loaded(D, arrays, "D", depth(about, "D"))
+
+
+def loaded(net: nn.Module, arrays: dict, of: str, per_stage: int) -> nn.Module:
+    state = official.convert(arrays, of, per_stage)
+    values = {name.replace(".u", ".sv"): t for name, t in state.items() if name.endswith(".u")}
+    net.load_state_dict({name: torch.ones(len(u)) for name, u in values.items()} | state)
+    return net.double()
+
+
+def check(v: Vectors, net: nn.Module, of: str, per_stage: int, inputs: tuple[Tensor, Tensor]) -> None:
+    """Eval (nothing moves), train with gradients, the buffers after it, a second train pass."""
+    before = {k: t.clone() for k, t in net.state_dict().items()}
+    net.eval()
+    close(net(*inputs), v["output/eval"], "eval")
+    assert all(torch.equal(t, before[k]) for k, t in net.state_dict().items())
+    net.train()
+    x = inputs[0].requires_grad_("output/train_grad_x" in v)
+    out = net(x, inputs[1])
+    close(out, v["output/train"], "train")
+    moved = official.convert(v.group("output/train_state/"), of, per_stage)
+    for name, tensor in net.state_dict().items():
+        close(tensor, moved.get(name, before[name]), f"{name} after one pass")
+    if "input/cotangent" in v:
+        (out * v["input/cotangent"].reshape(out.shape)).sum().backward()
+        grads = dict(net.named_parameters())
+        for name, grad in official.convert(v.group("output/train_grad/"), of, per_stage).items():
+            close(grads[name].grad, grad, f"gradient of {name}", atol=1e-9)
+        if x.requires_grad:
+            close(x.grad, v["output/train_grad_x"], "gradient of x")
+    if "output/train_second" in v:
+        close(net(*inputs), v["output/train_second"], "second pass")
+    net.load_state_dict(before)
+    net.eval()
+
+
+@pytest.mark.parametrize("path", [*files("biggan-g*.npz"), *files("biggan-deep-g*.npz")])
+def test_generators(path):
+    v = Vectors(path)
+    about = v.meta["constructor"]
+    G = generator(about, v.group("param/"))
+    z, y = v["input/z"], v["input/y"]
+    check(v, G, "G", depth(about, "G"), (z, y))
+    if "output/eval_mixed_class" in v:
+        e = G.embedding(y)
+        close(G(z, 0.25 * e + 0.75 * e.flip(0)), v["output/eval_mixed_class"], "mixed classes")
+
+
+@pytest.mark.parametrize("path", [*files("biggan-d[0-9]*.npz"), *files("biggan-deep-d*.npz")])
+def test_discriminators(path):
+    v = Vectors(path)
+    about = v.meta["constructor"]
+    D = discriminator(about, v.group("param/"))
+    check(v, D, "D", depth(about, "D"), (v["input/x"], v["input/y"]))
+
+
+@pytest.mark.parametrize("path", files("biggan-deep-tfhub-layout*.npz"))
+def test_released_generator(path):
+    v = Vectors(path)
+    about = v.meta["constructor"]
+    label = v["input/class_onehot"]
+    arrays = {k: v[f"param/{k}"].numpy() for k in v.group("param/")}
+    for i, truncation in enumerate(v["input/truncations"].tolist()):
+        G = official.tfhub_generator(
+            arrays,
+            about["layers"],
+            about["attention_layer_position"],
+            about["channel_width"],
+            truncation,
+            about["eps"],
+        )
+        e = label @ v["param/embeddings.weight"].t()  # one row of one for a class, or a mixture
+        close(G(v["input/z"], e), v[f"output/eval_trunc{i}"], f"truncation {truncation}")
+
+
+@pytest.mark.parametrize("path", files("biggan-standing*.npz"))
+def test_standing_statistics(path):
+    v = Vectors(path)
+    about = v.meta["constructor"]
+    arrays = v.group("param/")
+    z, y = v["input/z"], v["input/y"]
+
+    def fresh() -> nn.Module:
+        G = generator(about, arrays)
+        for m in G.modules():
+            if isinstance(m, layers.BatchNorm2d):
+                m.biased = True  # as `mybn`
+        return G
+
+    def agree(ours: Tensor, key: str) -> None:
+        close(ours, v[key], key, rtol=0, atol=2e-5)
+
+    G = fresh().eval()
+    agree(G(z, y), "output/eval_running")
+    agree(G.train()(z, y), "output/train")
+    for name, tensor in official.convert(v.group("output/train_state/"), "G").items():
+        close(G.state_dict()[name], tensor, name, rtol=2e-5, atol=2e-5)
+
+    G, n = fresh(), v.meta["num_accumulations"]
+    layers.standing_statistics(G, ((v[f"input/acc_z{i}"], v[f"input/acc_y{i}"]) for i in range(n)))
+    for name, tensor in official.convert(v.group("output/standing_state/"), "G").items():
+        total = n if "running" in name else 1  # BP keeps sums and divides by their number later
+        close(G.state_dict()[name] * total, tensor, name, rtol=2e-5, atol=2e-5 * total)
+    assert not G.training
+    agree(G(z, y), "output/eval_standing")
+    one = G(z[:1], y[:1])
+    torch.testing.assert_close(one, G(z, y)[:1], rtol=1e-10, atol=1e-12)  # no sample depends on another
+
+
+@pytest.mark.parametrize("path", files("biggan-sn_power_iteration*.npz"))
+def test_power_iteration(path):
+    v = Vectors(path)
+    for case, train_flags in v.meta["train_flags"].items():
+        w0 = v[f"param/{case}/W0"]
+        if w0.ndim == 4:
+            layer = layers.SNConv2d(w0.shape[1], w0.shape[0], w0.shape[2])
+        else:
+            kind = layers.SNEmbedding if case.startswith("embed") else layers.SNLinear
+            layer = kind(*(w0.shape if kind is layers.SNEmbedding else w0.t().shape))
+        n = len([k for k in v.arrays if k.startswith(f"param/{case}/u")])
+        layer.start_u(n)
+        layer = layer.double()
+        layer.n_iter = int(case.split("_itrs")[1]) if "_itrs" in case else 1
+        layer.eps = float(v.meta.get("eps_value", layer.eps))
+        layer.weight.data = w0
+        layer.u = torch.cat([v[f"param/{case}/u{i}_0"] for i in range(n)])
+        for t, train in enumerate(train_flags):
+            if t:
+                layer.weight.data = layer.weight.data + v[f"input/{case}/dW{t}"]
+            layer.train(bool(train))
+            normalized = layer.normalized_weight()
+            close(normalized, v[f"output/{case}/W_bar{t}"], f"{case} {t}: weight", rtol=1e-9)
+            (grad,) = torch.autograd.grad((normalized * v[f"input/{case}/R{t}"]).sum(), layer.weight)
+            close(grad, v[f"output/{case}/grad_W{t}"], f"{case} {t}: gradient", rtol=1e-9, atol=1e-9)
+            for i in range(n):
+                close(layer.u[i], v[f"output/{case}/u{i}_stored{t}"], f"{case} {t}: u{i}", rtol=1e-9)
+                close(layer.sv[i], v[f"output/{case}/sv{i}_stored{t}"], f"{case} {t}: sv{i}", rtol=1e-9)
+
+
+@pytest.mark.parametrize("path", files("biggan-losses*.npz"))
+def test_losses(path):
+    v = Vectors(path)
+    for theirs, ours in {"hinge": "hinge", "dcgan": "nonsaturating"}.items():
+        loss_d, loss_g = ADVERSARIAL[ours]
+        real, fake = v["input/dis_real"].requires_grad_(), v["input/dis_fake"].requires_grad_()
+        total = loss_d(real, fake)
+        close(total, v[f"output/{theirs}/loss_real"] + v[f"output/{theirs}/loss_fake"], "D loss", rtol=1e-12)
+        d_real, d_fake = torch.autograd.grad(total, (real, fake))
+        close(d_real, v[f"output/{theirs}/d_real"], "gradient on real logits", rtol=1e-12)
+        close(d_fake, v[f"output/{theirs}/d_fake"], "gradient on fake logits", rtol=1e-12)
+        value = loss_g(fake)
+        close(value, v[f"output/{theirs}/loss_gen"], "G loss", rtol=1e-12)
+        (grad,) = torch.autograd.grad(value, fake)
+        close(grad, v[f"output/{theirs}/gen_d_fake"], "gradient of the G loss", rtol=1e-12)
