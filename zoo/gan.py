@@ -8,7 +8,7 @@ import copy
 import inspect
 import math
 import time
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -240,14 +240,18 @@ class GAN(L.LightningModule):
         seed = torch.randint(2**62, (), generator=self.latent_rng)
         torch.manual_seed(int(seed) + self.global_rank)
 
-    def update(self, optimizer: LightningOptimizer, loss: Tensor, clip: float | None = None) -> None:
+    def update(
+        self, optimizer: LightningOptimizer, loss: Tensor | Iterable[Tensor], clip: float | None = None
+    ) -> None:
         """One step of `optimizer` down `loss`; with a step of G its average follows.
 
         Args:
+            loss: a scalar, or several whose gradients add up: each is taken, and its graph freed, in turn.
             clip: bound on the total gradient norm; None for none.
         """
         optimizer.zero_grad()
-        self.manual_backward(loss)
+        for part in [loss] if isinstance(loss, Tensor) else loss:
+            self.manual_backward(part)
         self.apply_gradients(optimizer, clip)
 
     def apply_gradients(self, optimizer: LightningOptimizer, clip: float | None = None) -> None:

@@ -129,3 +129,15 @@ def js_regularizer(real_logits: Tensor, real: Tensor, fake_logits: Tensor, fake:
     on_real = (torch.sigmoid(-real_logits) ** 2 * input_gradient(real_logits, real).square().sum(1)).mean()
     on_fake = (torch.sigmoid(fake_logits) ** 2 * input_gradient(fake_logits, fake).square().sum(1)).mean()
     return on_real + on_fake
+
+
+def orthogonality(weight: Tensor) -> Tensor:
+    """|| W W^T o (1 - I) ||_F^2, W = (out, rest): how far output units are from orthogonal, whatever their norms.
+
+    A scalar of one weight, at least float32 (Brock et al. 2019, arXiv 1809.11096, section 3.1; its W has output
+    units as columns). Its gradient is 4 ((W W^T) o (1 - I)) W; ajbrock/BigGAN-PyTorch utils.py:646-657 adds 2 (...)
+    without forming this value, so its strength counts half.
+    """
+    w = weight.flatten(1).to(torch.promote_types(weight.dtype, torch.float32))
+    gram = w @ w.t()
+    return gram.square().sum() - gram.diagonal().square().sum()

@@ -7,13 +7,15 @@ file states.
 import pytest
 import torch
 from torch import Tensor, nn
-from vectors import Vectors, close, files
+from vectors import Vectors, close, files, fit
 
 from zoo.losses import ADVERSARIAL
 from zoo.networks import biggan as networks
 from zoo.networks import biggan_deep as deep
 from zoo.networks import biggan_layers as layers
 from zoo.official import biggan as official
+from zoo.papers.biggan import ORTHO, BigGAN
+from zoo.penalties import orthogonality
 
 
 def sizes(attention: str) -> tuple[int, ...]:
@@ -183,7 +185,6 @@ def test_power_iteration(path):
         layer.start_u(n)
         layer = layer.double()
         layer.n_iter = int(case.split("_itrs")[1]) if "_itrs" in case else 1
-        layer.eps = float(v.meta.get("eps_value", layer.eps))
         layer.weight.data = w0
         layer.u = torch.cat([v[f"param/{case}/u{i}_0"] for i in range(n)])
         for t, train in enumerate(train_flags):
@@ -214,3 +215,103 @@ def test_losses(path):
         close(value, v[f"output/{theirs}/loss_gen"], "G loss", rtol=1e-12)
         (grad,) = torch.autograd.grad(value, fake)
         close(grad, v[f"output/{theirs}/gen_d_fake"], "gradient of the G loss", rtol=1e-12)
+
+
+@pytest.mark.parametrize("path", files("biggan-ortho*.npz"))
+def test_orthogonal_regulariser(path):
+    v = Vectors(path)
+    weights = {k: w for k in v.group("param/") if (w := v[f"param/{k}"]).ndim > 1}
+    for name, weight in weights.items():
+        value = orthogonality(weight.requires_grad_())
+        (exact,) = torch.autograd.grad(value, weight)
+        close(value, v[f"output/derived_penalty/{name}"], f"penalty of {name}", rtol=1e-12)
+        close(exact, v[f"output/derived_exact_grad/{name}"], f"gradient of {name}", rtol=1e-12)
+    strengths = {k.split("/")[0].split("_")[1] for k in v.group("output/") if k.startswith("ortho_")}
+    assert strengths
+    for strength in strengths:
+        for name in v.group("param/"):
+            weight, expected = v[f"param/{name}"], v[f"input/grad_before/{name}"]
+            if name in weights and name != "black.weight":  # as the shared embedding, excluded
+                value = ORTHO["released"] * float(strength) * orthogonality(weight.requires_grad_())
+                expected = expected + torch.autograd.grad(value, weight)[0]
+            close(expected, v[f"output/ortho_{strength}/{name}"], f"{name} at {strength}", rtol=1e-12)
+
+
+class Replayed(BigGAN):
+    """BigGAN with the vectors' latents and fake classes in the order they are consumed; keeps each step's state."""
+
+    def replay(self, v: Vectors) -> None:
+        self.v, self.z, self.y, self.after, self.losses = v, 0, 0, [], []
+
+    def latents(self, n):
+        z = self.v[f"input/z{self.z}"]
+        self.z += 1
+        return z[:n]
+
+    def random_labels(self, n):
+        y = self.v[f"input/y_fake{self.y}"]
+        self.y += 1
+        return y[:n]
+
+    def report(self, scalars):
+        super().report(scalars)
+        self.after.append({k: t.clone() for k, t in self.state_dict().items() if isinstance(t, Tensor)})
+        self.losses.append({k: torch.as_tensor(s).detach() for k, s in scalars.items()})
+
+
+@pytest.mark.parametrize("path", files("biggan-train-step*.npz"))
+def test_training_steps(path):
+    """The module's own training_step under Lightning, in float64, against the official training function."""
+    v = Vectors(path)
+    about = v.meta["constructor"]
+    gen, dis, train = about["gen"], about["dis"], about["train"]
+    assert (gen["G_B1"], gen["G_B2"], gen["adam_eps"]) == (dis["D_B1"], dis["D_B2"], dis["adam_eps"])
+    shared = gen.get("G_shared", True)
+    size, hier = train["batch_size"], gen.get("hier", False)
+    latent_dim = v["input/z0"].shape[1]
+    gan = Replayed(
+        resolution=gen["resolution"],
+        n_classes=gen["n_classes"],
+        width_g=gen["G_ch"],
+        width_d=dis["D_ch"],
+        latent_dim=latent_dim,
+        shared_dim=(gen.get("shared_dim") or latent_dim) if shared else 0,
+        hierarchical=hier,
+        attention_g=sizes(gen.get("G_attn", "0")),
+        attention_d=sizes(dis.get("D_attn", "0")),
+        bn_eps=gen["BN_eps"],
+        sn_eps=gen["SN_eps"],
+        batch_size=size * train["num_D_accumulations"],
+        batch_size_g=size * train["num_G_accumulations"],
+        d_steps=train["num_D_steps"],
+        accumulate_d=train["num_D_accumulations"],
+        accumulate_g=train["num_G_accumulations"],
+        split_d=train["split_D"],
+        lr_g=gen["G_lr"],
+        lr_d=dis["D_lr"],
+        beta1=gen["G_B1"],
+        beta2=gen["G_B2"],
+        adam_eps=gen["adam_eps"],
+        ortho=train["G_ortho"],
+        ortho_d=train["D_ortho"],
+        ortho_gradient="released",
+        ema_decay=about["ema_decay"],
+        ema_start_kimg=about["ema_start"] * size * train["num_D_accumulations"] * train["num_D_steps"] / 1000,
+    )
+    loaded(gan.G, v.group("param/gen/"), "G", 1)
+    loaded(gan.D, v.group("param/dis/"), "D", 1)
+    gan.G_ema.load_state_dict(gan.G.state_dict())
+    gan.replay(v)
+    n = len([k for k in v.arrays if k.startswith("input/x")])
+    fit(gan, [(v[f"input/x{i}"], v[f"input/y{i}"]) for i in range(n)])
+    assert gan.nimg == n * size * train["num_D_accumulations"] * train["num_D_steps"]
+    for i in range(n):
+        prefix = f"output/iter{i}/"
+        losses = gan.losses[i]
+        close(losses["loss/g"] / train["num_G_accumulations"], v[prefix + "G_loss"], "G loss")
+        close(losses["loss/d"], v[prefix + "D_loss_real"] + v[prefix + "D_loss_fake"], "D loss")
+        for ours, (theirs, of) in {"G": ("gen/", "G"), "G_ema": ("ema/", "G"), "D": ("dis/", "D")}.items():
+            expected = official.convert(v.group(prefix + theirs), of)
+            assert expected
+            for name, value in expected.items():
+                close(gan.after[i][f"{ours}.{name}"], value, f"iteration {i}, {ours}.{name}", rtol=0, atol=1e-8)

@@ -159,7 +159,7 @@ def tfhub_generator(
 
 def between(rows: Tensor, truncation: float) -> Tensor:
     """Statistics (n, C) for truncations k / (n - 1) at one truncation: HF's interpolation, its weights swapped."""
-    place = truncation * (len(rows) - 1)
+    place = truncation / (1.0 / (len(rows) - 1))  # HF's order: it decides what lies exactly on a row
     k = int(place)
     if place == k:
         return rows[k]

@@ -4,6 +4,7 @@ import importlib
 
 #: name -> class name in zoo/papers/<name>.py
 PAPERS = {
+    "biggan": "BigGAN",
     "ctgan": "CTGAN",
     "introvae": "IntroVAE",
     "r1gan": "R1GAN",

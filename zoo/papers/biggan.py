@@ -1,0 +1,245 @@
+"""Large Scale GAN Training for High Fidelity Natural Image Synthesis (Brock, Donahue, Simonyan, ICLR 2019).
+
+arXiv 1809.11096. The authors' PyTorch port: ajbrock/BigGAN-PyTorch @ 9845943 ("BP"); the code behind the paper's
+numbers was never released.
+
+    python reproductions/biggan.py --trainer.devices 8 --model.accumulate_d 8 --model.accumulate_g 8    # ImageNet 128
+    python reproductions/biggan.py --config reproductions/biggan/imagenet64-cpu.yaml
+"""
+
+import copy
+from collections.abc import Iterator, Sequence
+from typing import Literal
+
+import torch
+from torch import Tensor, nn
+
+from zoo.gan import EMA, GAN, frozen
+from zoo.losses import hinge_d, hinge_g
+from zoo.networks import biggan as networks
+from zoo.networks import biggan_deep as deep
+from zoo.networks.biggan_layers import BatchNorm2d, standing_statistics
+from zoo.penalties import orthogonality
+
+#: whose gradient of the orthogonal regulariser: the paper's R, or the released code's, which has half of it
+ORTHO = {"paper": 1.0, "released": 0.5}
+STANDING_BATCH = 256  # most images in a pass of the standing statistics
+
+
+def together(D: nn.Module, fake: Tensor, fake_label: Tensor, real: Tensor, label: Tensor) -> tuple[Tensor, Tensor]:
+    """One call of D, fakes first, moves its power iteration once (BP BigGAN.py G_D)."""
+    fake_logits, real_logits = D(torch.cat([fake, real]), torch.cat([fake_label, label])).split(len(fake))
+    return fake_logits, real_logits
+
+
+def apart(D: nn.Module, fake: Tensor, fake_label: Tensor, real: Tensor, label: Tensor) -> tuple[Tensor, Tensor]:
+    """Two calls of D, which need half of the memory and move its power iteration twice (BP --split_D)."""
+    return D(fake, fake_label), D(real, label)
+
+
+class BigGAN(GAN):
+    """Class-conditional hinge GAN with spectral norm in both networks, shared embedding, skip-z and large batches.
+
+    One iteration is `d_steps` D updates, each on new real images, then one G update. Any batch may be computed in
+    parts whose gradients add up; G's batch norm then sees a part at a time, and u moves at each part.
+
+    Samples come from the average of G with standing statistics, made with latents at the truncation that is asked
+    for.
+
+    Args:
+        resolution: 32, 64, 128, 256 or 512 px.
+        n_classes: at least 1.
+        architecture: "biggan", or "deep" for BigGAN-deep.
+        width_g: ch of G.
+        width_d: ch of D.
+        latent_dim: length of z; with `hierarchical` z, a multiple of the number of G's stages + 1.
+        shared_dim: length of the shared class embedding; 0 for tables in every layer (the authors' CIFAR model).
+        hierarchical: skip-z, z in chunks to all stages (deep: whole z to all).
+        attention_g: sizes in px of G's maps that attention follows; None takes the paper's.
+        attention_d: likewise in D.
+        bn_eps: of G's conditional batch norms.
+        sn_eps: of the power iterations.
+        init: start of the weights, "orthogonal" or "normal" (0.02).
+        cross_replica: whether G's batch norm takes its statistics over all processes.
+        batch_size: real images in one D update, over all ranks and parts.
+        batch_size_g: fakes in one G update, over all ranks and parts.
+        d_steps: D updates in an iteration.
+        accumulate_d: parts of a D batch.
+        accumulate_g: parts of a G batch.
+        split_d: whether D sees fake and real images in separate calls.
+        lr_g: Adam's rate for G, constant.
+        lr_d: Adam's rate for D, constant.
+        beta1: Adam's beta 1.
+        beta2: Adam's beta 2.
+        adam_eps: Adam's eps.
+        ortho: strength beta of the orthogonal regulariser on G's weights, except the shared embedding.
+        ortho_d: likewise on all of D's (BP --D_ortho, 0 in every script).
+        ortho_gradient: whose gradient of it, "paper" or "released".
+        ema_decay: decay of the average of G: of all of its state, batch norm's and spectral norm's included.
+        ema_start_kimg: until then the average equals G.
+        standing_passes: batches behind the standing statistics; 0 takes the running averages.
+        total_kimg: end of training, in thousands of real images; one iteration shows d_steps * batch_size.
+    """
+
+    def __init__(
+        self,
+        resolution: int = 128,
+        n_classes: int = 1000,
+        architecture: Literal["biggan", "deep"] = "biggan",
+        width_g: int = 96,
+        width_d: int = 96,
+        latent_dim: int = 120,
+        shared_dim: int = 128,
+        hierarchical: bool = True,
+        attention_g: Sequence[int] | None = None,
+        attention_d: Sequence[int] | None = None,
+        bn_eps: float = 1e-4,
+        sn_eps: float = 1e-4,
+        init: networks.Init = "orthogonal",
+        cross_replica: bool = True,
+        batch_size: int = 2048,
+        batch_size_g: int = 2048,
+        d_steps: int = 2,
+        accumulate_d: int = 1,
+        accumulate_g: int = 1,
+        split_d: bool = False,
+        lr_g: float = 5e-5,
+        lr_d: float = 2e-4,
+        beta1: float = 0.0,
+        beta2: float = 0.999,
+        adam_eps: float = 1e-8,
+        ortho: float = 1e-4,
+        ortho_d: float = 0.0,
+        ortho_gradient: Literal["paper", "released"] = "paper",
+        ema_decay: float = 0.9999,
+        ema_start_kimg: float = 0.0,
+        standing_passes: int = 100,
+        total_kimg: float = 675_840,
+    ) -> None:
+        Generator = {"biggan": networks.Generator, "deep": deep.DeepGenerator}[architecture]
+        Discriminator = {"biggan": networks.Discriminator, "deep": deep.DeepDiscriminator}[architecture]
+        common = {"sn_eps": sn_eps, "init": init}
+        super().__init__(
+            Generator(
+                resolution,
+                width_g,
+                latent_dim,
+                n_classes,
+                shared_dim,
+                hierarchical,
+                attention=attention_g,
+                bn_eps=bn_eps,
+                **common,
+            ),
+            Discriminator(resolution, width_d, n_classes, attention_d, **common),
+            resolution=resolution,
+            latent_dim=latent_dim,
+            n_classes=n_classes,
+            images_per_step=d_steps * batch_size,
+            total_kimg=total_kimg,
+            ema=EMA(decay=ema_decay, start_kimg=ema_start_kimg),
+        )
+        self.save_hyperparameters()
+        for norm in self.G.modules():
+            if isinstance(norm, BatchNorm2d):
+                norm.sync = cross_replica
+        self.d_steps, self.accumulate_d, self.accumulate_g = d_steps, accumulate_d, accumulate_g
+        self.batch_size, self.batch_size_g = batch_size, batch_size_g
+        self.judge = apart if split_d else together
+        self.lr_g, self.lr_d, self.betas, self.adam_eps = lr_g, lr_d, (beta1, beta2), adam_eps
+        self.ortho_g, self.ortho_d = ORTHO[ortho_gradient] * ortho, ORTHO[ortho_gradient] * ortho_d
+        self.standing_passes = standing_passes
+        self._standing: tuple | None = None  # (what it was made of, G with standing statistics)
+
+    def on_fit_start(self) -> None:
+        """Raises ValueError if a batch does not divide into its parts on every rank."""
+        super().on_fit_start()
+        for size, parts in (("batch_size", "accumulate_d"), ("batch_size_g", "accumulate_g")):
+            if getattr(self, size) % (getattr(self, parts) * self.world_size):
+                raise ValueError(
+                    f"{size} {getattr(self, size)} does not divide into {getattr(self, parts)} parts on "
+                    f"{self.world_size} processes: change --model.{size} or --model.{parts}"
+                )
+
+    def configure_optimizers(self) -> list[torch.optim.Optimizer]:
+        return [
+            torch.optim.Adam(net.parameters(), lr, self.betas, self.adam_eps)
+            for net, lr in ((self.G, self.lr_g), (self.D, self.lr_d))
+        ]
+
+    def fakes(self, n: int) -> tuple[Tensor, Tensor]:
+        """Fakes and the classes they were made for, drawn uniformly."""
+        z, label = self.latents(n), self.random_labels(n)
+        return self.G(z, label), label
+
+    def regularizer(self, net: nn.Module, strength: float) -> Tensor | float:
+        """strength * the sum of `orthogonality` over the raw weights of `net`, in float32."""
+        if not strength:
+            return 0.0
+        shared = "embedding.weight" if net is self.G else None
+        with torch.autocast(self.device.type, enabled=False):
+            return strength * sum(
+                orthogonality(p) for name, p in net.named_parameters() if p.ndim > 1 and name != shared
+            )
+
+    def d_losses(self, real: Tensor, label: Tensor) -> Iterator[Tensor]:
+        """D's loss part by part, each ready for its backward pass."""
+        k = self.accumulate_d
+        for i, (x, y) in enumerate(zip(real.chunk(k), label.chunk(k), strict=True)):
+            with torch.no_grad():
+                fake, fake_label = self.fakes(len(x))
+            fake_logits, real_logits = self.judge(self.D, fake, fake_label, x, y)
+            loss = hinge_d(real_logits, fake_logits)
+            self.seen |= {"loss/d": loss, "logits/real": real_logits.mean(), "logits/fake": fake_logits.mean()}
+            yield loss / k + (self.regularizer(self.D, self.ortho_d) if i == 0 else 0.0)
+
+    def g_losses(self) -> Iterator[Tensor]:
+        """G's loss part by part, each ready for its backward pass; the first carries the regulariser."""
+        k = self.accumulate_g
+        for i in range(k):
+            loss = hinge_g(self.D(*self.fakes(self.batch_size_g // (k * self.world_size))))
+            penalty = self.regularizer(self.G, self.ortho_g) if i == 0 else 0.0
+            self.seen |= {"loss/g": loss} | ({"penalty/ortho": penalty} if i == 0 else {})
+            yield loss / k + penalty
+
+    def training_step(self, batch: tuple[Tensor, Tensor], batch_idx: int) -> None:
+        real, label = batch
+        self.seen: dict = {}  # scalars of the last part
+
+        # discriminator
+        for x, y in zip(real.chunk(self.d_steps), label.chunk(self.d_steps), strict=True):
+            self.update(self.opt_d, self.d_losses(x, y))
+
+        # generator
+        with frozen(self.D):
+            self.update(self.opt_g, self.g_losses())
+
+        self.report(self.seen)
+
+    @torch.no_grad()
+    def update_ema(self) -> None:
+        """The average follows all of G's state, the buffers of batch norm and spectral norm too (BP utils.py:614)."""
+        beta = self.ema.beta(self.nimg, self.images_per_step)
+        average, current = self.G_ema.state_dict(), self.G.state_dict()
+        torch._foreach_lerp_(list(average.values()), list(current.values()), 1.0 - beta)
+
+    def generate(self, G: nn.Module, z: Tensor, label: Tensor, truncation: float | None) -> Tensor:
+        return self.standing(G, truncation)(z, label)
+
+    def standing(self, G: nn.Module, truncation: float | None) -> nn.Module:
+        """A copy of G with standing statistics at this truncation, kept until G's state changes.
+
+        Its latents are no function of ranks or calls: image i stays a function of the weights and of i.
+        """
+        if not self.standing_passes:
+            return G
+        made_of = (G is self.G, truncation, sum(t._version for t in G.state_dict(keep_vars=True).values()))
+        if self._standing is None or self._standing[0] != made_of:
+            n = min(self.batch_size // self.accumulate_d, STANDING_BATCH)
+            fresh = copy.deepcopy(G)
+            standing_statistics(
+                fresh,
+                (self.indexed_latents(n, 2**32 - 1, i * n, truncation) for i in range(self.standing_passes)),
+            )
+            self._standing = (made_of, fresh)
+        return self._standing[1]
