@@ -21,6 +21,9 @@ RECIPES = sorted((ROOT / "reproductions").glob("*/*.yaml"))
 
 #: what makes a paper's model small enough for a test, with 32 images a training step
 SMALL = {
+    "biggan": "--model.resolution 32 --model.n_classes 10 --model.width_g 2 --model.width_d 2 --model.latent_dim 8 "
+    "--model.shared_dim 4 --model.batch_size 16 --model.batch_size_g 16 --model.accumulate_d 2 "
+    "--model.accumulate_g 2 --model.standing_passes 2",
     "ctgan": "--model.resolution 32 --model.architecture cnn --model.width_g 4 --model.width_d 4 "
     "--model.n_classes 0 --model.n_dis 2 --model.batch_size 16 --model.batch_size_g 16",
     "introvae": "--model.resolution 32 --model.widths [4,4,4] --model.latent_dim 8 --model.vae_kimg 0.064 "

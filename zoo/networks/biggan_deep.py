@@ -114,7 +114,7 @@ class DeepDownBlock(nn.Module):
 
 
 class DeepDiscriminator(nn.Module):
-    """D of BigGAN-deep: a convolution 3 -> width, then stages of `depth` blocks, the first of which halves the size.
+    """D of BigGAN-deep: a convolution 3 -> width, then stages of `depth` blocks, the first of which halves.
 
     The last map is summed over space as in BP; CG says the mean (resnet_biggan_deep.py:41), which is not resolved.
     Arguments as for `zoo.networks.biggan.Discriminator`.

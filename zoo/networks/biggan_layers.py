@@ -47,9 +47,9 @@ def orthogonal_to(x: Tensor, others: list[Tensor]) -> Tensor:
 class SpectralNorm(layers.SpectralNorm):
     """Divides a layer's weight by its largest singular value as estimated by power iteration.
 
-    In train mode u (k, rows) and the values `sv` (k,) move at each forward pass; in eval mode one round is computed
-    from the stored u and nothing is kept (BP layers.py:87-99). Only the first value divides the weight, more of them
-    are for logging. `n_iter` rounds act in train mode only, as in BP; 0 uses the weight as it is.
+    In train mode u (k, rows) and the values `sv` (k,) move at each forward pass; in eval mode one round is
+    computed from the stored u and nothing is kept (BP layers.py:87-99). Only the first value divides the weight,
+    more of them are for logging. `n_iter` rounds act in train mode only, as in BP; 0 uses the weight as it is.
     """
 
     eps = 1e-12
@@ -190,8 +190,9 @@ def standing_statistics(G: nn.Module, batches: Iterable[tuple[Tensor, Tensor]]) 
     """Replace G's running statistics by the average of those of fresh batches (z, label), and leave G in eval mode.
 
     Running averages belong to the weights that were trained, not to their average, and batch statistics make a
-    sample depend on its neighbours (section 2). Means and biased variances are averaged; the u of spectral norm move
-    as in any train pass (BP utils.py accumulate_standing_stats). Replicas are not synchronised: give each the same.
+    sample depend on its neighbours (section 2). Means and biased variances are averaged; the u of spectral norm
+    move as in any train pass (BP utils.py accumulate_standing_stats). Replicas are not synchronised: give each the
+    same.
     """
     norms = [m for m in G.modules() if isinstance(m, BatchNorm2d)]
     before = [(m.momentum, m.sync, m.biased) for m in norms]

@@ -111,9 +111,7 @@ def tfhub_generator(
         if up or k + 1 == attention_position:
             stages.append([])
     stages = [stage for stage in stages if stage]
-    G = DeepGenerator(
-        32, 4 * width, latent_dim, n_classes, shared_dim, attention=(), bn_eps=eps, channels=channels
-    )
+    G = DeepGenerator(32, 4 * width, latent_dim, n_classes, shared_dim, attention=(), bn_eps=eps, channels=channels)
     norm = {"condition_dim": latent_dim + shared_dim, "n_classes": n_classes, "eps": eps}
     G.stages = nn.ModuleList()
     for stage in stages:

@@ -3,12 +3,13 @@
 arXiv 1809.11096. The authors' PyTorch port: ajbrock/BigGAN-PyTorch @ 9845943 ("BP"); the code behind the paper's
 numbers was never released.
 
-    python reproductions/biggan.py --trainer.devices 8 --model.accumulate_d 8 --model.accumulate_g 8    # ImageNet 128
-    python reproductions/biggan.py --config reproductions/biggan/imagenet64-cpu.yaml
+    python reproductions/biggan.py --trainer.devices 8 --model.accumulate_d 8 --model.accumulate_g 8    # ImageNet
+    python reproductions/biggan.py --config reproductions/biggan/imagenette64-cpu.yaml
 """
 
 import copy
 from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from typing import Literal
 
 import torch
@@ -218,10 +219,20 @@ class BigGAN(GAN):
 
     @torch.no_grad()
     def update_ema(self) -> None:
-        """The average follows all of G's state, the buffers of batch norm and spectral norm too (BP utils.py:614)."""
+        """The average follows all of G's state, batch norm's and spectral norm's buffers too (BP utils.py:614)."""
         beta = self.ema.beta(self.nimg, self.images_per_step)
         average, current = self.G_ema.state_dict(), self.G.state_dict()
         torch._foreach_lerp_(list(average.values()), list(current.values()), 1.0 - beta)
+
+    @contextmanager
+    def prepared(self, truncation: float | None, ema: bool, seed: int) -> Iterator[dict]:
+        """Nothing to do: `standing` prepares at the first image. This tells the results row what it did."""
+        yield {"standing_passes": self.standing_passes, "standing_batch": self.standing_batch}
+
+    @property
+    def standing_batch(self) -> int:
+        """Images in a pass of the standing statistics: those that batch norm sees in training, within bounds."""
+        return min(self.batch_size // self.accumulate_d, STANDING_BATCH)
 
     def generate(self, G: nn.Module, z: Tensor, label: Tensor, truncation: float | None) -> Tensor:
         return self.standing(G, truncation)(z, label)
@@ -235,7 +246,7 @@ class BigGAN(GAN):
             return G
         made_of = (G is self.G, truncation, sum(t._version for t in G.state_dict(keep_vars=True).values()))
         if self._standing is None or self._standing[0] != made_of:
-            n = min(self.batch_size // self.accumulate_d, STANDING_BATCH)
+            n = self.standing_batch
             fresh = copy.deepcopy(G)
             standing_statistics(
                 fresh,
