@@ -92,16 +92,22 @@ def test_the_command_draws_real_runs(tmp_path, capsys):
     capsys.readouterr()
     main(["curves", *folders, "--x", "hours", "--out", str(out)])
     told = capsys.readouterr().out
-    assert "run: lr_d 0.001 (2 runs): " in told
-    assert "run: lr_d 0.0001: " in told
+    assert "defaults: lr_d 0.001 (2 runs): " in told
+    assert "defaults: lr_d 0.0001: " in told
     assert Image.open(out).size[0] > 800
+    rows = sorted(map(str, (tmp_path / "results" / "ttur").glob("*.json")))
+    main(["curves", *rows, "--x", "step", "--out", str(out)])
+    assert "defaults: lr_d 0.001 (2 runs): " in capsys.readouterr().out
+    main(["curves", rows[0], folders[0], "--out", str(out)])  # the same run, twice
     main(["curves", folders[0], "--metric", "loss/d", "--log_y", "true", "--out", str(out)])
 
 
 def test_mistakes_are_one_sentence(tmp_path, capsys):
     folder = str(write(tmp_path / "a-1", straight(1)))
+    (tmp_path / "row.json").write_text("{}")
     for args, words in (
         ([str(tmp_path)], "is no run's folder"),
+        ([str(tmp_path / "row.json")], "is not a results row"),
         ([folder, "--metric", "fid"], "has not logged fid against kimg; it has logged fd_random"),
     ):
         with pytest.raises(SystemExit) as refused:

@@ -134,7 +134,7 @@ def evaluate(
     }
     kept = {k: v for k, v in config["evaluation"].items() if not (protocol and k in OPTIONS)}
     options = kept | {k: v for k, v in given.items() if v is not None}
-    options |= {"recipe": folder.name.rpartition("-")[0], "results_dir": str(results_dir) if results_dir else None}
+    options |= {"results_dir": str(results_dir) if results_dir else None}
     callback = Evaluate(**options)
     callback.config = {"model": config["model"], "data": config["data"]}
     callback.run = run_id(folder)
@@ -357,7 +357,7 @@ def curves(
     """Draw one metric of logged runs as curves: a recipe each, with a band where runs of other seeds repeat it.
 
     Args:
-        runs: The runs' folders, such as runs/ttur/cifar10-*.
+        runs: The runs' folders, such as runs/ttur/cifar10-*, or their rows, such as results/ttur/cifar10-*.json.
         metric: What to draw, such as fid, fd_random or loss/d.
         x: Images shown to D, hours of training, or training steps.
         out: The picture to write; its ending chooses the format.

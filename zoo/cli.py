@@ -277,6 +277,7 @@ class ZooCLI(LightningCLI):
         else:
             folder = new_folder(base)
         config = yaml.safe_load(self.parser.dump(self.config, skip_none=False))
+        config["evaluation"]["recipe"] = recipe  # the folder may have another name
         self.run = Run(paper, recipe, folder, config)
         trainer = self.config_init.trainer
         own = {"default_root_dir": str(folder), "enable_checkpointing": False, "enable_progress_bar": False}

@@ -11,39 +11,50 @@ from pathlib import Path
 import numpy as np
 import yaml
 
+from zoo.evaluation.protocols import resolve
+from zoo.evaluation.results import read_row
 from zoo.plots import new_figure, save_figure
 
 #: what the horizontal axis may be -> its label; each is a column of the logs
-AXES = {"kimg": "real images shown to D (thousands)", "hours": "hours of training", "step": "training steps"}
+AXES: dict[str, str] = {
+    "kimg": "real images shown to D (thousands)",
+    "hours": "hours of training",
+    "step": "training steps",
+}
+#: what a metric depends on beside the data and the model
+SCORED = ("n_fake", "n_real", "rounding", "truncation")
 
 
 @dataclass(frozen=True)
 class Run:
     """One run's curve, and what it was asked for."""
 
-    folder: Path
+    path: Path
     paper: str
     recipe: str
     config: dict
+    scored: dict
     x: np.ndarray
     y: np.ndarray
 
     @property
     def settings(self) -> dict:
         """What the run shares with other seeds of itself: the model's options, without None."""
-        return {k: v for k, v in self.config.get("model", {}).items() if v is not None}
+        return {k: v for k, v in (self.config.get("model") or {}).items() if v is not None}
 
     @property
     def conditions(self) -> dict:
-        """What must be the same where metrics are compared: the data, its size, and how it was scored."""
-        data, score = self.config.get("data", {}), self.config.get("evaluation", {})
+        """What must be the same where metrics are compared: the data, and how it was scored."""
+        data = self.config.get("data") or {}
         options = data.get("init_args") or {}
-        kept = {k: options[k] for k in ("path", "name", "limit", "split", "n_images") if options.get(k) is not None}
-        scored = {
-            k: score.get(k) for k in ("n_fake", "n_real", "rounding", "truncation", "is_splits", "kid_subsets")
+        found = {
+            "data": data.get("class_path", "").rpartition(".")[2],
+            "resolution": self.settings.get("resolution"),
         }
-        size = {"resolution": self.config.get("model", {}).get("resolution")}
-        return {"data": data.get("class_path", "").rpartition(".")[2]} | kept | size | scored
+        found |= {
+            k: options[k] for k in ("path", "name", "limit", "split", "n_images") if options.get(k) is not None
+        }
+        return found | self.scored
 
 
 def log(folder: Path) -> list[dict[str, float]]:
@@ -62,30 +73,59 @@ def log(folder: Path) -> list[dict[str, float]]:
     return rows
 
 
-def read(folder: Path, metric: str, x: str) -> Run:
-    """The curve of one run's folder.
+def of_folder(folder: Path) -> tuple[dict, list[dict[str, float]]]:
+    """Names, configuration and scoring of a run by its folder, and its logged numbers."""
+    if not (folder / "config.yaml").is_file():
+        raise FileNotFoundError(f"{folder} is no run's folder: there is no {folder / 'config.yaml'}")
+    name = folder.resolve()
+    config = yaml.safe_load((folder / "config.yaml").read_text())
+    score = config.get("evaluation") or {}
+    protocol, _ = resolve(score.get("protocol") or "zoo", {key: score.get(key) for key in SCORED})
+    recipe = score.get("recipe") or name.name.rpartition("-")[0]
+    about = {"paper": name.parent.name, "recipe": recipe, "config": config}
+    return about | {"scored": {key: getattr(protocol, key) for key in SCORED}}, log(folder)
+
+
+def of_row(path: Path) -> tuple[dict, list[dict[str, float]]]:
+    """Names, configuration and scoring of a run by its results row, and its evaluations."""
+    row = read_row(path)
+    training = row["training"]
+    even = training["steps"] and training["nimg"] == training["steps"] * (training["batch_size"] or 0)
+    rows = [
+        {"kimg": one["kimg"], "hours": one["hours"]}
+        | (
+            {"step": one["nimg"] // training["batch_size"]} if even else {}
+        )  # a growing model's steps differ in size
+        | {f"metrics/{name}": value for name, value in one["metrics"].items()}
+        for one in row.get("history") or []
+    ]
+    scored = {key: row["conditions"].get(key) for key in SCORED}
+    if scored["n_real"] == row["data"]["n_images"]:
+        scored["n_real"] = None  # as the configuration says "all of them"
+    return {"paper": row["paper"], "recipe": row["recipe"], "config": row["config"] or {}, "scored": scored}, rows
+
+
+def read(path: Path, metric: str, x: str) -> Run:
+    """The curve of one run.
 
     Args:
-        folder: as training makes it, with config.yaml and csv/.
+        path: the run's folder, or its results row, which knows the evaluations alone.
         metric: a logged name, of which a leading "metrics/" may be left out.
         x: any of `AXES`.
 
     Raises:
         FileNotFoundError: if this is no run's folder.
-        ValueError: if the run has not logged this metric.
+        ValueError: if the file is no results row, or the run has not logged this metric.
     """
-    if not (folder / "config.yaml").is_file():
-        raise FileNotFoundError(f"{folder} is no run's folder: there is no {folder / 'config.yaml'}")
-    rows = log(folder)
+    about, rows = of_row(path) if path.suffix == ".json" else of_folder(path)
     known = sorted({name for row in rows for name in row} - {*AXES, "epoch"})
     name = metric if metric in known else f"metrics/{metric}"
     points = [(row[x], row[name]) for row in rows if name in row and x in row]
     if not points:
         told = ", ".join(n.removeprefix("metrics/") for n in known) or "nothing"
-        raise ValueError(f"{folder} has not logged {metric} against {x}; it has logged {told}")
-    recipe = folder.resolve().name.rpartition("-")[0]
-    config = yaml.safe_load((folder / "config.yaml").read_text())
-    return Run(folder, folder.resolve().parent.name, recipe, config, *np.array(points).T)
+        raise ValueError(f"{path} has not logged {metric} against {x}; it has logged {told}")
+    at, value = np.array(points, dtype=float).T
+    return Run(path, **about, x=at, y=value)
 
 
 def check_comparable(runs: list[Run]) -> None:
@@ -100,7 +140,7 @@ def check_comparable(runs: list[Run]) -> None:
             ours, theirs = first.conditions.get(name), run.conditions.get(name)
             if ours != theirs:
                 raise ValueError(
-                    f"{first.folder} and {run.folder} do not compare: {name} is {ours} and {theirs}; "
+                    f"{first.path} and {run.path} do not compare: {name} is {ours} and {theirs}; "
                     "draw them in two figures"
                 )
 
@@ -162,17 +202,16 @@ def draw(groups: dict[str, list[Run]], metric: str, x: str, out: Path, log_y: bo
     save_figure(figure, out)
 
 
-def curves(folders: list[str], metric: str, x: str, out: Path, log_y: bool = False) -> str:
+def curves(paths: list[str], metric: str, x: str, out: Path, log_y: bool = False) -> str:
     """Draw runs and tell what was drawn, one line a group: runs, last value, lowest value and where.
 
     Raises:
         FileNotFoundError, ValueError: if something is no run, lacks the metric, or does not compare with the rest.
     """
-    runs = [read(Path(folder), metric, x) for folder in folders]
+    runs = [read(Path(path), metric, x) for path in paths]
     if not runs:
-        raise ValueError("name at least one run's folder, such as runs/ttur/cifar10-001")
-    if any(f"metrics/{metric}" in row for row in log(runs[0].folder)):
-        check_comparable(runs)
+        raise ValueError("name at least one run, such as runs/ttur/cifar10-001 or a row of results/ttur")
+    check_comparable(runs)
     groups = group(runs)
     draw(groups, metric, x, out, log_y)
     lines = []

@@ -165,15 +165,21 @@ def read_rows(results_dir: str | Path) -> list[tuple[Path, dict]]:
     Raises:
         ValueError: naming the first file that is not a row of this schema.
     """
-    rows = []
-    for path in sorted(Path(results_dir).glob("*/*.json")):
-        try:
-            row = json.loads(path.read_text(encoding="utf-8"))
-        except ValueError as error:
-            raise ValueError(f"{path} is not JSON ({error}); repair or remove it") from error
-        validate(row, str(path))
-        rows.append((path, row))
-    return rows
+    return [(path, read_row(path)) for path in sorted(Path(results_dir).glob("*/*.json"))]
+
+
+def read_row(path: Path) -> dict:
+    """One row.
+
+    Raises:
+        ValueError: if the file is not a row of this schema.
+    """
+    try:
+        row = json.loads(path.read_text(encoding="utf-8"))
+    except ValueError as error:
+        raise ValueError(f"{path} is not JSON ({error}); repair or remove it") from error
+    validate(row, str(path))
+    return row
 
 
 def validate(row: Any, where: str) -> None:
