@@ -1,4 +1,8 @@
-"""Feature extractors. The 2015 Inception gives FID, IS and KID; no other network's numbers carry those names."""
+"""Feature extractors. The 2015 Inception gives FID, IS and KID; no other network's numbers carry those names.
+
+Without a network, put torch-fidelity's file of the weights anywhere and name it in two words:
+`export ZOO_INCEPTION=/path/to/weights-inception-2015-12-05-6726825d.pth`, or `--evaluation.weights FILE`.
+"""
 
 import hashlib
 import math
@@ -29,7 +33,8 @@ class Extractor:
     """A frozen network from images to features.
 
     Attributes:
-        name: `inception`, `inception_other` (the same network with weights that are not the 2015 ones) or `random`.
+        name: what metrics are named after: `inception`, `random`, `domain:1a2b3c4d`, a name of torch-fidelity's, or
+            one of these with `_other` behind it where the weights are not the published ones.
         id: the name with a hash of the weights; equal ids give equal numbers.
         resize: how images reach the network's input size, in words.
         net: module from uint8 (N, 3, H, W) to (features, logits or None).
@@ -93,19 +98,28 @@ def build(name: str, weights: str | Path | None = None) -> Extractor:
     """The extractor called `name`, on the CPU.
 
     Args:
-        name: `inception` or `random`.
+        name: `inception`, `random`, `domain:FILE` (of `zoo train-domain`; shipped ones by their short name) or
+            one of torch-fidelity's: vgg16, clip-vit-b-32, dinov2-vit-b-14, ... `NAME:FILE` takes weights from a
+            file.
         weights: file of the Inception weights; default the environment's `ZOO_INCEPTION`, then torch hub's
             cache, then a download.
 
     Raises:
-        MissingWeights: if the Inception weights cannot be had.
-        ValueError: for an unknown name or a file that does not hold Inception weights.
+        MissingWeights: if the weights cannot be had.
+        ValueError: for an unknown name or a file that does not hold the weights.
     """
+    name, _, file = name.partition(":")
     if name == "inception":
-        return _inception(weights)
-    if name == "random":
+        return _inception(file or weights)
+    if name == "random" and not file:
         return _random()
-    raise ValueError(f"no extractor is called {name!r}: choose inception or random")
+    if name == "domain":
+        return _domain(file)
+    if name in (known := torch_fidelity_names()):
+        return _torch_fidelity(name, file)
+    raise ValueError(
+        f"no extractor is called {name!r}: choose inception, random, domain:FILE or {', '.join(known)}"
+    )
 
 
 # ---- Inception
@@ -220,3 +234,85 @@ def _random() -> Extractor:
     net = _Random()
     digest = hashlib.sha256(b"".join(p.numpy().tobytes() for p in net.parameters())).hexdigest()
     return Extractor("random", f"random-v1:{digest[:8]}", "none, images at their own size", net.eval())
+
+
+# ---- a classifier of our own
+
+
+def _domain(file: str) -> Extractor:
+    from zoo.evaluation import domain
+
+    shipped = {path.stem: path for path in sorted(domain.SHIPPED.glob("*.pt"))}
+    if not file:
+        raise ValueError(f"say which classifier, as domain:FILE; shipped are {', '.join(shipped) or 'none'}")
+    net, about = domain.load(shipped.get(file, file))
+    size = f"{about['resolution']}x{about['resolution']} bilinear, antialiased, where images are of another size"
+    return Extractor(
+        name=f"domain:{about['sha256'][:8]}",
+        id=f"domain of {about['data']} ({100 * about['held_out_accuracy']:.1f} % right):{about['sha256'][:8]}",
+        resize=size,
+        net=net,
+    )
+
+
+# ---- torch-fidelity's others
+
+
+class _FirstFeature(nn.Module):
+    def __init__(self, net: nn.Module) -> None:
+        super().__init__()
+        self.net = net
+
+    def forward(self, images: Tensor) -> tuple[Tensor, None]:
+        return self.net(images)[0], None
+
+
+# sha256 of the published files, or its first digits; of DINOv2's none is published with torch-fidelity
+_VGG16_SHA256 = "397923af"
+
+
+def torch_fidelity_names() -> list[str]:
+    """Names of torch-fidelity's extractors beside its Inception."""
+    from torch_fidelity.registry import FEATURE_EXTRACTORS_REGISTRY
+
+    return sorted(set(FEATURE_EXTRACTORS_REGISTRY) - {"inception-v3-compat"})
+
+
+def _torch_fidelity(name: str, file: str) -> Extractor:
+    from torch_fidelity.feature_extractor_clip import MODEL_METADATA
+    from torch_fidelity.registry import FEATURE_EXTRACTORS_REGISTRY
+
+    expected = MODEL_METADATA[name]["hash"] if name in MODEL_METADATA else _VGG16_SHA256 if name == "vgg16" else ""
+    genuine = True
+    if file:
+        if not Path(file).is_file():
+            raise MissingWeights(f"there is no file {file} with the weights of {name}")
+        if not expected:
+            raise ValueError(f"{name} takes its weights from torch hub's cache alone, not from a file")
+        genuine = hashlib.sha256(Path(file).read_bytes()).hexdigest().startswith(expected)
+        if name in MODEL_METADATA and not genuine:  # a TorchScript archive is code: only the published one is run
+            raise ValueError(f"{file} is not the published file of {name}, whose sha256 is {expected}")
+    kind = FEATURE_EXTRACTORS_REGISTRY[name]
+    try:
+        if file and name == "vgg16":
+            torch.load(file, map_location="cpu", weights_only=True)  # torch-fidelity would unpickle anything
+        net = kind(
+            name, [kind.get_default_feature_layer_for_metric("fid")], feature_extractor_weights_path=file or None
+        )
+    except Exception as error:
+        reason = str(error).partition("\n")[0]
+        if file:
+            raise ValueError(f"{file} does not hold torch-fidelity's weights of {name} ({reason})") from error
+        raise MissingWeights(
+            f"no weights of {name} here and the download failed ({reason}): put the file into torch hub's cache, "
+            f"or name it as {name}:FILE"
+        ) from error
+    net = _FirstFeature(net.eval())
+    digest = hashlib.sha256(b"".join(v.cpu().contiguous().numpy().tobytes() for v in net.state_dict().values()))
+    size = getattr(net.net, "resolution", None) or net.net.INPUT_IMAGE_SIZE
+    return Extractor(
+        name=name if genuine else f"{name}_other",
+        id=f"{name}{'' if genuine else '-other'}:{digest.hexdigest()[:8]}",
+        resize=f"{size}x{size} bilinear, TF1 legacy (torch-fidelity)",
+        net=net,
+    )
