@@ -3,7 +3,7 @@
 Its features tell apart what differs between the classes of that data set, which an untrained network's do not; its
 numbers are named after the hash of its weights (`fd_domain:1a2b3c4d`), so that those of two classifiers never mix.
 
-    zoo train-domain data/cifar10.zip --resolution 32 --out domain.pt
+    zoo train-domain data/cifar10.zip domain.pt --resolution 32
     python reproductions/sngan.py ... --evaluation.extractors '[domain:domain.pt]'
 """
 

@@ -104,7 +104,8 @@ def evaluate(
     extras = {name: find(name) for name in p.extras}
     if batch_size < 1:
         raise ValueError(f"batch_size={batch_size}: a batch of 1 is the least")
-    subject = Subject(gan, data, seed, p.truncation, p.ema, p.rounding, batch_size, device, keep=bool(p.extras))
+    where = {"batch_size": batch_size, "device": device}
+    subject = Subject(gan, data, seed, p.truncation, p.ema, p.rounding, **where, n_fake=p.n_fake, keep=bool(extras))
     extractors, missing = build_extractors(extractor, weights)
     n_drawn = max(p.n_fake, p.n_is or 0) if any("is_mean" in metric_names(e.name) for e in extractors) else p.n_fake
 
@@ -146,7 +147,9 @@ def evaluate(
             data, one, p.n_real, batch_size=batch_size, device=subject.compute_device, cache_dir=cache_dir
         )
         if real is not None:  # only rank 0 holds the features
-            values, why, remarks = _score(*fakes[one.name], labels, real, p, conditions, subject.compute_device)
+            features, logits = fakes[one.name]
+            logits = logits if "is_mean" in names else None  # a score over another network is none
+            values, why, remarks = _score(features, logits, labels, real, p, conditions, subject.compute_device)
             metrics |= {names[key]: value for key, value in values.items()}
             absent |= {names[key]: reason for key, reason in why.items()}
             notes |= {names[key]: remark for key, remark in remarks.items()}

@@ -219,12 +219,17 @@ class _Random(nn.Module):
             self.biases.append(nn.Parameter(uniform(out, bound=0.2), requires_grad=False))
             width = out
 
-    def forward(self, images: Tensor) -> tuple[Tensor, None]:
-        """(N, 512) features of uint8 images of any size from 8 pixels on."""
+    def maps(self, images: Tensor) -> Iterator[Tensor]:
+        """Output of each layer for images in [0, 255]."""
         x = (images.float() / 127.5 - 1).contiguous(memory_format=torch.channels_last)
-        features = []
         for weight, bias in zip(self.weights, self.biases, strict=True):
             x = F.leaky_relu(F.conv2d(x, weight, bias, stride=2, padding=1), self.SLOPE)
+            yield x
+
+    def forward(self, images: Tensor) -> tuple[Tensor, None]:
+        """(N, 512) features of uint8 images of any size from 8 pixels on."""
+        features = []
+        for x in self.maps(images):
             variance, mean = torch.var_mean(x, (2, 3), correction=0)
             features += [mean, variance.sqrt()]
         return torch.cat(features[:-1], 1), None  # at 8-16 px the last map is one pixel and has no deviation

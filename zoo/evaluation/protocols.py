@@ -89,12 +89,13 @@ PROTOCOLS: dict[str, Protocol] = {
         extras=("swd", "ms_ssim"),
     ),
     "stylegan-2019": Protocol(
-        about="FID of 50,000 samples without truncation against 50,000 reals",
+        about="FID of 50,000 samples without truncation against 50,000 reals, PPL of 100,000 paths",
         source="stylegan metrics/frechet_inception_distance.py, metric_base.py:310",
         differs="the reals are the first 50,000 there, mirrored at random if training mirrored; ours are a fixed "
         "random choice and never mirrored",
         n_real=50_000,
         is_shuffle=False,
+        extras=("ppl",),
     ),
     "biggan-2019": Protocol(
         about="50,000 samples of the average with standing statistics against the training set, IS in 10 parts",

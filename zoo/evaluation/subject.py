@@ -35,6 +35,7 @@ class Subject:
         data: the data module.
         seed, truncation, ema, rounding, batch_size: see `evaluate`.
         device: where networks of metrics compute; None for the device of the samples.
+        n_fake: fakes that distances count; extras should not draw more where the source is a folder.
         keep: keep drawn bytes (up to `KEEP_BYTES`) so that a second look does not draw them again.
         broken: fakes of this rank that were not finite.
     """
@@ -47,6 +48,7 @@ class Subject:
     rounding: str = "round"
     batch_size: int = 128
     device: torch.device | str | None = None
+    n_fake: int = 50_000
     keep: bool = False
     broken: int = 0
     _kept: dict[int, Tensor] = field(default_factory=dict)
@@ -66,16 +68,16 @@ class Subject:
     def compute_device(self) -> torch.device | str:
         return self.device if self.device is not None else getattr(self.gan, "device", "cpu")
 
-    def blocks(self, n: int) -> Iterator[tuple[int, int]]:
-        """This rank's (start, stop) of 0..n; give what belongs to them to `gather`."""
-        rank, world = rank_and_world()
-        for start in range(rank * self.batch_size, n, world * self.batch_size):
-            yield start, min(start + self.batch_size, n)
+    def blocks(self, n: int, size: int | None = None) -> Iterator[tuple[int, int]]:
+        """This rank's (start, stop) of 0..n in blocks of `size` (`batch_size`); `gather` what belongs to them."""
+        (rank, world), size = rank_and_world(), size or self.batch_size
+        for start in range(rank * size, n, world * size):
+            yield start, min(start + size, n)
 
-    def gather(self, rows: Tensor | None) -> Tensor | None:
+    def gather(self, rows: Tensor | None, size: int | None = None) -> Tensor | None:
         """Rows of this rank's `blocks` (None for none) as one tensor in index order, on rank 0; None elsewhere."""
         parts = [part for part in gather(rows) or [] if part is not None]
-        return round_robin(parts, self.batch_size) if parts else None
+        return round_robin(parts, size or self.batch_size) if parts else None
 
     def fakes(self, n: int) -> Iterator[tuple[int, Tensor]]:
         """(start, uint8 images (m, 3, R, R)) of this rank's blocks of the fakes 0..n.
@@ -84,10 +86,23 @@ class Subject:
             ValueError: if samples have another size than the data.
         """
         for start, stop in self.blocks(n):
-            images = self._kept.get(start)
-            if images is None or len(images) < stop - start:
-                images = self._draw(start, stop - start)
-            yield start, images[: stop - start]
+            yield start, self._block(start, stop)
+
+    def all_fakes(self, n: int) -> Iterator[Tensor]:
+        """The fakes 0..n in batches, whole on the rank that asks: for metrics that cannot be shared out."""
+        for start in range(0, n, self.batch_size):
+            yield self._block(start, min(start + self.batch_size, n))
+
+    def all_reals(self, n: int) -> Iterator[Tensor]:
+        """n reals, a fixed random choice, in batches, whole on the rank that asks."""
+        for images, _ in self.data.batches(self.batch_size, limit=n):
+            yield images
+
+    def _block(self, start: int, stop: int) -> Tensor:
+        images = self._kept.get(start)
+        if images is None or len(images) < stop - start:
+            images = self._draw(start, stop - start)
+        return images[: stop - start]
 
     def reals(self, n: int | None = None) -> Iterator[tuple[Tensor, Tensor | None]]:
         """(uint8 images, labels) of this rank's share of n reals (None: all), to be gathered by `gather_reals`."""
