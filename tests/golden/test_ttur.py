@@ -23,8 +23,13 @@ from zoo.optim import AdamEpsilonHat
 from zoo.papers.ttur import TTUR
 from zoo.penalties import between, input_gradient, wgan_gp
 
+AVERAGES = ("num_batches_tracked", "running_mean", "running_var")
+
 
 def agree(ours: Tensor, v: Vectors, key: str, rtol: float = 1e-8) -> None:
+    """Compare with a stored output; a file may leave out any but the losses, which the tests ask for by name."""
+    if key not in v:
+        return
     close(ours, v[key], key, rtol=1e-6 if v.arrays[key].dtype == "float32" else rtol, atol=1e-10)
 
 
@@ -58,29 +63,31 @@ class Replayed(TTUR):
         }
 
 
-def check_gradients(ours: dict[str, Tensor], expected: dict[str, Tensor], what: str, atol: float = 1e-10) -> None:
-    assert expected, f"no {what}"
+def check_gradients(ours: dict[str, Tensor], expected: dict[str, Tensor], what: str) -> None:
     for name, grad in expected.items():
-        close(ours.get(name, torch.zeros_like(grad)), grad, f"{what}, {name}", rtol=1e-6, atol=atol)
+        close(ours.get(name, torch.zeros_like(grad)), grad, f"{what}, {name}", rtol=1e-6, atol=1e-10)
 
 
 @pytest.mark.parametrize("path", files("ttur-dcgan*.npz"))
 def test_dcgan(path):
     v = Vectors(path)
     config, adam = v.meta["config"], v.meta["config"]["adam"]
-    n, size = config["batch_size"], config["output"]
+    bn = config.get("bn", {"decay": 0.9, "eps": 1e-5})
+    assert {"output/d_loss", "output/g_loss"} <= v.arrays.keys()
+    n, size, _, channels = v["input/real_int"].shape
     z = v["input/z"]
-    G = networks.generator(size, config["gf_dim"], config["z_dim"], config["c_dim"])
-    D = networks.discriminator(size, config["df_dim"], config["c_dim"])
+    G = networks.generator(size, len(v["param/generator/g_bn3/gamma"]), z.shape[1], channels)
+    D = networks.discriminator(size, len(v["param/discriminator/d_h0_conv/biases"]), channels)
     for net, of in ((G, "generator"), (D, "discriminator")):
         missing, unexpected = net.load_state_dict(official.convert_dcgan(v.group("param/"), of, size), strict=False)
         assert not unexpected
-        assert all(k.endswith("num_batches_tracked") for k in missing), missing
+        assert all(k.rpartition(".")[2] in AVERAGES for k in missing), missing
         for norm in (m for m in net.modules() if isinstance(m, BiasedBatchNorm2d)):
-            norm.momentum, norm.eps = 1 - config["bn"]["decay"], config["bn"]["eps"]
+            norm.momentum, norm.eps = 1 - bn["decay"], bn["eps"]
     gan = Replayed(
         resolution=size,
-        latent_dim=config["z_dim"],
+        width_g=1,
+        width_d=1,
         lr_d=config["lr_d"],
         lr_g=config["lr_g"],
         beta1=adam["beta1"],
@@ -120,7 +127,7 @@ def test_dcgan(path):
         D(x)
         alone.append({k: t.clone() for k, t in D.state_dict().items()})
         D.load_state_dict(start)
-    momentum = 1 - config["bn"]["decay"]
+    momentum = 1 - bn["decay"]
 
     def raced(name: str) -> list[Tensor]:
         one, two = (state[name] - (1 - momentum) * start[name] for state in alone)
@@ -136,7 +143,6 @@ def test_dcgan(path):
     for key, which in (("after_D_step", "d"), ("after_D_then_G_step", "g")):
         for part in ("generator", "discriminator"):
             expected = official.convert_dcgan(v.group(f"output/{key}/"), part, size)
-            assert expected, f"no {key} of the {part}"
             for name, value in expected.items():
                 ours = gan.after[which][part][name]
                 if part == "discriminator" and "running" in name:
@@ -153,6 +159,7 @@ def test_dcgan(path):
 def test_wgan_gp(path, monkeypatch):
     v = Vectors(path)
     config, adam = v.meta["config"], v.meta["config"]["adam"]
+    assert {"output/disc_cost", "output/gen_cost"} <= v.arrays.keys()
     images = v["input/real_int"]
     n, channels, size, _ = images.shape
     z, alpha = v["input/G_noise"], v["input/gp_alpha"]
@@ -171,11 +178,12 @@ def test_wgan_gp(path, monkeypatch):
         missing, unexpected = net.load_state_dict(state, strict=False)
         assert not unexpected
         # running averages, which the official code never uses
-        assert all(k.rpartition(".")[2] in ("num_batches_tracked", "running_mean", "running_var") for k in missing)
+        assert all(k.rpartition(".")[2] in AVERAGES for k in missing), missing
     gan = Replayed(
         resolution=size,
         game="wgan-gp",
-        latent_dim=z.shape[1],
+        width_g=1,
+        width_d=1,
         pack=pack,
         lr_d=config["D_LR"],
         lr_g=config["G_LR"],
@@ -202,8 +210,7 @@ def test_wgan_gp(path, monkeypatch):
     assert logits.shape == (n // pack,)
     agree(input_gradient(logits, points).norm(dim=1), v, "output/slopes")
     penalty = wgan_gp(logits, points)
-    if "output/gradient_penalty" in v:
-        agree(penalty, v, "output/gradient_penalty")
+    agree(penalty, v, "output/gradient_penalty")
     agree(wasserstein_d(real_logits, fake_logits) + gan.lambda_gp * penalty, v, "output/disc_cost")
 
     # the module's own first iteration is the critic's alone, the second starts with G's
@@ -267,7 +274,7 @@ def test_penalty_of_the_toy_critic(path):
     state = D.state_dict()
     for name, value in linear(v.group("output/after_one_D_update/Discriminator.")).items():
         # the output's bias has no gradient but for rounding, which Adam turns into a step of any size
-        if not name.startswith(f"{2 * len(list(D.children())) // 2 - 1}.bias"):
+        if not name.startswith(f"{len(D) - 1}.bias"):
             close(state[name], value, f"after one step, {name}", rtol=1e-9)
 
 
@@ -315,8 +322,8 @@ def test_frechet_distance(path):
         # the file's own tolerances; at rank deficiency the official routes agree no better among themselves
         tolerance = {"same": (0, 1e-6), "lowrank": (1e-5, 0), "collapsed": (1e-6, 0)}.get(case, (1e-8, 0))
         close(ours, v[f"output/{case}_fid_official"], f"distance, {case}", *tolerance)
-        wrong = v[f"output/{case}_fid_WRONG_ddof0"]
-        assert case in ("same", "shift") or not torch.isclose(ours, wrong, rtol=1e-6, atol=0)
+        wrong = v.get(f"output/{case}_fid_WRONG_ddof0")
+        assert wrong is None or case in ("same", "shift") or not torch.isclose(ours, wrong, rtol=1e-6, atol=0)
     if "input/diag_mu1" in v:
         gaussians = [(v[f"input/diag_mu{i}"].numpy(), v[f"input/diag_var{i}"].diag().numpy()) for i in (1, 2)]
         ours = torch.tensor(frechet_distance(*gaussians[0], *gaussians[1]), dtype=torch.float64)
