@@ -407,6 +407,33 @@ def train_domain(
     print(f"{out}: domain:{name}, {100 * accuracy:.1f} % right on held-out images")
 
 
+def inspect(
+    path: Path,
+    out: Path = Path("inspect.png"),
+    kind: Literal[
+        "celebahq", "ffhq", "imagenet", "lsun", "celeba", "cifar10", "stl10", "svhn", "folder"
+    ] = "folder",
+    split: str | None = None,
+    sample: int = 5000,
+) -> None:
+    """Say what a data set holds and draw a contact sheet with its suspicious images.
+
+    Args:
+        path: Anything that `zoo data prepare` reads, or what it wrote.
+        out: The picture to write.
+        kind: The data set, where its layout has to be known.
+        split: Of sources that have several.
+        sample: Look at so many images, evenly spaced; the classes are counted over all of them.
+    """
+    from zoo.data.inspection import inspect as look
+    from zoo.data.sheet import contact_sheet
+
+    found = look(path, kind, split, sample)
+    print(found)
+    contact_sheet(found, out)
+    print(f"contact sheet: {out}")
+
+
 def leaderboard(results: Path = Path("results"), check: bool = False) -> None:
     """Render results/README.md and results/leaderboard.csv from the rows.
 
@@ -480,8 +507,8 @@ def main(args: list[str] | None = None) -> None:
         "attribute": attribute,
         "evaluate": evaluate,
         "compare": compare,
-        "data": {"_help": "Prepare data sets.", "prepare": prepare},
         "train-domain": train_domain,
+        "data": {"_help": "Prepare data sets and look at them.", "prepare": prepare, "inspect": inspect},
         "leaderboard": leaderboard,
         "curves": curves,
         "lab": {"_help": "Small experiments on a CPU.", "saddle": lab_saddle},

@@ -195,7 +195,7 @@ def test_corrupt_image_met_later_is_named(make_zip):
 
 
 def test_corrupt_image_found_by_a_worker_is_one_sentence(make_zip, monkeypatch):
-    monkeypatch.setattr("zoo.data.module._worth_workers", lambda n, resolution: True)
+    monkeypatch.setattr("zoo.data.images.worth_workers", lambda n, resolution: True)
     broken = {"00000/img00000005.png": png(5)[:60]}
     dm = ImageDataModule(make_zip(files=broken), 8, num_workers=1, seed=0)
     with pytest.raises(BadImage) as caught:

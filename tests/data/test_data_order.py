@@ -7,7 +7,7 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from zoo.data.module import EndlessBatches, permutation, subset
+from zoo.data.order import EndlessBatches, permutation, subset
 
 
 def take(batches: EndlessBatches, count: int) -> list[list[int]]:

@@ -1,6 +1,7 @@
-"""Lower resolutions of a growing model: files of their own where there are any, else the full size averaged down."""
+"""Lower resolutions of a growing model: their own files where there are any, else the full size averaged down."""
 
 import io
+import pickle
 import zipfile
 
 import numpy as np
@@ -11,7 +12,8 @@ from hypothesis import strategies as st
 from PIL import Image
 
 from zoo.data import CIFAR10, Drawn, ImageDataModule, Images
-from zoo.data.module import box_down
+from zoo.data.files import decode as real
+from zoo.data.images import box_down, loader
 from zoo.schedules import Stage
 
 
@@ -82,3 +84,33 @@ def test_a_set_in_memory_shrinks_in_memory(monkeypatch):
     data.enter(Stage(4, 2))
     assert data.images([0, 1]).shape == (2, 3, 4, 4)
     assert torch.equal(Images(None, 2, "x", pixels=pixels).shrunk(8).pixels, box_down(pixels, 8))
+
+
+def test_a_later_stage_starts_at_once_and_keeps_what_it_reads(tmp_path, monkeypatch):
+    for resolution in (8, 16):
+        level(tmp_path / f"set-{resolution}.zip", resolution, resolution)
+    data = ImageDataModule(str(tmp_path / "set-{resolution}.zip"), resolution=16, batch_size=2, num_workers=0)
+    data.enter(Stage(8, 4))
+    assert data.opened.pixels is not None  # the first stage is read, and checked, as a whole
+    decoded = []
+    monkeypatch.setattr(
+        "zoo.data.module.decode", lambda files, r, indices: decoded.extend(indices) or real(files, r, indices)
+    )
+    data.enter(Stage(16, 2))
+    assert data.opened.pixels is None
+    assert not decoded
+    for indices in ([3, 1, 3], [1, 2], [0, 3]):
+        assert data.images(indices)[:, 0, 0, 0].tolist() == [16 + i for i in indices]
+    assert sorted(decoded) == [0, 1, 2, 3]
+    straight = ImageDataModule(str(tmp_path / "set-16.zip"), resolution=16, num_workers=0)
+    assert torch.equal(data.images(range(4)), straight.images(range(4)))
+
+
+def test_workers_share_what_they_remember(tmp_path):
+    level(tmp_path / "set.zip", 16, 9)
+    images = ImageDataModule(str(tmp_path / "set.zip"), 16, num_workers=0, memory_gib=0).opened.remembered(16)
+    batches = list(loader(images, [[0, 1], [1, 2], [2, 3], [3, 0]], workers=2))
+    assert [x[:, 0, 0, 0].tolist() for x, _ in batches] == [[9, 10], [10, 11], [11, 12], [12, 9]]
+    assert images.read.known.all()  # seen from here, though workers read them
+    copy = pickle.loads(pickle.dumps(images))  # for workers that are not forked
+    assert torch.equal(copy[[2]][0], images[[2]][0])

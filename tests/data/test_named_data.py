@@ -1,3 +1,4 @@
+from dataclasses import replace
 from types import SimpleNamespace
 
 import numpy as np
@@ -9,6 +10,8 @@ from pictures import png
 
 from zoo import data
 from zoo.data import CIFAR10, FFHQ, MNIST, STL10, SVHN, CelebAHQ, ImageDataModule, ImageNet, MissingDataset
+from zoo.data.kinds import KINDS
+from zoo.data.prepare import prepare
 
 
 def fake(monkeypatch, name: str, images: np.ndarray, targets: list[int] | None = None):
@@ -87,20 +90,94 @@ def test_stl10_is_resized(monkeypatch):
 
 
 @pytest.mark.parametrize(
-    ("kind", "path"),
-    [(ImageNet, "imagenet-64.zip"), (CelebAHQ, "celebahq-64.zip"), (FFHQ, "ffhq-64.zip")],
+    ("kind", "name", "path"),
+    [
+        (ImageNet, "imagenet", "imagenet-64.zip"),
+        (CelebAHQ, "celebahq", "celebahq-64.zip"),
+        (FFHQ, "ffhq", "ffhq-64.zip"),
+    ],
 )
-def test_default_paths_follow_the_resolution(kind, path, tmp_path, monkeypatch):
+def test_default_paths_follow_the_resolution(kind, name, path, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
-    with pytest.raises(MissingDataset, match=f"data/{path}.*zoo data prepare SOURCE data/{path} --resolution 64"):
+    command = f"zoo data prepare {name} SOURCE data/{path} --resolution 64"
+    with pytest.raises(MissingDataset, match=f"data/{path}.*{command}"):
         kind(resolution=64).setup()
 
 
-def test_named_set_opens_its_zip(make_zip):
-    dm = FFHQ(path=make_zip(), resolution=8, batch_size=2, seed=0, labels=False)
-    assert dm.name == "FFHQ"
-    assert dm.n_classes == 0
-    assert len(dm) == 12
+def test_validation_images_of_imagenet_have_a_zip_of_their_own(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    with pytest.raises(MissingDataset, match=r"data/imagenet-val-64\.zip"):
+        ImageNet(resolution=64, split="val").setup()
+    assert ImageNet(split="val").name == "ImageNet val"
+
+
+@pytest.mark.parametrize(
+    ("kind", "options", "words"),
+    [
+        (
+            FFHQ,
+            {},
+            r"FFHQ has 70,000 images, .*set\.zip holds 12: prepare the whole set with `zoo data prepare ffhq`",
+        ),
+        (CelebAHQ, {"split": "val"}, "CelebA-HQ has 30,000 images, .* holds 12"),
+        (ImageNet, {}, "ImageNet has 1,281,167 train images, .* holds 12"),
+        (ImageNet, {"split": "val"}, "ImageNet has 50,000 val images, .* holds 12"),
+    ],
+)
+def test_a_set_that_is_not_whole_is_refused(make_zip, kind, options, words):
+    with pytest.raises(ValueError, match=words):
+        kind(path=make_zip(), resolution=8, seed=0, **options).setup()
+
+
+def small(monkeypatch, kind: str, **counts: int) -> None:
+    monkeypatch.setitem(KINDS, kind, replace(KINDS[kind], counts=counts))
+
+
+def test_splits_are_the_first_and_the_last_images(make_zip, monkeypatch):
+    small(monkeypatch, "celebahq", all=12, train=9, val=3)
+    path = make_zip(classes=12)
+    labels = {s: CelebAHQ(path, 8, s, seed=0).labels.tolist() for s in ("all", "train", "val")}
+    assert labels == {"all": list(range(12)), "train": list(range(9)), "val": [9, 10, 11]}
+    assert len({CelebAHQ(path, 8, s, seed=0).fingerprint for s in labels}) == 3
+
+
+def test_what_preparing_left_out_counts_as_present(tmp_path, monkeypatch):
+    small(monkeypatch, "ffhq", all=4, train=3, val=1)
+    (tmp_path / "in").mkdir()
+    for i in range(4):
+        (tmp_path / "in" / f"{i}.png").write_bytes(png(i, (16, 16)) if i else b"broken")
+    prepare("ffhq", tmp_path / "in", tmp_path / "set-8.zip", 8)
+    assert len(FFHQ(str(tmp_path / "set-{resolution}.zip"), 8, seed=0)) == 3
+    (tmp_path / "in" / "3.png").unlink()
+    prepare("ffhq", tmp_path / "in", tmp_path / "less.zip", 8)
+    with pytest.raises(ValueError, match=r"holds 2 and 1 were left out when it was prepared"):
+        FFHQ(str(tmp_path / "less.zip"), 8, seed=0).setup()
+
+
+def test_imagenet_needs_its_thousand_classes(make_zip, monkeypatch):
+    small(monkeypatch, "imagenet", train=12)
+    with pytest.raises(ValueError, match=r"1000 classes, .*set\.zip labels 3"):
+        ImageNet(make_zip(), 8, seed=0).setup()
+    assert len(ImageNet(make_zip(), 8, labels=False, seed=0)) == 12
+
+
+@pytest.mark.parametrize("filter", ["lanczos", "box", "mean"])
+def test_the_filter_of_the_manifest_is_checked(tmp_path, monkeypatch, filter):
+    small(monkeypatch, "ffhq", all=2)
+    (tmp_path / "in").mkdir()
+    for i in range(2):
+        (tmp_path / "in" / f"{i}.png").write_bytes(png(i, (16, 16)))
+    for resolution in (8, 16):
+        prepare("ffhq", tmp_path / "in", tmp_path / f"set-{resolution}.zip", resolution, filter=filter)
+    path = str(tmp_path / "set-{resolution}.zip")
+    assert len(FFHQ(path, 16, seed=0)) == 2  # nothing was resized
+    assert len(FFHQ(path, 8, filter=filter, seed=0)) == 2
+    assert len(ImageDataModule(path, 8, seed=0)) == 2
+    if filter == "lanczos":
+        with pytest.raises(ValueError, match=r"with the filter lanczos .* wants mean, and FID depends on it"):
+            FFHQ(path, 8, seed=0).setup()
+    else:  # Pillow's box and the repeated means differ by rounding alone
+        assert len(FFHQ(path, 8, seed=0)) == 2
 
 
 SETS = [n for n in data.__all__ if isinstance(kind := getattr(data, n), type) and issubclass(kind, ImageDataModule)]

@@ -1,8 +1,10 @@
 """Training images: folders, zips, data sets by name and the drawn faces; see `ImageDataModule`."""
 
 from zoo.data.files import BadImage, MissingDataset
-from zoo.data.module import EndlessBatches, ImageDataModule, Images, to_float
+from zoo.data.images import Images
+from zoo.data.module import ImageDataModule, to_float
 from zoo.data.named import CIFAR10, FFHQ, MNIST, STL10, SVHN, CelebAHQ, Drawn, ImageNet
+from zoo.data.order import EndlessBatches
 
 __all__ = [
     "CIFAR10",

@@ -1,10 +1,4 @@
-"""Image data for training: any source as one list of uint8 images, served in an order that can be resumed.
-
-The order is a pure function of (seed, position). Position p counts images over all ranks: it belongs to epoch
-p // N, and shows image `permutation(seed, p // N)[p % N]`. Global batch k holds the positions
-start + k*B ... start + (k+1)*B - 1, and rank r of W takes every W-th of them from the r-th on, so that the ranks
-together see exactly the batch of a single process. Nothing but `nimg` is needed to continue.
-"""
+"""Image data for training: any source as one list of uint8 images, served in an order that can be resumed."""
 
 from __future__ import annotations
 
@@ -14,199 +8,24 @@ import hashlib
 import json
 import math
 import os
-from collections.abc import Callable, Iterable, Iterator, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Iterator, Sequence
+from dataclasses import replace
 from pathlib import Path
 
 import lightning.pytorch as L
 import torch
 from torch import Tensor
-from torch.utils.data import DataLoader, Dataset, Sampler
+from torch.utils.data import DataLoader
 
-from zoo.data.files import TINY, BadImage, Files, MissingDataset, check_size, decode
+from zoo.data.files import TINY, Files, MissingDataset, check_size, decode
+from zoo.data.images import Batch, Images, loader, worth_workers
+from zoo.data.order import EndlessBatches, seed_of, subset
 from zoo.schedules import Stage
-
-Batch = tuple[Tensor, Tensor | None]
-
-
-@dataclass(eq=False)
-class Images(Dataset):
-    """Images by number, one whole batch per access: `images[[3, 1]] -> (uint8 (2, 3, R, R), labels or None)`.
-
-    Args:
-        read: picklable function from a list of indices to uint8 (n, 3, R, R).
-        n: how many there are.
-        content: hash of what the images are, independent of where they lie.
-        labels: int64 (n,), or None.
-        pixels: all of them, uint8 (n, 3, R, R), when they are held in memory; `read` is then not called.
-        cheap: `read` needs no worker processes.
-    """
-
-    read: Callable[[Sequence[int]], Tensor] | None
-    n: int
-    content: str
-    labels: Tensor | None = None
-    pixels: Tensor | None = None
-    cheap: bool = False
-
-    def __len__(self) -> int:
-        return self.n
-
-    def __getitem__(self, indices: Sequence[int]) -> Batch:
-        index = torch.as_tensor(indices, dtype=torch.int64)
-        images = self.read(index.tolist()) if self.pixels is None else rows(self.pixels, index)
-        return images, None if self.labels is None else self.labels[index]
-
-    def take(self, keep: Tensor) -> Images:
-        """Only the images `keep` (m,)."""
-        if len(keep) == self.n:
-            return self
-        labels = None if self.labels is None else self.labels[keep]
-        if self.pixels is not None:
-            return replace(self, n=len(keep), labels=labels, pixels=self.pixels[keep])
-        return replace(self, n=len(keep), labels=labels, read=functools.partial(_read_kept, self.read, keep))
-
-    def shrunk(self, factor: int) -> Images:
-        """The same images at 1 / factor of their side, each level the mean of 2x2 boxes of the one above it."""
-        if self.pixels is not None:
-            parts = [box_down(part, factor) for part in self.pixels.split(1024)]
-            return replace(self, pixels=torch.cat(parts))
-        return replace(self, read=functools.partial(_read_shrunk, self.read, factor))
-
-    def load(self, resolution: int, workers: int) -> Images:
-        """All of it in memory, read by `workers` processes (threads would wait for Python at small sizes)."""
-        pixels = torch.empty(self.n, 3, resolution, resolution, dtype=torch.uint8)
-        size = max(1, 2**18 // resolution**2)  # small chunks: they come through shared memory
-        chunks = [range(i, min(i + size, self.n)) for i in range(0, self.n, size)]
-        loader = _loader(_Attempts(self), chunks, workers if _worth_workers(self.n, resolution) else 0)
-        for chunk, images in zip(chunks, loader, strict=True):
-            if isinstance(images, BadImage):
-                raise images
-            pixels[chunk.start : chunk.stop] = images
-        return replace(self, pixels=pixels)
-
-
-def _worth_workers(n: int, resolution: int) -> bool:
-    return n * resolution**2 >= 2**22  # starting processes costs more than decoding a few images
-
-
-def rows(pixels: Tensor, index: Tensor) -> Tensor:
-    """`pixels[index]` by NumPy: for one batch torch's thread pool costs more than the copy."""
-    return torch.from_numpy(pixels.numpy()[index.numpy()])
-
-
-def _read_kept(read: Callable[[Sequence[int]], Tensor], keep: Tensor, indices: Sequence[int]) -> Tensor:
-    return read(keep[indices].tolist())
-
-
-def _read_shrunk(read: Callable[[Sequence[int]], Tensor], factor: int, indices: Sequence[int]) -> Tensor:
-    return box_down(read(indices), factor)
-
-
-def box_down(images: Tensor, factor: int) -> Tensor:
-    """uint8 (N, C, H, W) -> (N, C, H / factor, W / factor): means of boxes, halves rounded to even.
-
-    With a power of two that is the repeated 2x2 mean of the growing papers' data sets, rounded once at the end
-    (tkarras/progressive_growing_of_gans @ 2504c3f dataset_tool.py:68-79): every sum is exact in float32.
-    """
-    return torch.nn.functional.avg_pool2d(images.float(), factor).round().to(torch.uint8)
 
 
 def at_resolution(path: str, resolution: int) -> str:
     """`path` with {resolution} replaced."""
     return path.replace("{resolution}", str(resolution))
-
-
-def _same(item):
-    return item
-
-
-def _loader(dataset: Dataset, sampler: Iterable[Sequence[int]], workers: int, pin: bool = False) -> DataLoader:
-    return DataLoader(
-        dataset,
-        sampler=sampler,
-        batch_size=None,  # an item is a whole batch already
-        num_workers=workers,
-        collate_fn=_same,
-        pin_memory=pin,
-        generator=torch.Generator(),  # its workers' seed would otherwise be drawn from the global stream
-    )
-
-
-@dataclass(eq=False)
-class _Attempts(Dataset):
-    """Hands a `BadImage` over as a value: raised in a worker it would arrive buried in a traceback."""
-
-    images: Images
-
-    def __getitem__(self, indices: Sequence[int]) -> Tensor | BadImage:
-        try:
-            return self.images[indices][0]
-        except BadImage as error:
-            return BadImage(str(error))
-
-
-def _seed(*parts: object) -> int:
-    """63 bits that are a pure function of the parts."""
-    digest = hashlib.sha256("/".join(map(str, parts)).encode()).digest()
-    return int.from_bytes(digest[:8], "little") >> 1
-
-
-@functools.lru_cache(maxsize=2)
-def permutation(n: int, seed: int, epoch: int) -> Tensor:
-    """Order of the n images in `epoch`, int64 (n,)."""
-    return torch.randperm(n, generator=torch.Generator().manual_seed(_seed("order", seed, epoch)))
-
-
-def subset(n: int, limit: int | None) -> Tensor:
-    """The first `limit` of a fixed permutation of n numbers, in rising order; all of them without a limit.
-
-    The same for every seed: a limited set is the same set in every run. Sets sorted by class stay mixed.
-    """
-    if limit is None or limit >= n:
-        return torch.arange(n)
-    return permutation(n, 0, 0)[:limit].sort().values
-
-
-class EndlessBatches(Sampler[list[int]]):
-    """Indices of one rank's share of each global batch, for ever or up to the position `end`.
-
-    Args:
-        n: number of images.
-        batch_size: images of a global batch, a multiple of `world`.
-        start: position (images over all ranks) of the first global batch.
-        end: position at which a growing model's stage ends; None for never.
-    """
-
-    def __init__(
-        self,
-        n: int,
-        batch_size: int,
-        seed: int,
-        start: int = 0,
-        rank: int = 0,
-        world: int = 1,
-        end: int | None = None,
-    ) -> None:
-        if batch_size < 1 or batch_size % world:
-            raise ValueError(
-                f"batch_size {batch_size} does not divide over {world} device(s): "
-                f"it counts the images of all devices together, so give a multiple of {world}."
-            )
-        self.n, self.batch_size, self.seed = n, batch_size, seed
-        self.start, self.rank, self.world, self.end = start, rank, world, end
-
-    def __iter__(self) -> Iterator[list[int]]:
-        first = self.start
-        while self.end is None or first < self.end:
-            share = range(first + self.rank, first + self.batch_size, self.world)
-            yield [self.index(position) for position in share]
-            first += self.batch_size
-
-    def index(self, position: int) -> int:
-        """The image at `position`."""
-        epoch, i = divmod(position, self.n)
-        return int(permutation(self.n, self.seed, epoch)[i])
 
 
 def to_float(
@@ -252,8 +71,11 @@ class ImageDataModule(L.LightningDataModule):
         limit: Use only so many images, a fixed random choice.
         source_resolution: Side of the images at `path` where they are larger, by a power of two: they are averaged
             down. `resolution` by default.
+        filter: Refuse a prepared set that was resized by another filter than this, as its manifest tells.
         name: Name in results; the file's or folder's by default.
     """
+
+    kind = "folder"  # what `zoo data prepare` calls this data set
 
     def __init__(
         self,
@@ -269,14 +91,15 @@ class ImageDataModule(L.LightningDataModule):
         seed: int | None = None,
         limit: int | None = None,
         source_resolution: int | None = None,
+        filter: str | None = None,
         name: str | None = None,
     ) -> None:
         super().__init__()
-        factor = (source_resolution or resolution) / resolution
+        factor = source_resolution / resolution if source_resolution else 1
         if factor < 1 or not math.log2(factor).is_integer():
             raise ValueError(
-                f"source_resolution {source_resolution} is not {resolution} times a power of two: it says how large "
-                "the images at path are."
+                f"source_resolution {source_resolution} is not {resolution} times a power of two: it says how "
+                "large the images at path are."
             )
         if limit is not None and limit < 1:
             raise ValueError(f"limit must be at least 1 image, got {limit}.")
@@ -288,11 +111,12 @@ class ImageDataModule(L.LightningDataModule):
         self.use_labels = labels
         self.flip, self.divisor, self.noise = flip, divisor, noise
         self.memory_gib, self.num_workers = memory_gib, num_workers
-        self.seed, self.limit = seed, limit
+        self.seed, self.limit, self.filter = seed, limit, filter
         self.name = name or " + ".join(Path(p).stem for p in self.paths)
         self._images: Images | None = None
         self._opened_at = 0
         self._n_classes = 0
+        self.left_out = 0  # images that were skipped when the files were prepared
         # one for each resolution seen, here or in the run that wrote the checkpoint: growing models change it
         self._fingerprints: dict[int, str] = {}
 
@@ -307,14 +131,10 @@ class ImageDataModule(L.LightningDataModule):
         """
         files = [self._files(at_resolution(p, self.resolution)) for p in self.paths]
         for source in files:
-            stored = (source.manifest or {}).get("resolution", self.resolution)
-            if stored != self.resolution:
-                raise ValueError(
-                    f"{source.path} was prepared at {stored} px (manifest.json), not {self.resolution}: "
-                    f"set resolution to {stored} or prepare it at {self.resolution} with `zoo data prepare`."
-                )
+            self._check_manifest(source.path, source.manifest or {})
             # the rest is checked when it is decoded
             check_size(source, 0, source.image(0).size, self.resolution)
+        self.left_out = sum((source.manifest or {}).get("skipped", 0) for source in files)
 
         labels = None
         if self.use_labels:
@@ -334,12 +154,28 @@ class ImageDataModule(L.LightningDataModule):
             labels=labels,
         )
 
+    def _check_manifest(self, path: Path, manifest: dict) -> None:
+        stored = manifest.get("resolution", self.resolution)
+        if stored != self.resolution:
+            raise ValueError(
+                f"{path} was prepared at {stored} px (manifest.json), not {self.resolution}: "
+                f"set resolution to {stored} or prepare it at {self.resolution} with `zoo data prepare`."
+            )
+        made_by = manifest.get("filter")
+        resized = made_by and manifest.get("resized", True)
+        alike = {self.filter, *({"mean", "box"} if self.filter in ("mean", "box") else ())}
+        if self.filter and resized and made_by not in alike:
+            raise ValueError(
+                f"{path} was resized with the filter {made_by} (manifest.json), this run wants {self.filter}, and "
+                f"FID depends on it: prepare it with `--filter {self.filter}`, or set filter to {made_by}."
+            )
+
     def has_level(self, resolution: int) -> bool:
-        """Whether there are files of their own for a lower resolution of a growing model: {resolution} in `path`."""
+        """Whether a lower resolution of a growing model has files of its own: {resolution} in `path`."""
         return all("{resolution}" in p and Path(at_resolution(p, resolution)).exists() for p in self.paths)
 
     def _open_level(self) -> Images:
-        """The source at the present resolution; a lower one than the full has its own files, or is averaged down."""
+        """The source at the present resolution; one below the full has its own files, or is averaged down."""
         if self.resolution == self.full_resolution or self.has_level(self.resolution):
             return self.open()
         full = copy.copy(self)
@@ -352,14 +188,14 @@ class ImageDataModule(L.LightningDataModule):
         except MissingDataset:
             dest = path if path.endswith(".zip") else f"{path}.zip"
             raise MissingDataset(
-                f"no data set at {path}: make it with `zoo data prepare SOURCE {dest} "
+                f"no data set at {path}: make it with `zoo data prepare {self.kind} SOURCE {dest} "
                 f"--resolution {self.resolution}`, or {TINY}."
             ) from None
 
     # ---- the contract with the rest of the zoo
 
     def enter(self, stage: Stage) -> None:
-        """Serve the resolution and batch size of a growing model's stage; the images of another one are released."""
+        """Serve the resolution and batch size of a growing model's stage; other resolutions are released."""
         if stage.resolution != self.resolution:
             self._images = None
         self.resolution, self.batch_size = stage.resolution, stage.images_per_step
@@ -378,7 +214,9 @@ class ImageDataModule(L.LightningDataModule):
         self._check_fingerprint(images, first=not self._opened_at)
         fits = len(images) * 3 * self.resolution**2 <= self.memory_gib * 2**30
         if images.pixels is None and not images.cheap and fits:
-            images = images.load(self.resolution, self.num_workers)
+            # a growing model's next stage goes on at once: its images are decoded, and kept, as they come
+            later = self._opened_at != 0
+            images = images.remembered(self.resolution) if later else images.load(self.resolution, self.num_workers)
         self._images, self._opened_at, self._n_classes = images, self.resolution, n_classes
 
     def _check_fingerprint(self, images: Images, first: bool) -> None:
@@ -448,9 +286,9 @@ class ImageDataModule(L.LightningDataModule):
         """
         images = self.opened
         chosen = subset(len(images), limit)[rank::world]
-        workers = self._workers(images) if _worth_workers(len(chosen), self.resolution) else 0
+        workers = self._workers(images) if worth_workers(len(chosen), self.resolution) else 0
         parts = [part.tolist() for part in chosen.split(batch_size)] if len(chosen) else []
-        return iter(_loader(images, parts, workers))
+        return iter(loader(images, parts, workers))
 
     # ---- training
 
@@ -477,7 +315,7 @@ class ImageDataModule(L.LightningDataModule):
         images = self.opened
         nimg, rank, world = self._progress()
         sampler = EndlessBatches(len(images), self.batch_size, self.seed, nimg, rank, world, stage.end)
-        return _loader(images, sampler, self._workers(images), pin=torch.cuda.is_available())
+        return loader(images, sampler, self._workers(images), pin=torch.cuda.is_available())
 
     def on_after_batch_transfer(self, batch: Batch, dataloader_idx: int) -> Batch:
         """uint8 to float on the device; its noise and flips are a pure function of (seed, nimg, rank)."""
@@ -485,7 +323,7 @@ class ImageDataModule(L.LightningDataModule):
         generator = None
         if self.noise or self.flip:
             nimg, rank, _ = self._progress()
-            generator = torch.Generator(images.device).manual_seed(_seed("pixels", self.seed, nimg, rank))
+            generator = torch.Generator(images.device).manual_seed(seed_of("pixels", self.seed, nimg, rank))
         images = to_float(images, self.divisor, self.noise, self.flip, generator)
         # "64-true" and "bf16-true" have converted the model; they convert a batch only before this hook
         return images.to(self.trainer.lightning_module.dtype) if self.trainer else images, labels

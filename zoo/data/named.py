@@ -12,7 +12,9 @@ from torch import Tensor
 
 from zoo.data import drawn
 from zoo.data.files import TINY, MissingDataset
-from zoo.data.module import ImageDataModule, Images, rows
+from zoo.data.images import Images, Remembered
+from zoo.data.kinds import KINDS
+from zoo.data.module import ImageDataModule, at_resolution
 
 
 class Drawn(ImageDataModule):
@@ -32,8 +34,9 @@ class Drawn(ImageDataModule):
     def open(self) -> Images:
         drawn.check_resolution(self.resolution)
         fits = self.n_images * 3 * self.resolution**2 <= self.memory_gib * 2**30
+        draw = partial(_draw, self.resolution)
         return Images(
-            read=_Remembered(self.n_images, self.resolution) if fits else partial(_draw, self.resolution),
+            read=Remembered(draw, self.n_images, self.resolution) if fits else draw,
             n=self.n_images,
             content=f"drawn faces, version {drawn.VERSION}",
             labels=drawn.attributes(range(self.n_images))["hair_colour"],
@@ -43,22 +46,6 @@ class Drawn(ImageDataModule):
 
 def _draw(resolution: int, indices: Sequence[int]) -> Tensor:
     return drawn.draw(indices, resolution)
-
-
-class _Remembered:
-    """Draws each face at its first use: training starts at once, and is at full speed after one epoch."""
-
-    def __init__(self, n: int, resolution: int) -> None:
-        self.pixels = torch.empty(n, 3, resolution, resolution, dtype=torch.uint8)
-        self.known = torch.zeros(n, dtype=torch.bool)
-
-    def __call__(self, indices: Sequence[int]) -> Tensor:
-        index = torch.as_tensor(indices, dtype=torch.int64)
-        new = index[~self.known[index]]
-        if len(new):
-            self.pixels[new] = drawn.draw(new, self.pixels.shape[-1])
-            self.known[new] = True
-        return rows(self.pixels, index)
 
 
 class CIFAR10(ImageDataModule):
@@ -215,7 +202,7 @@ def torchvision_set(dataset: str, name: str, root: str, **options: Any):
         reason = " ".join(str(error).split()).rstrip(".")
         raise MissingDataset(
             f"{name} is not in {root} and was not downloaded ({reason}): put torchvision's files of it there, "
-            f"give a zip of it made with `zoo data prepare SOURCE DEST` to ImageDataModule instead, or {TINY}."
+            f"give a zip of it made with `zoo data prepare` to ImageDataModule instead, or {TINY}."
         ) from error
 
 
@@ -224,39 +211,116 @@ def _in_memory(pixels: Tensor, labels: Tensor | None) -> Images:
     return Images(read=None, n=len(pixels), content=content, labels=labels, pixels=pixels)
 
 
+def _whole(data: ImageDataModule, images: Images, split: str) -> Images:
+    """The split of a set that must be whole; what its preparation skipped counts as present.
+
+    Raises:
+        ValueError: there are more or fewer images than the set has.
+    """
+    about = KINDS[data.kind]
+    wanted, found = about.counts["all" if "all" in about.counts else split], len(images) + data.left_out
+    if found != wanted:
+        where = " + ".join(at_resolution(p, data.resolution) for p in data.paths)
+        skipped = f" and {data.left_out:,} were left out when it was prepared" if data.left_out else ""
+        of = "" if "all" in about.counts else f" {split}"
+        raise ValueError(
+            f"{about.title} has {wanted:,}{of} images, {where} holds {len(images):,}{skipped}: prepare the whole "
+            f"set with `zoo data prepare {data.kind}`, or give a part of it to ImageDataModule."
+        )
+    if "all" not in about.counts or split == "all":
+        return images
+    n = about.counts[split]
+    return images.take(torch.arange(n) if split == "train" else torch.arange(len(images) - n, len(images)))
+
+
 class ImageNet(ImageDataModule):
-    """ImageNet (ILSVRC 2012 training images, 1000 classes) from a zip made with `zoo data prepare`.
+    """ImageNet (ILSVRC 2012, 1000 classes) from a zip made with `zoo data prepare imagenet`.
 
     Args:
-        path: The zip or folder; {resolution} in it is replaced by the resolution.
+        path: The zip or folder; {resolution} in it is replaced by the resolution. By default
+            data/imagenet-{resolution}.zip, for validation data/imagenet-val-{resolution}.zip.
         resolution: Side of the images in pixels.
+        split: 1,281,167 training or 50,000 validation images.
+        filter: How the images were resized; bilinear is what the papers' codes take.
     """
 
-    def __init__(self, path: str = "data/imagenet-{resolution}.zip", resolution: int = 128, **options: Any) -> None:
-        super().__init__(path=path, resolution=resolution, name="ImageNet", **options)
+    kind = "imagenet"
+
+    def __init__(
+        self,
+        path: str | None = None,
+        resolution: int = 128,
+        split: Literal["train", "val"] = "train",
+        filter: str | None = KINDS["imagenet"].filter,
+        **options: Any,
+    ) -> None:
+        part, name = {"train": ("", "ImageNet"), "val": ("-val", "ImageNet val")}[split]
+        path = path or f"data/imagenet{part}-{{resolution}}.zip"
+        super().__init__(path=path, resolution=resolution, filter=filter, name=name, **options)
+        self.split = split
+
+    def open(self) -> Images:
+        images = _whole(self, super().open(), self.split)
+        classes = 1000 if images.labels is None else len(images.labels.unique())
+        if classes != 1000:
+            raise ValueError(
+                f"ImageNet has 1000 classes, {self.paths[0]} labels {classes}: its folders must be named by synset."
+            )
+        return images
 
 
 class CelebAHQ(ImageDataModule):
-    """CelebA-HQ (30,000 faces) from a zip made with `zoo data prepare`.
+    """CelebA-HQ (30,000 faces) from a zip made with `zoo data prepare celebahq`.
 
     Args:
         path: The zip or folder; {resolution} in it is replaced by the resolution.
         resolution: Side of the images in pixels.
+        split: All of them, or IntroVAE's first 29,000 in the order of their names and the last 1,000
+            (hhb072/IntroVAE @ c8ce5d2 main.py:114-115, which takes the order of the directory).
+        filter: How the images were resized; 2x2 means are PGGAN's and StyleGAN's.
     """
 
+    kind = "celebahq"
+
     def __init__(
-        self, path: str = "data/celebahq-{resolution}.zip", resolution: int = 1024, **options: Any
+        self,
+        path: str = "data/celebahq-{resolution}.zip",
+        resolution: int = 1024,
+        split: Literal["all", "train", "val"] = "all",
+        filter: str | None = KINDS["celebahq"].filter,
+        **options: Any,
     ) -> None:
-        super().__init__(path=path, resolution=resolution, name="CelebA-HQ", **options)
+        name = {"all": "CelebA-HQ"}.get(split, f"CelebA-HQ {split}")
+        super().__init__(path=path, resolution=resolution, filter=filter, name=name, **options)
+        self.split = split
+
+    def open(self) -> Images:
+        return _whole(self, super().open(), self.split)
 
 
 class FFHQ(ImageDataModule):
-    """FFHQ (70,000 faces) from a zip made with `zoo data prepare`.
+    """FFHQ (70,000 faces) from a zip made with `zoo data prepare ffhq`.
 
     Args:
         path: The zip or folder; {resolution} in it is replaced by the resolution.
         resolution: Side of the images in pixels.
+        split: All of them as in the StyleGAN paper, or the first 60,000 and the last 10,000, a later advice.
+        filter: How the images were resized; 2x2 means are StyleGAN's, another filter costs about 1 FID.
     """
 
-    def __init__(self, path: str = "data/ffhq-{resolution}.zip", resolution: int = 1024, **options: Any) -> None:
-        super().__init__(path=path, resolution=resolution, name="FFHQ", **options)
+    kind = "ffhq"
+
+    def __init__(
+        self,
+        path: str = "data/ffhq-{resolution}.zip",
+        resolution: int = 1024,
+        split: Literal["all", "train", "val"] = "all",
+        filter: str | None = KINDS["ffhq"].filter,
+        **options: Any,
+    ) -> None:
+        name = {"all": "FFHQ"}.get(split, f"FFHQ {split}")
+        super().__init__(path=path, resolution=resolution, filter=filter, name=name, **options)
+        self.split = split
+
+    def open(self) -> Images:
+        return _whole(self, super().open(), self.split)

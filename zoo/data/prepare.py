@@ -20,9 +20,9 @@ from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
 from zoo.data.files import listing_hash
+from zoo.data.images import loader
 from zoo.data.kinds import KINDS
 from zoo.data.making import Settings, Work, estimate
-from zoo.data.module import _loader as loader
 from zoo.data.pixels import FILTERS, FORMATS, crop_of
 from zoo.data.report import Report
 from zoo.data.sources import Source, open_source

@@ -5,7 +5,7 @@ from torch import Tensor
 from torchmetrics.functional.image import structural_similarity_index_measure
 
 from zoo.data import ImageDataModule
-from zoo.data.module import subset
+from zoo.data.order import subset
 from zoo.encoding import decode, encode
 from zoo.gan import GAN
 

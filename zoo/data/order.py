@@ -1,0 +1,87 @@
+"""The order in which images are shown: a pure function of (seed, position).
+
+Position p counts images over all ranks: it belongs to epoch p // N, and shows image
+`permutation(seed, p // N)[p % N]`. Global batch k holds the positions start + k*B ... start + (k+1)*B - 1, and rank
+r of W takes every W-th of them from the r-th on, so that the ranks together see exactly the batch of a single
+process. Nothing but `nimg` is needed to continue.
+"""
+
+from __future__ import annotations
+
+import functools
+import hashlib
+from collections.abc import Iterator
+
+import numpy as np
+import torch
+from torch import Tensor
+from torch.utils.data import Sampler
+
+
+def seed_of(*parts: object) -> int:
+    """63 bits that are a pure function of the parts."""
+    digest = hashlib.sha256("/".join(map(str, parts)).encode()).digest()
+    return int.from_bytes(digest[:8], "little") >> 1
+
+
+@functools.lru_cache(maxsize=2)
+def permutation(n: int, seed: int, epoch: int) -> Tensor:
+    """Order of the n images in `epoch`, int64 (n,)."""
+    return torch.randperm(n, generator=torch.Generator().manual_seed(seed_of("order", seed, epoch)))
+
+
+def subset(n: int, limit: int | None) -> Tensor:
+    """The first `limit` of a fixed permutation of n numbers, in rising order; all of them without a limit.
+
+    The same for every seed: a limited set is the same set in every run. Sets sorted by class stay mixed.
+    """
+    if limit is None or limit >= n:
+        return torch.arange(n)
+    return permutation(n, 0, 0)[:limit].sort().values
+
+
+class EndlessBatches(Sampler[list[int]]):
+    """Indices of one rank's share of each global batch, for ever or up to the position `end`.
+
+    Args:
+        n: number of images.
+        batch_size: images of a global batch, a multiple of `world`.
+        start: position (images over all ranks) of the first global batch.
+        end: position at which a growing model's stage ends; None for never.
+    """
+
+    def __init__(
+        self,
+        n: int,
+        batch_size: int,
+        seed: int,
+        start: int = 0,
+        rank: int = 0,
+        world: int = 1,
+        end: int | None = None,
+    ) -> None:
+        if batch_size < 1 or batch_size % world:
+            raise ValueError(
+                f"batch_size {batch_size} does not divide over {world} device(s): "
+                f"it counts the images of all devices together, so give a multiple of {world}."
+            )
+        self.n, self.batch_size, self.seed = n, batch_size, seed
+        self.start, self.rank, self.world, self.end = start, rank, world, end
+
+    def __iter__(self) -> Iterator[list[int]]:
+        first = self.start
+        while self.end is None or first < self.end:
+            yield self.share(first)
+            first += self.batch_size
+
+    def share(self, first: int) -> list[int]:
+        """This rank's images of the global batch that begins at position `first`."""
+        positions = np.arange(first + self.rank, first + self.batch_size, self.world)
+        epochs, places = np.divmod(positions, self.n)
+        parts = (places[epochs == e] for e in range(epochs[0], epochs[-1] + 1))
+        orders = (self.order(int(e)) for e in range(epochs[0], epochs[-1] + 1))
+        return np.concatenate([order[part] for order, part in zip(orders, parts, strict=True)]).tolist()
+
+    def order(self, epoch: int) -> np.ndarray:
+        """The order of all images in `epoch`."""
+        return permutation(self.n, self.seed, epoch).numpy()
