@@ -75,7 +75,17 @@ def add(folder: Path, recipe: str, **changes) -> None:
 
 
 def tables(text: str) -> list[list[list[str]]]:
-    """Cells of every table of a page."""
+    """Cells of every table of a page but the summaries."""
+    return [table for table in every_table(text) if table[0][2] != "published (protocol)"]
+
+
+def summaries(text: str) -> list[dict[str, str]]:
+    """Lines of the summaries."""
+    found = [table for table in every_table(text) if table[0][2] == "published (protocol)"]
+    return [dict(zip(table[0], line, strict=True)) for table in found for line in table[2:]]
+
+
+def every_table(text: str) -> list[list[list[str]]]:
     found: list[list[list[str]]] = [[]]
     for line in text.splitlines():
         if line.startswith("|"):
@@ -175,12 +185,45 @@ def test_published_numbers_have_their_own_table(tmp_path):
     assert text.index("## CIFAR-10, 32 px") < text.index("## STL-10, 48 px")
 
 
+def test_summary_sets_ours_beside_the_papers(tmp_path):
+    (tmp_path / "published.csv").write_text(
+        COLUMNS
+        + 'sngan,CIFAR-10,32,real data,fid,7.8,,"10,000 real, 5,000 generated",Table 2,,yes\n'
+        + 'sngan,CIFAR-10,32,recalled,fid,9.0,,"10,000 real, 5,000 generated",Table 2,,no\n'
+        + 'sngan,CIFAR-10,32,ResNet,fid,21.7,.21,"10,000 real, 5,000 generated",Table 2,,yes\n'
+    )
+    for seed, fid in ((0, 20.0), (1, 22.0), (1, 21.0)):  # seed 1 was scored twice: the newer row counts
+        date = f"2024-05-0{3 - int(fid == 22.0)}T12:00:00+00:00"
+        add(tmp_path, "cifar10", training__seed=seed, metrics=ROW["metrics"] | {"fid": fid}, date=date)
+    sizes = {"conditions__n_fake": 5000, "conditions__n_real": 10000}
+    add(tmp_path, "cifar10", conditions__protocol="sngan-2018", metrics=ROW["metrics"] | {"fid": 24.0}, **sizes)
+    add(tmp_path, "tiny", paper="rothgan")
+    sngan, roth = sorted(summaries(page(tmp_path)), key=lambda line: line["paper"], reverse=True)
+    assert sngan["published (protocol)"] == "FID ↓ 21.7 ± .21: ResNet (10,000 real, 5,000 generated)"
+    assert sngan["ours, the paper's protocol"].startswith("FID ↓ 24.00")
+    assert sngan["ours, default protocol"] == "FID ↓ 20.50, FD random ↓ 1 (50,000 fakes)"
+    assert sngan["seed spread"] == "FID ↓ 20.00 to 21.00, 2 seeds"
+    assert sngan["hardware, hours"] == "1x a GPU, 3.25"
+    assert roth["published (protocol)"] == "none"
+    assert roth["ours, the paper's protocol"] == "none of its own"
+    assert roth["seed spread"] == "one seed"
+
+
+def test_what_was_recorded_later_does_not_part_rows(tmp_path):
+    """Rows of before is_shuffle, n_is and the others were recorded are ranked with those measured so since."""
+    new = ROW["conditions"] | {"is_shuffle": True, "n_is": 50000, "n_prdc": 10000, "changed": {}}
+    add(tmp_path, "old")
+    add(tmp_path, "new", conditions=new, metrics=ROW["metrics"] | {"precision": 0.7})
+    add(tmp_path, "other", conditions=new | {"standing_statistics": "16 batches of 64"})
+    assert sorted(len(order(table)) for table in tables(page(tmp_path))) == [1, 2]
+
+
 def test_check_and_determinism(tmp_path):
     for k in range(5):
         add(tmp_path, f"r{k}", metrics=ROW["metrics"] | {"fid": random.Random(k).random()})
     assert not check(tmp_path)
     files = render(tmp_path)
-    assert [path.name for path in files] == ["README.md", "leaderboard.csv"]
+    assert [path.name for path in files] == ["README.md", "leaderboard.csv", "index.html"]
     first = [path.read_bytes() for path in files]
     assert check(tmp_path)
     assert [path.read_bytes() for path in render(tmp_path)] == first

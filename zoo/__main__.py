@@ -435,7 +435,7 @@ def inspect(
 
 
 def leaderboard(results: Path = Path("results"), check: bool = False) -> None:
-    """Render results/README.md and results/leaderboard.csv from the rows.
+    """Render README.md, leaderboard.csv and index.html of the results folder from the rows.
 
     Args:
         results: Folder of the rows and of published.csv.

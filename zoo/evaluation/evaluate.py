@@ -123,7 +123,7 @@ def evaluate(
         "changed": {key: list(v) if isinstance(v, tuple) else v for key, v in changed.items()},
         **sizes,
         "n_is": p.n_is or p.n_fake,
-        "n_prdc": min(p.n_prdc, *sizes.values()),
+        "n_prdc": min(p.n_prdc, max(sizes.values())),
         "extractors": {one.name: {"id": one.id, "resize": one.resize} for one in extractors},
         "rounding": p.rounding,
         "truncation": p.truncation,

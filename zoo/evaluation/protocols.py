@@ -112,6 +112,15 @@ PROTOCOLS: dict[str, Protocol] = {
     ),
 }
 
+# the protocol a paper's own numbers follow, by the paper's name in the zoo
+OWN = {
+    "sngan": "sngan-2018",
+    "ttur": "ttur-2017",
+    "pggan": "pggan-2018",
+    "stylegan": "stylegan-2019",
+    "biggan": "biggan-2019",
+}
+
 
 def resolve(name: str, options: dict[str, Any]) -> tuple[Protocol, dict[str, Any]]:
     """The protocol `name` with those `options` that are not None laid over it, and what they changed.
