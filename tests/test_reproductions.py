@@ -34,6 +34,9 @@ SMALL = {
     "sngan": "--model.resolution 32 --model.architecture cnn --model.width_g 4 --model.width_d 4 "
     "--model.n_classes 0 --model.n_dis 4 --model.batch_size 8 --model.batch_size_g 8 --model.decay_start_kimg 0",
     "ttur": "--model.resolution 32 --model.width_g 4 --model.width_d 4 --model.batch_size 32",
+    "stylegan": "--model.resolution 16 --model.fmap_base 32 --model.fmap_max 4 --model.latent_dim 4 "
+    "--model.w_dim 4 --model.mapping_width 4 --model.train_kimg 0.032 --model.transition_kimg 0.064 "
+    "--model.repeats 1 --model.batch_size 32 --model.batch_size_at {}",
     "vgan": "--model.resolution 32 --model.width_g 2 --model.width_d 2 --model.max_width 4 --model.code_channels 3 "
     "--model.latent_dim 8 --model.batch_size 32 --model.beta_step 0.1",
 }

@@ -46,6 +46,7 @@ def sample(
     seed: int = 0,
     ema: bool = True,
     device: str = "cpu",
+    sheet: Literal["grid", "mixing", "truncation"] = "grid",
 ) -> None:
     """Draw samples of a checkpoint into one PNG; with classes, a row each for the first ten of them.
 
@@ -58,14 +59,20 @@ def sample(
         seed: Names the latents; the same seed gives the same latents.
         ema: Use the average of G where the model keeps one.
         device: Where to compute, such as cuda.
+        sheet: Independent samples, or of StyleGAN styles mixed, or one latent a row truncated more and more.
     """
     import math
 
+    from zoo import style_sheets
     from zoo.callbacks import sample_grid, save_grid
     from zoo.gan import load
 
     gan = load(checkpoint, device)
-    if label is None:
+    if sheet == "mixing":
+        images, columns = style_sheets.mixing_sheet(gan, seed=seed, ema=ema)
+    elif sheet == "truncation":
+        images, columns = style_sheets.truncation_strip(gan, seed=seed, ema=ema), len(style_sheets.PSI)
+    elif label is None:
         images, columns = sample_grid(gan, n, seed, truncation, ema)
     else:
         images, columns = gan.sample(n, label, truncation, ema, seed), max(1, math.isqrt(n))

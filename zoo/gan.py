@@ -273,7 +273,12 @@ class GAN(L.LightningModule):
     def update_ema(self) -> None:
         """Move the average of G towards G; buffers (batch norm statistics) are copied."""
         beta = self.ema.beta(self.nimg, self.images_per_step)
-        torch._foreach_lerp_(list(self.G_ema.parameters()), list(self.G.parameters()), 1.0 - beta)
+        averages, currents = list(self.G_ema.parameters()), list(self.G.parameters())
+        # current + (average - current) * beta, in this order: StyleGAN's mapping has weights of some 300, where
+        # float32 shows another one (NVlabs/stylegan dnnlib/tflib)
+        torch._foreach_sub_(averages, currents)
+        torch._foreach_mul_(averages, beta)
+        torch._foreach_add_(averages, currents)
         for average, current in zip(self.G_ema.buffers(), self.G.buffers(), strict=True):
             average.copy_(current)
 

@@ -3,18 +3,25 @@
 Everything is built from a file's meta, evaluated in float64 and compared at the tolerance the file states.
 """
 
+import functools
+
 import pytest
 import torch
+from growth import check_table, check_trace, rows
 from torch import Tensor, nn
-from vectors import Vectors, close, files
+from vectors import Vectors, close, files, fit
 
 from zoo.evaluation import ppl, separability
-from zoo.evaluation.evaluate import to_uint8
+from zoo.evaluation.subject import to_uint8
+from zoo.gan import EMA
 from zoo.losses import nonsaturating_d, nonsaturating_g, saturating_g
 from zoo.networks import progressive as layers
 from zoo.networks import stylegan as networks
 from zoo.official import stylegan as official
+from zoo.papers import stylegan as paper
+from zoo.papers.stylegan import StyleGAN
 from zoo.penalties import input_gradient, r1, r2
+from zoo.schedules import ProgressiveSchedule, Stage
 
 FUSED_FROM = {"auto": 128, True: 8, False: 2**20}
 
@@ -231,6 +238,113 @@ def test_losses_and_gradients(path):
             near(loss, v, f"output/G_loss/{name}/{kind}")
             if kind == "nonsaturating":
                 check_gradients(G, official.convert(v.group(f"output/G_grad/{name}/"), "G"))
+
+
+#: what the authors' options set for a number of GPUs (train.py), over a minibatch_base
+BATCHES = {
+    1: (4, {4: 128, 8: 128, 16: 128, 32: 64, 64: 32, 128: 16, 256: 8, 512: 4}),
+    2: (8, {4: 256, 8: 256, 16: 128, 32: 64, 64: 32, 128: 16, 256: 8}),
+    4: (16, {4: 512, 8: 256, 16: 128, 32: 64, 64: 32, 128: 16}),
+    8: (32, {4: 512, 8: 256, 16: 128, 32: 64, 64: 32}),
+}
+RATES = {"r1": paper.RATES, "wgangp": paper.RATES | {512: 0.002, 1024: 0.002}}
+
+
+def schedule(row: dict) -> ProgressiveSchedule:
+    """The schedule of one row of the official tables."""
+    gpus, resolution = int(float(row["num_gpus"])), int(float(row["dataset_resolution"]))
+    if row["loss"] not in RATES:  # a check of the ramp-up, without dictionaries
+        rampup = float(row["loss"].removeprefix("rampup").removesuffix("-check"))
+        return ProgressiveSchedule(resolution, 8, batch_size=32, num_gpus=gpus, rampup_kimg=rampup)
+    base, at = BATCHES[gpus]
+    return ProgressiveSchedule(
+        resolution, 8, batch_size=base, batch_size_at=at, lr_at=RATES[row["loss"]], num_gpus=gpus
+    )
+
+
+@pytest.mark.parametrize("path", files("stylegan-schedule.*"))
+def test_schedule(path):
+    check_table(path, schedule)
+    for row in rows(path):
+        beta = EMA(half_life_kimg=10).beta(round(1000 * float(row["kimg"])), int(float(row["minibatch"])))
+        assert beta == float(row["Gs_beta"])
+
+
+@pytest.mark.parametrize("path", files("stylegan-schedule-trace*.csv"))
+def test_growing_loop(path):
+    check_trace(path, schedule)
+
+
+class Replayed(StyleGAN):
+    """StyleGAN with the vectors' draws in the order they are consumed; keeps the state after each step."""
+
+    def replay(self, v: Vectors, lod: float, lr: float) -> None:
+        steps = range(len({key.partition("/")[0] for key in v.group("input/step")}))
+        self.steps_given = steps
+        draws = [f"input/step{i}/{{}}{which}" for i in steps for which in ("D", "G")]
+        self.z = (v[name.format("z") + second] for name in draws for second in ("", "2"))
+        mixed = [float(v[name.format("u")]) < self.mixing for name in draws]
+        crossovers = [int(v[name.format("crossover_")]) for name in draws]
+        self.mixings = iter(
+            [c if m else self.G.synthesis.used(lod) for m, c in zip(mixed, crossovers, strict=True)]
+        )
+        size, number = v["input/step0/reals_uint8"].shape[-1], len(v["input/step0/reals_uint8"])
+        self.replayed, self.after, self.seen = Stage(size, number, None, lod, lr), [], []
+        self.G.synthesis.forward = functools.partial(self.G.synthesis.forward, noise="stored")
+
+    def stage_at(self, nimg):
+        return getattr(self, "replayed", self._stage)
+
+    def latents(self, n):
+        z = next(self.z).to(self.dtype)
+        assert len(z) == n
+        return z
+
+    def crossover(self, lod):
+        return next(self.mixings)
+
+    def report(self, scalars):
+        super().report(scalars)
+        self.after.append({k: t.clone() for k, t in self.state_dict().items() if isinstance(t, Tensor)})
+        self.seen.append({k: scalars[k].detach() for k in ("loss/d", "loss/g", "penalty/gradient")})
+
+
+@pytest.mark.parametrize("path", files("stylegan-trainstep*.npz"))
+def test_training_steps(path):
+    """The module's own training_step under Lightning, in float32 as theirs: G, D, G's average, that of w."""
+    v = Vectors(path)
+    about, lod, lr = v.meta["constructor"], float(v["input/lod"]), float(v["input/lr"])
+    optimizer = about.get("optimizer", {})
+    assert optimizer | {"beta1": 0.0, "beta2": 0.99, "epsilon": 1e-8} == optimizer
+    options = arguments_g(about["G"])
+    gan = Replayed(
+        **{k: x for k, x in options.items() if k != "channels"},
+        **parts(about["G"]),
+        mixing=about["G"].get("style_mixing_prob", 0.9),
+        w_avg_decay=about["G"].get("dlatent_avg_beta", 0.995),
+        gamma=about.get("r1_gamma", 10.0),
+        lr=lr,
+        ema_half_life_kimg=about.get("G_smoothing_kimg", 10.0),
+    )
+    gan.G, gan.D = build_g(about["G"], v.group("param/G/")), build_d(about["D"], v.group("param/D/"))
+    gan.G_ema = build_g(about["G"], v.group("param/Gs/")).requires_grad_(False)
+    gan.replay(v, lod, lr)
+    steps = [f"step{i}" for i in range(len(gan.steps_given))]
+    batches = [(v[f"input/{step}/reals_uint8"].float() / 127.5 - 1, None) for step in steps]
+    fit(gan.float(), batches, precision="32-true")
+    for step, state, seen in zip(steps, gan.after, gan.seen, strict=True):
+        near(seen["loss/d"] + seen["penalty/gradient"], v, f"output/{step}/D_loss")
+        near(seen["loss/g"], v, f"output/{step}/G_loss")
+        for ours, theirs, of in (("G", "G", "G"), ("D", "D", "D"), ("G_ema", "Gs", "G")):
+            expected = official.convert(v.group(f"output/{step}/{theirs}/"), of)
+            assert expected
+            for name, value in expected.items():
+                if name == "w_avg":
+                    near(state["G.w_avg"], v, f"output/{step}/G/dlatent_avg")
+                    continue
+                error = (state[f"{ours}.{name}"] - value.double()).abs()
+                assert float(error.max()) <= 2 * lr, f"{step} {ours}.{name}"
+                assert (error <= 0.02 * lr).double().mean() >= 0.995, f"{step} {ours}.{name}"
 
 
 @pytest.mark.parametrize("path", files("stylegan-metrics*.npz"))

@@ -37,7 +37,7 @@ Noise = Literal["random", "stored"] | Sequence[Tensor]
 
 @dataclass(frozen=True)
 class Parts:
-    """What a layer of the synthesis network consists of; the defaults are configuration F (net:440-470).
+    """What a layer of the synthesis network consists of; the defaults are configuration F (net:440-559).
 
     Args:
         styles: an affine map of w scales and shifts each map.
@@ -112,7 +112,7 @@ class Mapping(nn.Module):
 
 
 class Constant(nn.Module):
-    """The learned first map: w -> (N, C, 4, 4), the same for every w (net:505-508)."""
+    """The learned first map: w -> (N, C, 4, 4), the same for every w (net:440-559)."""
 
     def __init__(self, channels: int) -> None:
         super().__init__()
@@ -123,7 +123,7 @@ class Constant(nn.Module):
 
 
 class Dense(EqualizedLinear):
-    """The traditional first map, made from w by a dense layer: (N, w_dim) -> (N, C, 4, 4) (net:510-512)."""
+    """The traditional first map, made from w by a dense layer: (N, w_dim) -> (N, C, 4, 4) (net:440-559)."""
 
     def __init__(self, w_dim: int, channels: int) -> None:
         super().__init__(w_dim, 16 * channels, gain=SQRT2 / 4, bias=False)
@@ -190,7 +190,7 @@ class Layer(nn.Module):
 
 
 class UpConv(EqualizedConv2d):
-    """Nearest x2, 3x3 convolution, blur (net:174-191, 519); official kernels of 128 px and more are turned."""
+    """Nearest x2, 3x3 convolution, blur (net:22-49, 174-191); official kernels of 128 px and more are turned."""
 
     def __init__(self, in_channels: int, out_channels: int) -> None:
         super().__init__(in_channels, out_channels, bias=False, resample="up")
@@ -313,7 +313,7 @@ def mix(w: Tensor, other: Tensor, crossover: int) -> Tensor:
 
 
 class Block(nn.Module):
-    """D at one resolution: 3x3 convolution, blur, 3x3 convolution with a 2x2 mean before its bias (net:628-640)."""
+    """D at one resolution: 3x3 convolution, blur, 3x3 convolution with a 2x2 mean before its bias (net:564-659)."""
 
     def __init__(self, in_channels: int, out_channels: int) -> None:
         super().__init__()

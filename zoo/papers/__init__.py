@@ -10,6 +10,7 @@ PAPERS = {
     "r1gan": "R1GAN",
     "rothgan": "RothGAN",
     "sngan": "SNGAN",
+    "stylegan": "StyleGAN",
     "ttur": "TTUR",
     "vgan": "VGAN",
 }
