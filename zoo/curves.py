@@ -91,14 +91,12 @@ def of_row(path: Path) -> tuple[dict, list[dict[str, float]]]:
     row = read_row(path)
     training = row["training"]
     even = training["steps"] and training["nimg"] == training["steps"] * (training["batch_size"] or 0)
-    rows = [
-        {"kimg": one["kimg"], "hours": one["hours"]}
-        | (
-            {"step": one["nimg"] // training["batch_size"]} if even else {}
-        )  # a growing model's steps differ in size
-        | {f"metrics/{name}": value for name, value in one["metrics"].items()}
-        for one in row.get("history") or []
-    ]
+    rows = []
+    for one in row.get("history") or []:
+        at = {"kimg": one["kimg"], "hours": one["hours"]}
+        if even:  # a growing model's steps differ in size
+            at["step"] = one["nimg"] // training["batch_size"]
+        rows.append(at | {f"metrics/{name}": value for name, value in one["metrics"].items()})
     scored = {key: row["conditions"].get(key) for key in SCORED}
     if scored["n_real"] == row["data"]["n_images"]:
         scored["n_real"] = None  # as the configuration says "all of them"
@@ -158,11 +156,9 @@ def group(runs: list[Run]) -> dict[str, list[Run]]:
     for members in groups.values():
         one = members[0]
         peers = [other[0].settings for other in groups.values() if other[0].paper == one.paper]
-        differing = sorted(k for k in one.settings if any(p.get(k) != one.settings[k] for p in peers))
-        words = [
-            f"{k} {one.settings[k]:g}" if isinstance(one.settings[k], float) else f"{k} {one.settings[k]}"
-            for k in differing
-        ]
+        told = {k: v for k, v in one.settings.items() if not k.endswith("_kimg")}
+        differing = sorted(k for k in told if any(p.get(k) != told[k] for p in peers))
+        words = [f"{k} {told[k]:g}" if isinstance(told[k], float) else f"{k} {told[k]}" for k in differing]
         label = f"{one.paper} / {one.recipe}" if len(papers) > 1 else one.recipe
         if 0 < len(words) <= 3:
             label += f": {', '.join(words)}"
@@ -191,10 +187,11 @@ def draw(groups: dict[str, list[Run]], metric: str, x: str, out: Path, log_y: bo
     for i, (label, runs) in enumerate(groups.items()):
         at, mean, low, high = band(runs)
         axes.plot(at, mean, color=f"C{i}", label=label, linewidth=1.6)
+        axes.plot(at[mean.argmin()], mean.min(), "o", color=f"C{i}", markersize=5)
         if len(runs) > 1:
             axes.fill_between(at, low, high, color=f"C{i}", alpha=0.2, linewidth=0)
-    name = next(iter(groups.values()))[0].conditions
-    axes.set(xlabel=AXES[x], ylabel=metric, title=str(name.get("name") or name["data"]))
+    data = next(iter(groups.values()))[0].conditions
+    axes.set(xlabel=AXES[x], ylabel=metric, title=f"{data.get('name') or data['data']}, {data['resolution']} px")
     if log_y:
         axes.set_yscale("log")
     axes.grid(alpha=0.3)
