@@ -65,3 +65,9 @@ def test_wgan_gp_with_a_packed_critic_stops_and_goes_on_as_if_it_had_not(tmp_pat
     cli = run("ttur", tmp_path / "halves", *game, "--ckpt_path", "last", kimg=0.16)
     assert "total_kimg 0.064 -> 0.16" in capsys.readouterr().out
     assert_same_training(final_state(tmp_path / "whole" / "run-001"), final_state(cli.run.folder))
+
+
+def test_a_pack_must_divide_every_process_s_batch(tmp_path, capsys):
+    with pytest.raises(SystemExit):
+        run("ttur", tmp_path, "--model.game", "wgan-gp", "--model.pack", "3")
+    assert "pack 3 does not divide a process's batch of 32: change --model.batch_size" in capsys.readouterr().err

@@ -79,7 +79,8 @@ class TTUR(GAN):
         total_kimg: end of training, in thousands of real images; one iteration shows n_dis * batch_size.
 
     Raises:
-        ValueError: if the resolution does not divide, or pack does not fit the game or the batch.
+        ValueError: if the resolution does not divide, or pack does not fit the game; before training, if it does
+            not divide the batch.
     """
 
     def __init__(
@@ -99,8 +100,6 @@ class TTUR(GAN):
         batch_size: int = 64,
         total_kimg: float = 16_410,
     ) -> None:
-        if batch_size % pack:
-            raise ValueError(f"pack {pack} does not divide batch_size {batch_size}: change one of them")
         super().__init__(
             *NETWORKS[game](resolution, width_g, width_d, latent_dim, pack),
             resolution=resolution,
@@ -111,7 +110,15 @@ class TTUR(GAN):
         self.save_hyperparameters()
         self.prior, self.iteration = PRIORS[game], {"dcgan": self.dcgan, "wgan-gp": self.wgan_gp}[game]
         self.lr_d, self.lr_g, self.betas = lr_d, lr_g, (beta1, beta2)
-        self.n_dis, self.lambda_gp, self.batch_size = n_dis, lambda_gp, batch_size
+        self.n_dis, self.lambda_gp, self.batch_size, self.pack = n_dis, lambda_gp, batch_size, pack
+
+    def on_fit_start(self) -> None:
+        super().on_fit_start()
+        share = self.batch_size // self.world_size
+        if share % self.pack:
+            raise ValueError(
+                f"pack {self.pack} does not divide a process's batch of {share}: change --model.batch_size"
+            )
 
     def configure_optimizers(self) -> list[torch.optim.Optimizer]:
         return [
