@@ -62,16 +62,20 @@ def test_seeds_of_a_recipe_make_one_curve_and_rates_make_two(tmp_path):
     assert list(group([runs[0], other])) == ["ttur / r", "sngan / r"]
 
 
-def test_a_band_covers_what_all_runs_cover(tmp_path):
+@pytest.mark.parametrize(("axis", "scale"), [("kimg", 1), ("hours", 0.1), ("step", 1000)])
+def test_a_band_covers_what_all_runs_cover(tmp_path, axis, scale):
     runs = [
-        read(write(tmp_path / f"a-{i}", straight(*at, slope=i)), "fd_random", "kimg")
+        read(write(tmp_path / f"a-{i}", straight(*at, slope=i)), "fd_random", axis)
         for i, at in ((1, (1, 2, 4)), (3, (2, 3, 5)))
     ]
     x, mean, low, high = band(runs)
-    assert x.tolist() == [2, 3, 4]
-    np.testing.assert_allclose(mean, 2 * x)
-    np.testing.assert_allclose(low, x)
-    np.testing.assert_allclose(high, 3 * x)
+    kimg = np.array([2.0, 3.0, 4.0])
+    np.testing.assert_allclose(x, kimg * scale)
+    np.testing.assert_allclose(mean, 2 * kimg)
+    np.testing.assert_allclose(low, kimg)
+    np.testing.assert_allclose(high, 3 * kimg)
+    with pytest.raises(ValueError, match="no stretch of training in common"):
+        band([runs[0], read(write(tmp_path / "late-1", straight(8, 9)), "fd_random", axis)])
 
 
 @pytest.mark.parametrize(("more", "words"), [({"n_fake": 50}, "n_fake is 100 and 50"), ({"name": "X"}, "name is")])

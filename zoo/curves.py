@@ -34,6 +34,7 @@ class Run:
     recipe: str
     config: dict
     scored: dict
+    kimg: np.ndarray
     x: np.ndarray
     y: np.ndarray
 
@@ -118,12 +119,12 @@ def read(path: Path, metric: str, x: str) -> Run:
     about, rows = of_row(path) if path.suffix == ".json" else of_folder(path)
     known = sorted({name for row in rows for name in row} - {*AXES, "epoch"})
     name = metric if metric in known else f"metrics/{metric}"
-    points = [(row[x], row[name]) for row in rows if name in row and x in row]
+    points = [(row["kimg"], row[x], row[name]) for row in rows if name in row and x in row]
     if not points:
         told = ", ".join(n.removeprefix("metrics/") for n in known) or "nothing"
         raise ValueError(f"{path} has not logged {metric} against {x}; it has logged {told}")
-    at, value = np.array(points, dtype=float).T
-    return Run(path, **about, x=at, y=value)
+    kimg, at, value = np.array(points, dtype=float).T
+    return Run(path, **about, kimg=kimg, x=at, y=value)
 
 
 def check_comparable(runs: list[Run]) -> None:
@@ -169,15 +170,22 @@ def group(runs: list[Run]) -> dict[str, list[Run]]:
 
 
 def band(runs: list[Run]) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
-    """x, and mean, lowest and highest y of some runs there.
+    """Mean x, and mean, lowest and highest y of some runs after equal numbers of images.
 
-    Runs are read at each other's points by straight lines in between, over the range that all of them cover.
+    Runs are read at each other's points by straight lines in between, over the images that all of them have seen:
+    hours differ from run to run on one machine, images do not.
+
+    Raises:
+        ValueError: if there are no such points.
     """
-    low, high = max(run.x[0] for run in runs), min(run.x[-1] for run in runs)
-    x = np.unique(np.concatenate([run.x for run in runs]))
-    x = x[(x >= low) & (x <= high)]
-    y = np.stack([np.interp(x, run.x, run.y) for run in runs])
-    return x, y.mean(0), y.min(0), y.max(0)
+    low, high = max(run.kimg[0] for run in runs), min(run.kimg[-1] for run in runs)
+    kimg = np.unique(np.concatenate([run.kimg for run in runs]))
+    kimg = kimg[(kimg >= low) & (kimg <= high)]
+    if not len(kimg):
+        raise ValueError(f"{' and '.join(str(run.path) for run in runs)} have no stretch of training in common")
+    x = np.stack([np.interp(kimg, run.kimg, run.x) for run in runs])
+    y = np.stack([np.interp(kimg, run.kimg, run.y) for run in runs])
+    return x.mean(0), y.mean(0), y.min(0), y.max(0)
 
 
 def draw(groups: dict[str, list[Run]], metric: str, x: str, out: Path, log_y: bool = False) -> None:
