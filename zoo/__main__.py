@@ -380,6 +380,20 @@ def prepare(
     )  # fmt: skip
 
 
+def stream(source: Path, dest: Path, chunk_mb: int = 64) -> None:
+    """Cut a prepared zip into chunks that training streams from object storage, for sets larger than a disk.
+
+    Args:
+        source: The zip.
+        dest: A new folder, to be copied to s3:// or elsewhere as it is.
+        chunk_mb: Size of a chunk; 16 of them are shuffled together.
+    """
+    from zoo.data.streaming import write_stream
+
+    n = write_stream(source, dest, chunk_mb)
+    print(f"{dest}: {n:,} images in chunks of {chunk_mb} MB; give the folder, or where you copy it, as data path")
+
+
 def train_domain(
     path: list[str],
     out: Path,
@@ -515,7 +529,12 @@ def main(args: list[str] | None = None) -> None:
         "evaluate": evaluate,
         "compare": compare,
         "train-domain": train_domain,
-        "data": {"_help": "Prepare data sets and look at them.", "prepare": prepare, "inspect": inspect},
+        "data": {
+            "_help": "Prepare data sets and look at them.",
+            "prepare": prepare,
+            "inspect": inspect,
+            "stream": stream,
+        },
         "leaderboard": leaderboard,
         "curves": curves,
         "lab": {"_help": "Small experiments on a CPU.", "saddle": lab_saddle},

@@ -28,6 +28,7 @@ class Images(Dataset):
         labels: int64 (n,), or None.
         pixels: all of them, uint8 (n, 3, R, R), when they are held in memory; `read` is then not called.
         cheap: `read` needs no worker processes.
+        chunks: sizes of the runs of images that lie together where single ones are dear to fetch, or None.
     """
 
     read: Callable[[Sequence[int]], Tensor] | None
@@ -36,6 +37,7 @@ class Images(Dataset):
     labels: Tensor | None = None
     pixels: Tensor | None = None
     cheap: bool = False
+    chunks: Tensor | None = None
 
     def __len__(self) -> int:
         return self.n
@@ -50,9 +52,15 @@ class Images(Dataset):
         if len(keep) == self.n:
             return self
         labels = None if self.labels is None else self.labels[keep]
+        chunks = self.chunks
+        if chunks is not None:
+            owner = torch.searchsorted(chunks.cumsum(0), keep, right=True)
+            chunks = torch.bincount(owner)
+            chunks = chunks[chunks > 0]
+        kept = replace(self, n=len(keep), labels=labels, chunks=chunks)
         if self.pixels is not None:
-            return replace(self, n=len(keep), labels=labels, pixels=self.pixels[keep])
-        return replace(self, n=len(keep), labels=labels, read=functools.partial(_read_kept, self.read, keep))
+            return replace(kept, pixels=self.pixels[keep])
+        return replace(kept, read=functools.partial(_read_kept, self.read, keep))
 
     def shrunk(self, factor: int) -> Images:
         """The same images at 1 / factor of their side, each level the mean of 2x2 boxes of the one above it."""

@@ -20,6 +20,7 @@ from torch.utils.data import DataLoader
 from zoo.data.files import TINY, Files, MissingDataset, check_size, decode
 from zoo.data.images import Batch, Images, loader, worth_workers
 from zoo.data.order import EndlessBatches, seed_of, subset
+from zoo.data.streaming import is_stream, open_stream
 from zoo.schedules import Stage
 
 
@@ -51,14 +52,15 @@ def to_float(
 
 
 class ImageDataModule(L.LightningDataModule):
-    """Images from a folder, a StyleGAN2-ADA style zip, or several zips joined.
+    """Images from a folder, a StyleGAN2-ADA style zip, several zips joined, or a stream of chunks.
 
     A folder's sub-folders are its classes unless a dataset.json says otherwise. Grey, palette and CMYK images
     become RGB, transparent pixels are laid over white; all images must be squares of `resolution`. Decoded images
     are kept in memory when they fit (one copy per process), otherwise workers decode each batch.
 
     Args:
-        path: Folder or zip, or a list of zips to join; {resolution} in it is replaced by the resolution.
+        path: Folder or zip, or a list of zips to join, or where `zoo data stream`'s chunks are (a folder, s3://...);
+            {resolution} in it is replaced by the resolution.
         resolution: Side of the images in pixels.
         batch_size: Images of a batch over all devices together.
         labels: False leaves the labels out.
@@ -72,6 +74,7 @@ class ImageDataModule(L.LightningDataModule):
         source_resolution: Side of the images at `path` where they are larger, by a power of two: they are averaged
             down. `resolution` by default.
         filter: Refuse a prepared set that was resized by another filter than this, as its manifest tells.
+        cache_gib: Keep streamed chunks on the disk up to this size; three quarters of the free disk by default.
         name: Name in results; the file's or folder's by default.
     """
 
@@ -92,6 +95,7 @@ class ImageDataModule(L.LightningDataModule):
         limit: int | None = None,
         source_resolution: int | None = None,
         filter: str | None = None,
+        cache_gib: float | None = None,
         name: str | None = None,
     ) -> None:
         super().__init__()
@@ -110,7 +114,7 @@ class ImageDataModule(L.LightningDataModule):
         self.batch_size = batch_size
         self.use_labels = labels
         self.flip, self.divisor, self.noise = flip, divisor, noise
-        self.memory_gib, self.num_workers = memory_gib, num_workers
+        self.memory_gib, self.num_workers, self.cache_gib = memory_gib, num_workers, cache_gib
         self.seed, self.limit, self.filter = seed, limit, filter
         self.name = name or " + ".join(Path(p).stem for p in self.paths)
         self._images: Images | None = None
@@ -129,6 +133,11 @@ class ImageDataModule(L.LightningDataModule):
             MissingDataset: nothing is at `path`.
             ValueError: the files do not make a data set of this resolution.
         """
+        if len(self.paths) == 1 and is_stream(where := at_resolution(self.paths[0], self.resolution)):
+            images, manifest = open_stream(where, self.cache_gib)
+            self._check_manifest(where, manifest)
+            self.left_out = manifest.get("skipped", 0)
+            return images
         files = [self._files(at_resolution(p, self.resolution)) for p in self.paths]
         for source in files:
             self._check_manifest(source.path, source.manifest or {})
@@ -154,7 +163,7 @@ class ImageDataModule(L.LightningDataModule):
             labels=labels,
         )
 
-    def _check_manifest(self, path: Path, manifest: dict) -> None:
+    def _check_manifest(self, path: str | Path, manifest: dict) -> None:
         stored = manifest.get("resolution", self.resolution)
         if stored != self.resolution:
             raise ValueError(
@@ -314,7 +323,9 @@ class ImageDataModule(L.LightningDataModule):
         self.enter(stage)
         images = self.opened
         nimg, rank, world = self._progress()
-        sampler = EndlessBatches(len(images), self.batch_size, self.seed, nimg, rank, world, stage.end)
+        sampler = EndlessBatches(
+            len(images), self.batch_size, self.seed, nimg, rank, world, stage.end, images.chunks
+        )
         return loader(images, sampler, self._workers(images), pin=torch.cuda.is_available())
 
     def on_after_batch_transfer(self, batch: Batch, dataloader_idx: int) -> Batch:

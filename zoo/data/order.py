@@ -30,6 +30,20 @@ def permutation(n: int, seed: int, epoch: int) -> Tensor:
     return torch.randperm(n, generator=torch.Generator().manual_seed(seed_of("order", seed, epoch)))
 
 
+def windowed(chunks: Tensor, seed: int, epoch: int, window: int = 16) -> Tensor:
+    """As `permutation`, for images that come in chunks of these sizes (c,): few chunks are needed at a time.
+
+    The chunks are shuffled, and then all images within each `window` of them.
+    """
+    generator = torch.Generator().manual_seed(seed_of("chunks", seed, epoch))
+    ends = chunks.cumsum(0)
+    parts = []
+    for group in torch.randperm(len(chunks), generator=generator).split(window):
+        numbers = torch.cat([torch.arange(ends[c] - chunks[c], ends[c]) for c in group])
+        parts.append(numbers[torch.randperm(len(numbers), generator=generator)])
+    return torch.cat(parts)
+
+
 def subset(n: int, limit: int | None) -> Tensor:
     """The first `limit` of a fixed permutation of n numbers, in rising order; all of them without a limit.
 
@@ -48,6 +62,7 @@ class EndlessBatches(Sampler[list[int]]):
         batch_size: images of a global batch, a multiple of `world`.
         start: position (images over all ranks) of the first global batch.
         end: position at which a growing model's stage ends; None for never.
+        chunks: sizes of the chunks that the images lie in, if they are to be shuffled by windows.
     """
 
     def __init__(
@@ -59,6 +74,7 @@ class EndlessBatches(Sampler[list[int]]):
         rank: int = 0,
         world: int = 1,
         end: int | None = None,
+        chunks: Tensor | None = None,
     ) -> None:
         if batch_size < 1 or batch_size % world:
             raise ValueError(
@@ -67,6 +83,7 @@ class EndlessBatches(Sampler[list[int]]):
             )
         self.n, self.batch_size, self.seed = n, batch_size, seed
         self.start, self.rank, self.world, self.end = start, rank, world, end
+        self.chunks, self._order = chunks, (-1, np.empty(0, np.int64))
 
     def __iter__(self) -> Iterator[list[int]]:
         first = self.start
@@ -84,4 +101,8 @@ class EndlessBatches(Sampler[list[int]]):
 
     def order(self, epoch: int) -> np.ndarray:
         """The order of all images in `epoch`."""
-        return permutation(self.n, self.seed, epoch).numpy()
+        if self.chunks is None:
+            return permutation(self.n, self.seed, epoch).numpy()
+        if self._order[0] != epoch:
+            self._order = (epoch, windowed(self.chunks, self.seed, epoch).numpy())
+        return self._order[1]

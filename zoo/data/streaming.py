@@ -1,0 +1,160 @@
+"""Data sets larger than a disk: chunks in object storage, fetched and dropped by litdata while training goes on.
+
+`zoo data stream` cuts a prepared zip into chunks; ImageDataModule reads them where it would read a zip, from a
+folder or from s3://, gs://, r2://, azure:// and hf:// addresses. The order is shuffled within windows of a few
+chunks (see `zoo.data.order.windowed`), a pure function of (seed, position) as everywhere: every rank and worker
+fetches the chunks of the running window, and a resumed run asks for the same images.
+"""
+
+from __future__ import annotations
+
+import io
+import json
+import os
+import tempfile
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+import torch
+from PIL import Image
+
+from zoo.data.files import BadImage, Files, MissingDataset, reason, to_rgb
+from zoo.data.images import Images
+
+ABOUT, LABELS = "zoo.json", "labels.npy"
+REMOTE = ("s3://", "gs://", "r2://", "azure://", "hf://", "local:")  # local: is a folder treated as if it were far
+
+
+def _litdata():
+    os.environ.setdefault("LITDATA_DISABLE_VERSION_CHECK", "1")  # it would ask a server at every start
+    try:
+        import litdata
+    except ImportError as error:
+        raise ModuleNotFoundError("streaming needs litdata: pip install 'gan-zoo[data]'.") from error
+    return litdata
+
+
+def is_stream(path: str) -> bool:
+    """Whether chunks are read from `path`, not files."""
+    return path.startswith(REMOTE) or Path(path, ABOUT).is_file()
+
+
+def write_stream(source: str | Path, dest: str | Path, chunk_mb: int = 64) -> int:
+    """Cut the images of a prepared zip into chunks in the folder `dest`, to be copied to object storage as it is.
+
+    Args:
+        source: zip or folder that ImageDataModule reads.
+        dest: a folder that does not exist yet, or is empty.
+        chunk_mb: size of a chunk; a window of 16 of them is shuffled together.
+
+    Returns:
+        the number of images.
+
+    Raises:
+        FileExistsError: there is something in `dest`.
+        ValueError: `source` is no data set, or chunk_mb is not positive.
+    """
+    from litdata.streaming import Cache
+
+    if chunk_mb < 1:
+        raise ValueError(f"chunk_mb must be at least 1, got {chunk_mb}.")
+    dest = Path(dest)
+    if dest.exists() and any(dest.iterdir()):
+        raise FileExistsError(f"{dest} is not empty: choose another folder.")
+    files = Files(source)
+    width, height = files.image(0).size
+    if width != height:
+        raise ValueError(f"{files.where(0)} is {width}x{height} px, not square: prepare the set first.")
+    dest.mkdir(parents=True, exist_ok=True)
+    cache = Cache(str(dest), chunk_bytes=f"{chunk_mb}MB")
+    for i, name in enumerate(files.names):
+        cache[i] = {"image": files.bytes(name)}
+    cache.done()
+    cache.merge()
+    if files.labels is not None:
+        np.save(dest / LABELS, np.array(files.labels, np.int64))
+    about = {
+        "name": files.path.stem,
+        "images": len(files),
+        "resolution": width,
+        "labelled": files.labels is not None,
+        "content": files.listing(labels=False),
+        "manifest": files.manifest,
+    }
+    (dest / ABOUT).write_text(json.dumps(about, indent=1))  # last: without it the folder is no data set
+    return len(files)
+
+
+def open_stream(path: str, cache_gib: float | None = None) -> tuple[Images, dict]:
+    """The images behind `path`, and what prepared them.
+
+    Args:
+        path: folder or address that `write_stream`'s folder was copied to.
+        cache_gib: keep fetched chunks on the disk up to this size; three quarters of the free disk by default.
+
+    Raises:
+        MissingDataset: nothing is there.
+    """
+    _litdata()
+    about = json.loads(_fetch(path, ABOUT))
+    index = json.loads(_fetch(path, "index.json"))
+    sizes = torch.tensor([chunk["chunk_size"] for chunk in index["chunks"]])
+    labels = torch.from_numpy(np.load(io.BytesIO(_fetch(path, LABELS)))) if about["labelled"] else None
+    images = Images(
+        read=Streamed(path, about["resolution"], cache_gib),
+        n=about["images"],
+        content=f"{about['content']} in chunks of {sizes.tolist()}",
+        labels=labels,
+        chunks=sizes,
+    )
+    return images, {"resolution": about["resolution"]} | (about["manifest"] or {})
+
+
+def _fetch(path: str, name: str) -> bytes:
+    """A small file beside the chunks."""
+    if not path.startswith(REMOTE):
+        return Path(path, name).read_bytes()
+    from litdata.streaming.downloader import get_downloader
+
+    with tempfile.TemporaryDirectory() as folder:
+        target = Path(folder, name)
+        try:
+            get_downloader(path, folder, []).download_file(f"{path.rstrip('/')}/{name}", str(target))
+            return target.read_bytes()
+        except Exception as error:  # each storage has its own kinds
+            raise MissingDataset(
+                f"no data set at {path} ({name}: {reason(error)}): write one with `zoo data stream ZIP FOLDER` and "
+                "copy the folder there, or check the address and your access to it."
+            ) from error
+
+
+class Streamed:
+    """Reads images by number through litdata, which fetches the chunks they lie in."""
+
+    def __init__(self, path: str, resolution: int, cache_gib: float | None) -> None:
+        self.path, self.resolution, self.cache_gib = path, resolution, cache_gib
+        self._opened: tuple[int, object] | None = None
+
+    def __getstate__(self) -> dict:
+        return self.__dict__ | {"_opened": None}
+
+    def _dataset(self):
+        if self._opened is None or self._opened[0] != os.getpid():  # each worker has its own threads
+            size = None if self.cache_gib is None else int(self.cache_gib * 2**30)
+            dataset = _litdata().StreamingDataset(self.path, max_cache_size=size)
+            dataset[:0]  # a slice makes it keep whole chunks, not fetch single images
+            self._opened = (os.getpid(), dataset)
+        return self._opened[1]
+
+    def __call__(self, indices: Sequence[int]) -> torch.Tensor:
+        out = np.empty((len(indices), 3, self.resolution, self.resolution), np.uint8)
+        dataset = self._dataset()
+        for row in np.argsort(indices, kind="stable").tolist():  # one chunk after the other
+            i = int(indices[row])
+            try:
+                image = to_rgb(Image.open(io.BytesIO(dataset[i]["image"])))
+                out[row] = np.asarray(image).transpose(2, 0, 1)
+            except (OSError, ValueError, BadImage) as error:
+                raise BadImage(f"image {i} of {self.path} cannot be decoded ({reason(error)}).") from error
+        return torch.from_numpy(out)
