@@ -515,6 +515,23 @@ def listed(args: list[str]) -> list[str]:
     return args if n < 2 else ["curves", json.dumps(args[1:n]), *args[n:]]
 
 
+def bench_data(
+    path: Path | None = None, resolution: int = 128, workers: int = 2, batch: int = 64, step_ms: float = 50
+) -> None:
+    """Measure how fast images reach training.
+
+    Args:
+        path: A zip of JPEGs of that resolution (default: drawn faces with grain).
+        resolution: Their side in pixels.
+        workers: Processes that decode.
+        batch: Images of a batch.
+        step_ms: Length of the training step whose waiting is measured.
+    """
+    from zoo.bench.data import run
+
+    print(run(path, resolution, workers, batch, step_ms))
+
+
 def main(args: list[str] | None = None) -> None:
     """Entry point of the console script."""
     from jsonargparse import auto_cli
@@ -535,6 +552,7 @@ def main(args: list[str] | None = None) -> None:
             "inspect": inspect,
             "stream": stream,
         },
+        "bench": {"_help": "Measurements.", "data": bench_data},
         "leaderboard": leaderboard,
         "curves": curves,
         "lab": {"_help": "Small experiments on a CPU.", "saddle": lab_saddle},

@@ -20,7 +20,7 @@ from zoo.data.sources import Source, open_source
 
 CHUNK = 64
 GREY = 1.0  # mean difference of the channels below which an image counts as grey
-BARS = 1 / 16  # share of a side that is one colour at both ends
+BARS = 1 / 16  # share of a side that is black at both ends
 
 
 @dataclass
@@ -29,7 +29,7 @@ class Look:
 
     Attributes:
         size: width and height, None if it cannot be decoded.
-        mean, std: of all values, 0..255.
+        mean, std: of the values 0..255; the deviation is the mean over the channels.
         problems: what is suspicious about it alone.
     """
 
@@ -57,7 +57,7 @@ def look(source: Source, i: int) -> Look:
     except BadImage as error:
         return Look(i, problems=[str(error)])
     pixels = np.asarray(image)
-    found = Look(i, image.size, float(pixels.mean()), float(pixels.std()))
+    found = Look(i, image.size, float(pixels.mean()), float(pixels.std((0, 1)).mean()))
     # every 7th pixel tells enough about colour
     some = pixels.reshape(-1, 3)[::7].astype(np.int16)
     found.grey = bool(np.abs(some - some.mean(1, keepdims=True)).mean() < GREY)
@@ -68,13 +68,13 @@ def look(source: Source, i: int) -> Look:
     elif found.mean < 10 or found.mean > 245:
         found.problems.append(f"is very {'dark' if found.mean < 10 else 'bright'}")
     elif _bars(pixels) or _bars(pixels.transpose(1, 0, 2)):
-        found.problems.append("has bars at its edges")
+        found.problems.append("has black bars at its edges")
     return found
 
 
 def _bars(pixels: np.ndarray) -> bool:
     width = max(2, round(len(pixels) * BARS))
-    return all(part.std() < 1.5 for part in (pixels[:width], pixels[-width:]))
+    return all(part.std() < 1.5 and part.mean() < 16 for part in (pixels[:width], pixels[-width:]))
 
 
 @dataclass

@@ -1,0 +1,184 @@
+"""How fast images reach training: `zoo bench data`.
+
+Everything is measured in one run on this machine: images in memory, a JPEG zip beside torchvision's ImageFolder on
+the same files, how long a training step would wait, and how long a growing model's next resolution takes to open.
+"""
+
+from __future__ import annotations
+
+import io
+import time
+import zipfile
+from collections.abc import Iterator
+from dataclasses import dataclass
+from itertools import islice
+from pathlib import Path
+from tempfile import TemporaryDirectory
+
+import torch
+from PIL import Image
+from torch.utils.data import DataLoader
+
+from zoo.data import EndlessBatches, ImageDataModule, Images, drawn
+from zoo.data.images import loader
+from zoo.schedules import Stage
+
+ROUNDS = 3  # each rate is the best of them: other processes can only slow it down
+
+
+@dataclass(frozen=True)
+class Rate:
+    """Images in some wall and processor time of the reading process."""
+
+    images: int
+    wall: float
+    cpu: float
+
+    @property
+    def per_second(self) -> float:
+        return self.images / self.wall
+
+    @property
+    def per_core(self) -> float:
+        """Images for each second of processor time: what a core that is not shared would deliver."""
+        return self.images / self.cpu
+
+
+def rate(batches: Iterator, count: int) -> Rate:
+    """Draw `count` batches after a first one, which starts the workers."""
+    next(batches)
+    wall, cpu, images = time.perf_counter(), time.process_time(), 0
+    for batch in islice(batches, count):
+        images += len(batch[0])
+    return Rate(images, time.perf_counter() - wall, max(time.process_time() - cpu, 1e-9))
+
+
+def memory(resolution: int = 32, n: int = 50_000, batch: int = 64) -> Rate:
+    """uint8 batches from images held in memory, in the order of training, in this process."""
+    pixels = torch.randint(256, (n, 3, resolution, resolution), dtype=torch.uint8)
+    images = Images(None, n, "random", labels=torch.zeros(n, dtype=torch.int64), pixels=pixels)
+    count = max(1, 4 * n // batch)
+    pin = torch.cuda.is_available()
+    found = [rate(iter(loader(images, EndlessBatches(n, batch, 0), 0, pin)), count) for _ in range(ROUNDS)]
+    return max(found, key=lambda r: r.per_second)
+
+
+def photographs(folder: Path, n: int, resolution: int) -> tuple[Path, Path]:
+    """A class folder of JPEGs and a zip of the same bytes: drawn faces with the grain of photographs."""
+    grain = torch.Generator().manual_seed(0)
+    zipped = folder / "photographs.zip"
+    (folder / "folder" / "all").mkdir(parents=True)
+    with zipfile.ZipFile(zipped, "w", zipfile.ZIP_STORED) as archive:
+        for i, face in enumerate(drawn.draw(range(n), resolution)):
+            noisy = (face + 8 * torch.randn(face.shape, generator=grain)).clamp(0, 255).to(torch.uint8)
+            buffer = io.BytesIO()
+            Image.fromarray(noisy.permute(1, 2, 0).numpy()).save(buffer, format="jpeg", quality=95)
+            archive.writestr(f"{i // 1000:05d}/img{i:08d}.jpg", buffer.getvalue())
+            (folder / "folder" / "all" / f"img{i:08d}.jpg").write_bytes(buffer.getvalue())
+    return folder / "folder", zipped
+
+
+def _unpacked(zipped: Path, folder: Path, n: int) -> Path:
+    with zipfile.ZipFile(zipped) as archive:
+        names = sorted(x for x in archive.namelist() if x.endswith((".jpg", ".jpeg")))[:n]
+        for name in names:
+            target = folder / "all" / Path(name).name
+            target.parent.mkdir(parents=True, exist_ok=True)
+            target.write_bytes(archive.read(name))
+    return folder
+
+
+def streamed(zipped: Path, resolution: int, batch: int, workers: int) -> Iterator:
+    """Training batches decoded as they are needed, as of a set too large for the memory."""
+    data = ImageDataModule(str(zipped), resolution, batch, memory_gib=0, num_workers=workers, seed=0)
+    return iter(data.train_dataloader())
+
+
+def image_folder(folder: Path, batch: int, workers: int) -> Iterator:
+    """The same through torchvision: ImageFolder, ToTensor and Normalize to [-1, 1], as tutorials have it."""
+    from torchvision import transforms
+    from torchvision.datasets import ImageFolder
+
+    steps = transforms.Compose([transforms.ToTensor(), transforms.Normalize((0.5,) * 3, (0.5,) * 3)])
+    batches = DataLoader(ImageFolder(str(folder), steps), batch, shuffle=True, num_workers=workers)
+    while True:
+        yield from batches
+
+
+def waiting(batches: Iterator, step_seconds: float, count: int = 20) -> float:
+    """Share of the time for which a training step of that length would wait for its batch."""
+    next(batches)
+    waited = 0.0
+    begin = time.perf_counter()
+    for _ in range(count):
+        asked = time.perf_counter()
+        next(batches)
+        waited += time.perf_counter() - asked
+        time.sleep(step_seconds)
+    return waited / (time.perf_counter() - begin)
+
+
+def switching(folder: Path, n: int = 10_000, sizes: tuple[int, int] = (32, 64)) -> float:
+    """Seconds from a growing model's new stage to its first batch, with a zip for each resolution."""
+    for size in sizes:
+        files = []
+        for face in drawn.draw(range(200), size):
+            buffer = io.BytesIO()
+            Image.fromarray(face.permute(1, 2, 0).numpy()).save(buffer, format="png")
+            files.append(buffer.getvalue())
+        with zipfile.ZipFile(folder / f"grow-{size}.zip", "w") as archive:
+            for i in range(n):
+                archive.writestr(f"{i // 1000:05d}/img{i:08d}.png", files[i % len(files)])
+    data = ImageDataModule(str(folder / "grow-{resolution}.zip"), sizes[1], 64, seed=0)
+    data.enter(Stage(sizes[0], 64))
+    next(iter(data.train_dataloader()))
+    begin = time.perf_counter()
+    data.enter(Stage(sizes[1], 64))
+    next(iter(data.train_dataloader()))
+    return time.perf_counter() - begin
+
+
+def run(
+    path: Path | None = None, resolution: int = 128, workers: int = 2, batch: int = 64, step_ms: float = 50
+) -> str:
+    """All measurements, as text.
+
+    Args:
+        path: a zip of JPEGs of `resolution`; made of drawn faces if it is not given.
+
+    Raises:
+        ValueError: for a path that holds no JPEGs.
+    """
+    with TemporaryDirectory() as temporary:
+        folder = Path(temporary)
+        in_memory = memory()
+        if path is None:
+            plain, zipped = photographs(folder, 2000, resolution)
+        else:
+            plain, zipped = _unpacked(path, folder / "folder", 2000), path
+            if not plain.exists():
+                raise ValueError(f"{path} holds no .jpg images.")
+        ours, theirs = [], []
+        count = 1500 // batch
+        for _ in range(ROUNDS):  # in turn, so that a busy machine slows both
+            ours.append(rate(streamed(zipped, resolution, batch, workers), count))
+            theirs.append(rate(image_folder(plain, batch, workers), count))
+        alone = [
+            max((rate(f(), count // 2) for _ in range(ROUNDS)), key=lambda r: r.per_core)
+            for f in (lambda: streamed(zipped, resolution, batch, 0), lambda: image_folder(plain, batch, 0))
+        ]
+        share = waiting(streamed(zipped, resolution, batch, workers), step_ms / 1000)
+        seconds = switching(folder)
+    best = [max(r.per_second for r in rates) for rates in (ours, theirs)]
+    return "\n".join(
+        [
+            f"32 px in memory, batches of 64 uint8: {in_memory.per_second:,.0f} images/s in one process "
+            f"({in_memory.per_core:,.0f} per second of a core)",
+            f"{resolution} px JPEG zip, {workers} workers: {best[0]:,.0f} images/s; torchvision ImageFolder + "
+            f"ToTensor + Normalize: {best[1]:,.0f}; ratio {best[0] / best[1]:.2f}",
+            f"  per second of a core: {alone[0].per_core:,.0f} and {alone[1].per_core:,.0f}; "
+            f"ratio {alone[0].per_core / alone[1].per_core:.2f}",
+            f"a training step of {step_ms:g} ms with batch {batch} would wait for {100 * share:.1f} % of the time",
+            f"next resolution of a growing model, 10,000 images: first batch after {seconds:.2f} s",
+        ]
+    )
