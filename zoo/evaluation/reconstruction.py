@@ -6,7 +6,7 @@ from torchmetrics.functional.image import structural_similarity_index_measure
 
 from zoo.data import ImageDataModule
 from zoo.data.order import subset
-from zoo.encoding import decode, encode
+from zoo.encoding import BATCH, decode, encode
 from zoo.gan import GAN
 
 NAMES = ("mse", "psnr", "ssim")
@@ -26,7 +26,11 @@ def reconstruction_errors(images: Tensor, reconstructions: Tensor) -> Tensor:
     """
     if images.shape[-1] < 11:
         raise ValueError(f"SSIM needs images of at least 11 px, not {images.shape[-1]}")
-    x, y = images.double() / 255, reconstructions.double() / 255
+    parts = zip(images.split(BATCH), reconstructions.split(BATCH), strict=True)  # SSIM takes much memory
+    return torch.cat([_errors(x.double() / 255, y.double() / 255) for x, y in parts])
+
+
+def _errors(x: Tensor, y: Tensor) -> Tensor:
     mse = (x - y).square().flatten(1).mean(1)
     psnr = -10 * mse.clamp_min((0.01 / 255) ** 2).log10()
     ssim = structural_similarity_index_measure(y, x, data_range=1.0, reduction="none")
