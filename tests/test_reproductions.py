@@ -41,6 +41,8 @@ SMALL = {
     "--model.latent_dim 8 --model.batch_size 32 --model.beta_step 0.1",
 }
 
+#: pictures a paper draws beside its samples
+PICTURES = {"introvae": ("reconstructions",)}
 #: what a paper's discriminator says of images, by the names in its log
 LOGITS = ("logits/real", "logits/fake")
 SCORES = {
@@ -124,11 +126,9 @@ def test_trains_end_to_end(paper, tmp_path, capsys):
     cli = run(paper, tmp_path)
     assert cli.model.nimg == 96
     folder = tmp_path / "run-001"
-    assert sorted(p.name for p in (folder / "samples").iterdir()) == [
-        "kimg-0000000.0.png",
-        "kimg-0000000.1.png",
-        "real.png",
-    ]
+    samples = {"kimg-0000000.0.png", "kimg-0000000.1.png"}
+    own = {name.replace(".png", f"-{kind}.png") for name in samples for kind in PICTURES.get(paper, ())}
+    assert {p.name for p in (folder / "samples").iterdir()} == {"real.png"} | samples | own
     assert (folder / "checkpoints" / "last.ckpt").is_file()
     assert yaml.safe_load((folder / "config.yaml").read_text())["model"]["total_kimg"] == 0.096
     logged = list(csv.DictReader((folder / "csv" / "version_0" / "metrics.csv").open()))

@@ -51,6 +51,15 @@ def sample_grid(
     return gan.sample(rows * columns, label, truncation, ema, seed), columns
 
 
+def save_own_pictures(gan: GAN, data: L.LightningDataModule | None, path: Path) -> dict[str, Path]:
+    """Write what the paper shows beside its samples as `<path>-<name>.png`; name -> file."""
+    files = {}
+    for name, (images, columns) in (gan.own_pictures(data) if data is not None else {}).items():
+        files[name] = path.with_name(f"{path.stem}-{name}.png")
+        save_grid(images, files[name], columns)
+    return files
+
+
 class Samples(Callback):
     """Grids of samples from the same latents every time, `samples/kimg-*.png` in the run's folder.
 
@@ -70,11 +79,13 @@ class Samples(Callback):
             images, columns = sample_grid(gan, self.n, self.seed)
             path = Path(trainer.default_root_dir, "samples", f"kimg-{gan.nimg / 1000:09.1f}.png")
             save_grid(images, path, columns)
+            pictures = {"samples": path} | save_own_pictures(gan, trainer.datamodule, path)
             for logger in trainer.loggers:
                 if isinstance(logger, L.loggers.WandbLogger):
                     import wandb
 
-                    logger.experiment.log({"samples": wandb.Image(str(path)), "kimg": gan.nimg / 1000})
+                    shown = {name: wandb.Image(str(file)) for name, file in pictures.items()}
+                    logger.experiment.log(shown | {"kimg": gan.nimg / 1000})
 
     def on_train_start(self, trainer: L.Trainer, gan: GAN) -> None:
         if trainer.is_global_zero and trainer.datamodule is not None:

@@ -425,6 +425,13 @@ class GAN(L.LightningModule):
         """
         return {}
 
+    def own_pictures(self, data: L.LightningDataModule) -> dict[str, tuple[Tensor, int]]:
+        """What the paper shows beside its samples: name -> images (N, 3, R, R) in [-1, 1] and how many make a row.
+
+        Drawn whenever samples are, on rank 0, and for the results row.
+        """
+        return {}
+
     def generate(self, G: nn.Module, z: Tensor, label: Tensor | None, truncation: float | None) -> Tensor:
         """Images of `G`. Truncation has already acted on z; a paper that truncates elsewhere overrides this."""
         return G(z, label)

@@ -278,6 +278,8 @@ class ImageDataModule(L.LightningDataModule):
 
     def held_out(self) -> Images | None:
         """The images that `limit` leaves out of training, or None if there are none."""
+        if self.limit is None:
+            return None
         every = self.open()
         left = torch.ones(len(every), dtype=torch.bool)
         left[subset(len(every), self.limit)] = False

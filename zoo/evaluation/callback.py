@@ -12,7 +12,7 @@ import lightning.pytorch as L
 import torch
 from lightning.pytorch.utilities.seed import isolate_rng
 
-from zoo.callbacks import save_grid
+from zoo.callbacks import save_grid, save_own_pictures
 from zoo.evaluation.evaluate import build_extractors, evaluate
 from zoo.evaluation.extractors import Extractor, headline_names
 from zoo.evaluation.extras import find
@@ -206,15 +206,15 @@ class Evaluate(L.Callback):
         row = make_row(paper, self.recipe, data, result, training, config, software)
         row |= {"run": self.run, "history": [self.history[nimg] for nimg in sorted(self.history)]}
         try:
-            path = write_row(row, self.results_dir, partial(self._draw, gan) if self.grid else None)
+            path = write_row(row, self.results_dir, partial(self._draw, gan, data) if self.grid else None)
         except OSError as error:  # a full disk must not look like a failed training
             print(f"the results row was not written ({error}); it is:\n{json.dumps(row)}")
         else:
             print(f"results row: {path}")
         return row
 
-    def _draw(self, gan: GAN, path: Path) -> None:
-        """The first `grid` of the evaluated samples, uncurated, as one picture."""
+    def _draw(self, gan: GAN, data: L.LightningDataModule, path: Path) -> None:
+        """The first `grid` of the evaluated samples, uncurated, as one picture, and the paper's own beside it."""
         n, size, seed = self.grid, self.options["batch_size"], self.options["seed"]
         p = self.protocol
         with torch.no_grad(), gan.prepared(p.truncation, p.ema, seed):
@@ -223,6 +223,7 @@ class Evaluate(L.Callback):
                 for start in range(0, n, size)
             ]
         save_grid(torch.cat(images).nan_to_num(), path, columns=math.isqrt(n))
+        save_own_pictures(gan, data, path)
 
 
 def wandb_summary(row: dict) -> dict:

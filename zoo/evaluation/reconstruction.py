@@ -6,7 +6,7 @@ from torchmetrics.functional.image import structural_similarity_index_measure
 
 from zoo.data import ImageDataModule
 from zoo.data.order import subset
-from zoo.encoding import BATCH, decode, encode
+from zoo.encoding import BATCH, decode, encode, pairs
 from zoo.gan import GAN
 
 NAMES = ("mse", "psnr", "ssim")
@@ -70,3 +70,11 @@ def of_data(gan: GAN, data: ImageDataModule, n: int = 2000) -> dict[str, float |
             errors = dict.fromkeys(NAMES, str(error))
         found |= {prefix + name: value for name, value in errors.items()}
     return found
+
+
+def pairs_of_data(gan: GAN, data: ImageDataModule, n: int = 32) -> tuple[Tensor, int]:
+    """n images, held out ones if there are any, each with its reconstruction at its right, and the columns."""
+    images = data.held_out() or data.opened
+    real = images[subset(len(images), n)][0].float() / 127.5 - 1
+    sheet = pairs(real, decode(gan, encode(gan, real)))
+    return sheet.images, sheet.columns

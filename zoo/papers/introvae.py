@@ -156,6 +156,10 @@ class IntroVAE(GAN):
         """Errors of reconstructions; the work of one rank, since it is little."""
         return reconstruction.of_data(self, data) if self.global_rank == 0 else {}
 
+    def own_pictures(self, data: ImageDataModule) -> dict[str, tuple[Tensor, int]]:
+        """Images, of those held out if there are any, each beside its reconstruction."""
+        return {"reconstructions": reconstruction.pairs_of_data(self, data)}
+
     # ---- sampling and inference: the zoo's images are in [-1, 1]
 
     def generate(self, G: nn.Module, z: Tensor, label: Tensor | None, truncation: float | None) -> Tensor:
