@@ -1,11 +1,21 @@
 """Parameter counts of the official program, shapes at every size of the paper, and widths that do not fit."""
 
+from pathlib import Path
+
 import pytest
 import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
-from zoo.networks.introvae import WIDTHS, Block, Encoder, Generator, expands
+from zoo.networks.introvae import (
+    WIDTHS,
+    Block,
+    Encoder,
+    Generator,
+    beside_bigan,
+    expands,
+    parameters_beside_bigan,
+)
 
 # counted by instantiating the official classes as main.py does (hhb072/IntroVAE @ c8ce5d2)
 COUNTS = [
@@ -67,3 +77,13 @@ def test_second_norm_acts_on_the_sum(scale, shift):
 def test_what_does_not_fit_is_refused(network, resolution, widths, words):
     with pytest.raises(ValueError, match=words):
         network(resolution, widths)
+
+
+def test_saved_parameters_are_those_of_the_page():
+    page = (Path(__file__).parents[2] / "reproductions" / "introvae" / "README.md").read_text()
+    for resolution, widths in WIDTHS.items():
+        assert beside_bigan(resolution, widths) in page
+    ours, theirs = parameters_beside_bigan(256, WIDTHS[256])
+    assert ours == 22_973_600 + 16_452_963
+    trunk = 22_973_600 - (16 * 512 + 1) * 1024
+    assert theirs - ours == trunk + 16 * 512 + 512 + 1

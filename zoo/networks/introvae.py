@@ -8,6 +8,7 @@ is PyTorch's (eps 1e-5, momentum 0.1, gain 1). `zoo.official.introvae` maps the 
 from collections.abc import Sequence
 from itertools import pairwise
 
+import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
@@ -141,3 +142,26 @@ class Generator(nn.Module):
         for i, block in enumerate(self.blocks.values()):
             h = block(h if i == 0 else F.interpolate(h, scale_factor=2.0))
         return self.conv(h)
+
+
+def parameters_beside_bigan(
+    resolution: int, widths: Sequence[int], latent_dim: int = 512, expand_equal_above_256: bool = True
+) -> tuple[int, int]:
+    """Parameters of IntroVAE, and of a model with a discriminator of its own beside the same encoder and generator.
+
+    That discriminator judges pairs (image, latent) as BiGAN's does (Donahue et al. 2017, arXiv 1605.09782): the
+    encoder's convolutions, then one linear layer from their features and the latent to a logit.
+    """
+    options = {"latent_dim": latent_dim, "expand_equal_above_256": expand_equal_above_256}
+    with torch.device("meta"):
+        E, G = Encoder(resolution, widths, **options), Generator(resolution, widths, **options)
+        head = nn.Linear(E.dense.in_features + latent_dim, 1)
+    encoder, generator, dense, logit = (sum(p.numel() for p in net.parameters()) for net in (E, G, E.dense, head))
+    return encoder + generator, encoder + generator + (encoder - dense + logit)
+
+
+def beside_bigan(resolution: int, widths: Sequence[int], latent_dim: int = 512) -> str:
+    """`parameters_beside_bigan` as a row of a Markdown table."""
+    ours, theirs = parameters_beside_bigan(resolution, widths, latent_dim)
+    saved = 1 - ours / theirs
+    return f"| {resolution} px, {widths[0]} to {max(widths)} channels | {ours:,} | {theirs:,} | {saved:.1%} |"
