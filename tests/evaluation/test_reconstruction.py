@@ -60,8 +60,8 @@ def test_training_and_held_out_images_are_told_apart():
     assert set(of_data(model, data, 8)) == {f"reconstruction_{name}" for name in NAMES}
     limited = Drawn(16, n_images=60, limit=40)
     errors = of_data(model, limited)
-    assert set(errors) == {f"{kind}reconstruction_{name}" for name in NAMES for kind in ("", "heldout_")}
-    assert errors["reconstruction_mse"] != errors["heldout_reconstruction_mse"]
+    assert set(errors) == {f"reconstruction_{name}{kind}" for name in NAMES for kind in ("", "_heldout")}
+    assert errors["reconstruction_mse"] != errors["reconstruction_mse_heldout"]
     held_out = limited.held_out()
     assert len(held_out) == 20
     everything = {image.numpy().tobytes() for image in data.images(range(60))}

@@ -55,11 +55,11 @@ def of_data(gan: GAN, data: ImageDataModule, n: int = 2000) -> dict[str, float |
         n: images of each kind, at most.
 
     Returns:
-        `reconstruction_mse`, `_psnr` and `_ssim` of training images, `heldout_reconstruction_...` of the others.
+        `reconstruction_mse`, `_psnr` and `_ssim` of training images, `reconstruction_..._heldout` of the others.
     """
-    kinds = {"reconstruction_": data.opened, "heldout_reconstruction_": data.held_out()}
+    kinds = {"": data.opened, "_heldout": data.held_out()}
     found: dict[str, float | str] = {}
-    for prefix, images in kinds.items():
+    for suffix, images in kinds.items():
         if images is None:
             continue
         bytes_ = images[subset(len(images), n)][0]
@@ -68,7 +68,7 @@ def of_data(gan: GAN, data: ImageDataModule, n: int = 2000) -> dict[str, float |
             errors = mean_errors(real, decode(gan, encode(gan, real)))
         except ValueError as error:
             errors = dict.fromkeys(NAMES, str(error))
-        found |= {prefix + name: value for name, value in errors.items()}
+        found |= {f"reconstruction_{name}{suffix}": value for name, value in errors.items()}
     return found
 
 
