@@ -26,6 +26,8 @@ SMALL = {
     "--model.accumulate_g 2 --model.standing_passes 2",
     "ctgan": "--model.resolution 32 --model.architecture cnn --model.width_g 4 --model.width_d 4 "
     "--model.n_classes 0 --model.n_dis 2 --model.batch_size 16 --model.batch_size_g 16",
+    "ctgan_ssl": "--model.width_g 2 --model.width_d 4 --model.latent_dim 8 --model.labels_per_class 2 "
+    "--model.batch_size 32",
     "introvae": "--model.resolution 32 --model.widths [4,4,4] --model.latent_dim 8 --model.vae_kimg 0.064 "
     "--model.batch_size 32",
     "r1gan": "--model.resolution 32 --model.architecture resnet --model.n_classes 0 --model.width_g 2 "

@@ -505,6 +505,29 @@ def lab_saddle(out: Path = Path("saddle.png"), steps: int = 5000, runs: int = 20
     print(lab(out, steps, runs, seed))
 
 
+def lab_plane(
+    paper: str,
+    data: str = "ring",
+    out: Path | None = None,
+    kimg: float | None = None,
+    seed: int = 0,
+    options: dict | None = None,
+) -> None:
+    """Train a paper's method on points, in about a minute: samples, D's level sets and gradient, modes covered.
+
+    Args:
+        paper: One of r1gan, rothgan, ttur, ctgan and vgan, several with commas, or all.
+        data: ring, grid, swissroll, submanifold (Roth's mixture in space).
+        out: The picture to write; plane-PAPER-DATA.png by default.
+        kimg: Thousands of real points to show; the paper's setting by default.
+        seed: Of weights, latents and points.
+        options: Arguments of the paper's model over its setting, such as '{penalty: none}'.
+    """
+    from zoo.dynamics.plane import lab
+
+    print(lab(paper, data, out or Path(f"plane-{paper}-{data}.png"), kimg, seed, options))
+
+
 def listed(args: list[str]) -> list[str]:
     """`curves a b --x kimg` as `curves ["a", "b"] --x kimg`: jsonargparse takes a list as one argument."""
     import json
@@ -555,7 +578,7 @@ def main(args: list[str] | None = None) -> None:
         "bench": {"_help": "Measurements.", "data": bench_data},
         "leaderboard": leaderboard,
         "curves": curves,
-        "lab": {"_help": "Small experiments on a CPU.", "saddle": lab_saddle},
+        "lab": {"_help": "Small experiments on a CPU.", "saddle": lab_saddle, "plane": lab_plane},
     }
     args = sys.argv[1:] if args is None else list(args)
     if args[:1] == ["evaluate"] and any(word.partition("=")[0] in ("--real", "--fake") for word in args):

@@ -25,3 +25,31 @@ class AdamEpsilonHat(torch.optim.Adam):
             group["steps"] = group["steps"] + 1 if self.state else 1
             group["eps"] = group["epsilon_hat"] / math.sqrt(1 - group["betas"][1] ** group["steps"])
         return super().step(closure)
+
+
+class AdamEpsilonInRoot(torch.optim.Optimizer):
+    """Adam with eps under the root, p -= lr * m^ / sqrt(v^ + eps), as openai/improved-gan's Theano code has it.
+
+    With eps 1e-8 it already acts on gradients of 1e-4. State is named as torch.optim.Adam's.
+    """
+
+    def __init__(self, params, lr: float, betas: tuple[float, float], eps: float = 1e-8) -> None:
+        super().__init__(params, {"lr": lr, "betas": betas, "eps": eps})
+
+    @torch.no_grad()
+    def step(self, closure=None):
+        loss = None if closure is None else torch.enable_grad()(closure)()
+        for group in self.param_groups:
+            beta1, beta2 = group["betas"]
+            for p in (p for p in group["params"] if p.grad is not None):
+                state = self.state[p]
+                if not state:
+                    state |= {"step": torch.tensor(0.0), "exp_avg": torch.zeros_like(p)}
+                    state["exp_avg_sq"] = torch.zeros_like(p)
+                state["step"] += 1
+                t, m, v = state["step"].item(), state["exp_avg"], state["exp_avg_sq"]
+                m.lerp_(p.grad, 1 - beta1)
+                v.mul_(beta2).addcmul_(p.grad, p.grad, value=1 - beta2)
+                root = (v / (1 - beta2**t)).add_(group["eps"]).sqrt_()
+                p.addcdiv_(m, root, value=-group["lr"] / (1 - beta1**t))
+        return loss

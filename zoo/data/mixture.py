@@ -33,6 +33,11 @@ def embed(points: Tensor) -> Tensor:
     return flat @ rotation(points.dtype).to(points.device) + 1 / math.sqrt(3)
 
 
+def project(points: Tensor) -> Tensor:
+    """What `embed` undoes: points of space (N, 3) as (x, y) of the plane, (N, 2); their height above it is lost."""
+    return ((points - 1 / math.sqrt(3)) @ rotation(points.dtype).to(points.device).T)[:, :2]
+
+
 def submanifold_mixture(n: int, generator: torch.Generator | None = None, std: float = 0.01) -> Tensor:
     """n float32 points (n, 3): a mode uniformly, normal noise of `std` in the plane, embedded."""
     mode = torch.randint(MODES, (n,), generator=generator)

@@ -285,6 +285,10 @@ class ImageDataModule(L.LightningDataModule):
         left[subset(len(every), self.limit)] = False
         return every.take(left.nonzero()[:, 0]) if left.any() else None
 
+    def test_images(self) -> Images | None:
+        """The data set's own test images, or None where it has none."""
+        return None
+
     def images(self, indices: Sequence[int] | Tensor) -> Tensor:
         """uint8 (n, 3, R, R)."""
         return self.opened[indices][0]

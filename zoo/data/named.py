@@ -73,6 +73,9 @@ class CIFAR10(ImageDataModule):
     def _torchvision(self, download: bool):
         return torchvision_set("CIFAR10", "CIFAR-10", self.paths[0], download=download, train=self.split == "train")
 
+    def test_images(self) -> Images:
+        return CIFAR10(self.paths[0], split="test", download=self.download).opened
+
     def prepare_data(self) -> None:
         if self.download:  # Lightning calls this on one process of a machine, before any of them opens the files
             self._torchvision(download=True)
@@ -148,6 +151,9 @@ class MNIST(ImageDataModule):
 
     def _torchvision(self, download: bool):
         return torchvision_set("MNIST", "MNIST", self.paths[0], download=download, train=self.split == "train")
+
+    def test_images(self) -> Images:
+        return MNIST(self.paths[0], split="test", download=self.download).opened
 
     def prepare_data(self) -> None:
         if self.download:

@@ -6,6 +6,7 @@ import importlib
 PAPERS = {
     "biggan": "BigGAN",
     "ctgan": "CTGAN",
+    "ctgan_ssl": "CTGAN_SSL",
     "introvae": "IntroVAE",
     "r1gan": "R1GAN",
     "rothgan": "RothGAN",

@@ -1,0 +1,175 @@
+"""Networks of CT-GAN's semi-supervised classifiers: those of Improved GAN, with weight normalisation.
+
+As listed in biuyq/CT-GAN @ 5ebc7e1, Theano_classifier ("S"): CT_MNIST.py:33-53 and CT_CIFAR.py:69-93. They work on
+the scripts' own pixels: MNIST (N, 1, 28, 28) in [0, 1]; CIFAR-10 (N, 3, 32, 32), real images in [-0.5, 0.5] while G
+can reach [-1, 1]. D gives C class logits and features for matching; the logit of "real" is their log-sum-exp.
+"""
+
+from itertools import pairwise
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+from torch.nn.utils.parametrizations import weight_norm
+
+from zoo.networks.layers import SameConvTranspose2d
+
+
+def normed(layer: nn.Module, train_scale: bool = False) -> nn.Module:
+    """Weight normalisation whose scale only D's first batch sets, unless `train_scale`."""
+    nn.init.normal_(layer.weight, std=0.05)  # its size does not matter, only its direction
+    nn.init.zeros_(layer.bias)
+    layer = weight_norm(layer)
+    layer.parametrizations.weight.original0.requires_grad_(train_scale)
+    return layer
+
+
+class Noise(nn.Module):
+    """x + std * N(0, 1) while training."""
+
+    def __init__(self, std: float) -> None:
+        super().__init__()
+        self.std = std
+
+    def forward(self, x: Tensor) -> Tensor:
+        return x + self.std * torch.randn_like(x) if self.training else x
+
+
+class Shift(nn.Module):
+    """A bias per channel, dimension 1: what is left of a batch norm without gain."""
+
+    def __init__(self, channels: int) -> None:
+        super().__init__()
+        self.bias = nn.Parameter(torch.zeros(channels))
+
+    def forward(self, x: Tensor) -> Tensor:
+        return x + self.bias.view(1, -1, *[1] * (x.ndim - 2))
+
+
+class Classifier(nn.Module):
+    """D: images -> features (N, K) and class logits (N, C); `forward` gives the logit of "real", (N,)."""
+
+    layers: nn.Sequential
+    head: nn.Module
+
+    def features(self, x: Tensor) -> Tensor:
+        raise NotImplementedError
+
+    def classify(self, x: Tensor) -> tuple[Tensor, Tensor]:
+        """Features (N, K) that G matches, and class logits (N, C)."""
+        raise NotImplementedError
+
+    def forward(self, x: Tensor, label: Tensor | None = None) -> Tensor:
+        return self.classify(x)[1].logsumexp(1)
+
+    @torch.no_grad()
+    def start(self, x: Tensor) -> None:
+        """Give each normed layer the scale and bias with which its outputs on x have mean 0 and deviation 1."""
+
+        def hook(layer: nn.Module, inputs: tuple, out: Tensor) -> Tensor:
+            dims = [d for d in range(out.ndim) if d != 1]
+            std, mean = torch.std_mean(out, dims, correction=0)
+            scale, std = layer.parametrizations.weight.original0, std.clamp_min(1e-6)
+            scale.div_(std.view(-1, *[1] * (scale.ndim - 1)))
+            layer.bias.copy_((layer.bias - mean) / std)
+            shape = [-1 if d == 1 else 1 for d in range(out.ndim)]
+            return (out - mean.view(shape)) / std.view(shape)
+
+        handles = [m.register_forward_hook(hook) for m in self.modules() if hasattr(m, "parametrizations")]
+        self.classify(x)
+        for handle in handles:
+            handle.remove()
+
+
+class MNISTGenerator(nn.Module):
+    """G: z (N, latent_dim) ~ U(0, 1) -> (N, 1, 28, 28) in [0, 1]; two hidden layers with softplus.
+
+    Args:
+        width: hidden units (S: 500).
+        latent_dim: length of z (S: 100).
+    """
+
+    def __init__(self, width: int = 500, latent_dim: int = 100) -> None:
+        super().__init__()
+        layers: list[nn.Module] = []
+        for n_in in (latent_dim, width):
+            layers += [nn.Linear(n_in, width, bias=False), nn.BatchNorm1d(width, eps=1e-6, affine=False)]
+            layers += [Shift(width), nn.Softplus()]
+        self.layers = nn.Sequential(*layers, normed(nn.Linear(width, 28 * 28), train_scale=True), nn.Sigmoid())
+
+    def forward(self, z: Tensor, label: Tensor | None = None) -> Tensor:
+        return self.layers(z).unflatten(1, (1, 28, 28))
+
+
+class MNISTClassifier(Classifier):
+    """Five dense layers with normal noise on the image (0.3) and behind each layer (0.5).
+
+    Args:
+        n_classes: number of logits.
+        width: units of the first layer (S: 1000; then 1/2, 1/4, 1/4, 1/4 of it).
+    """
+
+    def __init__(self, n_classes: int = 10, width: int = 1000) -> None:
+        super().__init__()
+        sizes = [28 * 28, width, width // 2, width // 4, width // 4, width // 4]
+        self.layers = nn.ModuleList(normed(nn.Linear(*pair)) for pair in pairwise(sizes))
+        self.noises = nn.ModuleList([Noise(0.3), *(Noise(0.5) for _ in self.layers)])
+        self.head = normed(nn.Linear(sizes[-1], n_classes), train_scale=True)
+
+    def classify(self, x: Tensor) -> tuple[Tensor, Tensor]:
+        h = self.noises[0](x.flatten(1))
+        for layer, noise in zip(self.layers, self.noises[1:], strict=True):
+            features = F.relu(layer(h))
+            h = noise(features)
+        return features, self.head(h)
+
+
+class CIFARGenerator(nn.Module):
+    """G: z (N, latent_dim) ~ U(0, 1) -> (N, 3, 32, 32) in [-1, 1]; dense, then three 5x5 stride-2 transposed convs.
+
+    Args:
+        width: channels of the last hidden map (S: 128; the first has 4 times as many).
+        latent_dim: length of z (S: 50).
+    """
+
+    def __init__(self, width: int = 128, latent_dim: int = 50) -> None:
+        super().__init__()
+        shape = {"kernel_size": 5, "stride": 2}
+        self.layers = nn.Sequential(
+            *[nn.Linear(latent_dim, 16 * 4 * width, bias=False), nn.BatchNorm1d(16 * 4 * width), nn.ReLU()],
+            nn.Unflatten(1, (4 * width, 4, 4)),
+            *[SameConvTranspose2d(4 * width, 2 * width, **shape, bias=False), nn.BatchNorm2d(2 * width), nn.ReLU()],
+            *[SameConvTranspose2d(2 * width, width, **shape, bias=False), nn.BatchNorm2d(width), nn.ReLU()],
+            *[normed(SameConvTranspose2d(width, 3, **shape), train_scale=True), nn.Tanh()],
+        )
+        for layer in self.layers:
+            if isinstance(layer, nn.Linear | SameConvTranspose2d) and not hasattr(layer, "parametrizations"):
+                nn.init.normal_(layer.weight, std=0.05)
+
+    def forward(self, z: Tensor, label: Tensor | None = None) -> Tensor:
+        return self.layers(z)
+
+
+class CIFARClassifier(Classifier):
+    """Nine convolutions with leaky ReLU 0.2, dropout 0.2 on the image and 0.5 behind each stride, pooled features.
+
+    Args:
+        n_classes: number of logits.
+        width: channels of the first three maps (S: 128; the features have as many).
+    """
+
+    def __init__(self, n_classes: int = 10, width: int = 128) -> None:
+        super().__init__()
+        w = width
+        plan = [(3, w, 3, 1, 1), (w, w, 3, 1, 1), (w, w, 3, 2, 1), (w, 2 * w, 3, 1, 1), (2 * w, 2 * w, 3, 1, 1)]
+        plan += [(2 * w, 2 * w, 3, 2, 1), (2 * w, 4 * w, 3, 1, 0), (4 * w, 2 * w, 1, 1, 0), (2 * w, w, 1, 1, 0)]
+        layers: list[nn.Module] = [nn.Dropout(0.2)]
+        for i, o, kernel, stride, padding in plan:
+            layers += [normed(nn.Conv2d(i, o, kernel, stride, padding)), nn.LeakyReLU(0.2)]
+            layers += [nn.Dropout(0.5)] if stride == 2 else []
+        self.layers = nn.Sequential(*layers)
+        self.head = normed(nn.Linear(w, n_classes), train_scale=True)
+
+    def classify(self, x: Tensor) -> tuple[Tensor, Tensor]:
+        features = self.layers(x).mean((2, 3))
+        return features, self.head(features)

@@ -1,0 +1,260 @@
+"""CT-GAN's semi-supervised classifiers: few labels, many images, and a GAN that tells the classifier what is real.
+
+Wei, Gong, Liu, Lu, Wang, ICLR 2018, arXiv 1803.01541. Official code: biuyq/CT-GAN @ 5ebc7e1, Theano_classifier
+("S"); it was read, not run.
+
+    python reproductions/ctgan_ssl.py                                              # CIFAR-10, 4,000 labels
+    python reproductions/ctgan_ssl.py --config reproductions/ctgan_ssl/mnist.yaml  # MNIST, 100 labels
+"""
+
+import copy
+import math
+from typing import Literal
+
+import lightning.pytorch as L
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+from zoo.data import EndlessBatches, to_float
+from zoo.data.module import permutation
+from zoo.gan import GAN, evaluating, frozen
+from zoo.losses import feature_matching, unlabelled_d
+from zoo.networks import ctgan_ssl as networks
+from zoo.optim import AdamEpsilonInRoot
+from zoo.penalties import class_consistency
+
+INIT_IMAGES = 500  # S CT_MNIST.py
+
+#: resolution -> G, D, and the scripts' pixels from the zoo's [-1, 1] and back
+SETS = {
+    28: (
+        networks.MNISTGenerator,
+        networks.MNISTClassifier,
+        lambda images: (images[:, :1] + 1) / 2,
+        lambda native: (2 * native - 1).expand(-1, 3, -1, -1),
+    ),
+    32: (
+        networks.CIFARGenerator,
+        networks.CIFARClassifier,
+        lambda images: images / 2,
+        lambda native: (2 * native).clamp(-1, 1),
+    ),
+}
+
+
+def few(labels: Tensor, per_class: int, seed: int) -> Tensor:
+    """Indices of the first `per_class` images of each class in a permutation of all, int64, sorted.
+
+    Raises:
+        ValueError: if a class has fewer.
+    """
+    order = permutation(len(labels), seed, 0)
+    chosen = [order[labels[order] == c][:per_class] for c in range(int(labels.max()) + 1)]
+    if short := [c for c, found in enumerate(chosen) if len(found) < per_class]:
+        raise ValueError(f"class {short[0]} has fewer than {per_class} images: lower --model.labels_per_class")
+    return torch.cat(chosen).sort().values
+
+
+def crop_and_flip(x: Tensor, pad: int = 2) -> Tensor:
+    """Each image reflected over its border by `pad`, cropped back at a random place, and mirrored with p = 1/2."""
+    n, size = len(x), x.shape[-1]
+    rows, columns = (torch.randint(2 * pad + 1, (n, 1), device=x.device) for _ in range(2))
+    side = torch.arange(size, device=x.device)
+    columns = torch.where(torch.rand(n, 1, device=x.device) < 0.5, columns + side.flip(0), columns + side)
+    image = torch.arange(n, device=x.device)[:, None, None]
+    padded = F.pad(x, (pad,) * 4, mode="reflect").permute(0, 2, 3, 1)
+    return padded[image, (rows + side)[:, :, None], columns[:, None, :]].permute(0, 3, 1, 2)
+
+
+class CTGAN_SSL(GAN):
+    """A classifier of C classes whose log-sum-exp also says "real" (K + 1 classes, the last one implicit).
+
+    On unlabelled images it must further agree with itself under two draws of its dropout or noise. G matches the
+    mean of its features. One iteration is a D step on equally many labelled, unlabelled and generated images, then
+    a G step.
+
+    Args:
+        resolution: 28 (MNIST, dense networks) or 32 (convolutions).
+        n_classes: of the data.
+        labels_per_class: images of each class whose label may be seen, from a permutation named by the run's seed.
+        width_g, width_d: None takes the paper's.
+        latent_dim: length of z ~ U(0, 1).
+        unlabelled: weight of the loss on unlabelled and generated images.
+        consistency: weight of the two passes' distance.
+        feature_weight: of the features' distance within it.
+        margin: distance that costs nothing.
+        matching_power: G minimises the mean of |difference of mean features|^power.
+        augment: crop and mirror real images.
+        average: step of D's average towards D; it starts at 0 and is not corrected for it, as in S.
+        batch_size: images of each of the three kinds in one step, over all ranks.
+        lr: Adam's alpha, for both networks.
+        beta1: Adam's beta 1.
+        beta2: Adam's beta 2.
+        total_kimg: end of training, in thousands of unlabelled images.
+
+    Raises:
+        ValueError: for another resolution.
+    """
+
+    def __init__(
+        self,
+        resolution: int = 32,
+        n_classes: int = 10,
+        labels_per_class: int = 400,
+        width_g: int | None = None,
+        width_d: int | None = None,
+        latent_dim: int = 50,
+        unlabelled: float = 1.0,
+        consistency: float = 0.5,
+        feature_weight: float = 0.1,
+        margin: float = 0.0,
+        matching_power: Literal[1, 2] = 1,
+        augment: bool = True,
+        average: float = 1e-4,
+        batch_size: int = 100,
+        lr: float = 3e-4,
+        beta1: float = 0.5,
+        beta2: float = 0.999,
+        total_kimg: float = 50_000,
+    ) -> None:
+        if resolution not in SETS:
+            raise ValueError(f"the classifiers exist at 28 px (MNIST) and 32 px, not at {resolution}")
+        G, D, to_native, to_images = SETS[resolution]
+        super().__init__(
+            G(latent_dim=latent_dim, **({} if width_g is None else {"width": width_g})),
+            D(n_classes, **({} if width_d is None else {"width": width_d})),
+            resolution=resolution,
+            latent_dim=latent_dim,
+            images_per_step=batch_size,
+            total_kimg=total_kimg,
+        )
+        self.save_hyperparameters()
+        self.to_native, self.to_images = to_native, to_images
+        self.classes, self.labels_per_class = n_classes, labels_per_class
+        self.unlabelled, self.consistency, self.feature_weight = unlabelled, consistency, feature_weight
+        self.margin, self.matching_power, self.augment = margin, matching_power, augment
+        self.batch_size, self.lr, self.betas = batch_size, lr, (beta1, beta2)
+        self.D_average, self.average = copy.deepcopy(self.D).requires_grad_(False), average
+        for p in self.D_average.parameters():
+            p.zero_()
+
+    def configure_optimizers(self) -> list[torch.optim.Optimizer]:
+        return [
+            AdamEpsilonInRoot((p for p in net.parameters() if p.requires_grad), self.lr, self.betas)
+            for net in (self.G, self.D)
+        ]
+
+    # ---- the few labels
+
+    def on_fit_start(self) -> None:
+        super().on_fit_start()
+        data = self.trainer.datamodule
+        if data.n_classes != self.classes:
+            raise ValueError(
+                f"the model has {self.classes} classes, {data.name} has {data.n_classes}: set --model.n_classes "
+                "or take labelled data"
+            )
+        self.few = few(data.labels, self.labels_per_class, self.seed)
+
+    def on_train_start(self) -> None:
+        super().on_train_start()
+        if not self.nimg:  # scales and biases from the first images, without their labels
+            torch.manual_seed(self.seed)
+            first = torch.arange(min(INIT_IMAGES, len(self.trainer.datamodule)))
+            self.D.start(self.native(first))
+
+    def native(self, index: Tensor) -> Tensor:
+        """The data's images as the networks see them."""
+        return self.to_native(to_float(self.trainer.datamodule.images(index).to(self.device)).to(self.dtype))
+
+    def labelled(self) -> tuple[Tensor, Tensor]:
+        """This rank's share of the step's labelled batch, which runs through the few again and again."""
+        start, world = self.nimg, self.world_size
+        order = EndlessBatches(len(self.few), self.batch_size, self.seed, start, self.global_rank, world)
+        index = self.few[next(iter(order))]
+        return self.native(index), self.trainer.datamodule.labels[index].to(self.device)
+
+    # ---- training
+
+    def training_step(self, batch: tuple[Tensor, Tensor | None], batch_idx: int) -> None:
+        real = self.to_native(batch[0])
+        self.seed_step()
+        x, y = self.labelled()
+        if self.augment:
+            x, real = crop_and_flip(x), crop_and_flip(real)
+
+        # classifier: noise or dropout is drawn anew in each of the four passes
+        with torch.no_grad():
+            fake = self.G(self.latents(len(real)))
+        logits_few, logits_fake = self.D.classify(x)[1], self.D.classify(fake)[1]
+        (features, logits), (features2, logits2) = self.D.classify(real), self.D.classify(real)
+        loss_few = F.cross_entropy(logits_few, y)
+        loss_d = unlabelled_d(logits, logits_fake)
+        ct = class_consistency((logits, logits2), (features, features2), self.margin, self.feature_weight)
+        self.update(self.opt_d, loss_few + self.unlabelled * (loss_d + self.consistency * ct))
+        self.follow()
+
+        # generator
+        with frozen(self.D):
+            with torch.no_grad():
+                features = self.D.classify(real)[0]
+            matched = self.D.classify(self.G(self.latents(len(real))))[0]
+            loss_g = feature_matching(features, matched, self.matching_power)
+            self.update(self.opt_g, loss_g)
+
+        self.report(
+            {
+                "loss/d": loss_d,
+                "loss/g": loss_g,
+                "loss/classes": loss_few,
+                "penalty/consistency": ct,
+                "logits/real": logits.logsumexp(1).mean(),
+                "logits/fake": logits_fake.logsumexp(1).mean(),
+                "accuracy/labelled": (logits_few.argmax(1) == y).float().mean(),
+            }
+        )
+
+    @torch.no_grad()
+    def follow(self) -> None:
+        """D's average goes a small step towards D."""
+        torch._foreach_lerp_(list(self.D_average.parameters()), list(self.D.parameters()), self.average)
+
+    # ---- what the paper measures
+
+    def own_metrics(self, data: L.LightningDataModule) -> dict[str, float | str]:
+        """Share of the data set's own test images that D's average, and D as it is, classify right, in %.
+
+        Without noise and dropout; neither has seen a test image. Every rank computes them all.
+        """
+        names = {"test_accuracy": self.D_average, "test_accuracy_last": self.D}
+        test = data.test_images()
+        if test is None or test.labels is None:
+            return dict.fromkeys(names, f"{data.name} has no test images with labels of its own")
+        right = dict.fromkeys(names, 0)
+        for part in torch.arange(len(test)).split(500):
+            images, labels = test[part]
+            x, y = self.to_native(to_float(images.to(self.device)).to(self.dtype)), labels.to(self.device)
+            for name, net in names.items():
+                with torch.no_grad(), evaluating(net):
+                    right[name] += int((net.classify(x)[1].argmax(1) == y).sum())
+        return {name: 100 * n / len(test) for name, n in right.items()}
+
+    # ---- the prior, and the networks' pixels
+
+    @staticmethod
+    def prior(z: Tensor) -> Tensor:
+        """N(0, 1) as U(0, 1), through the normal distribution function."""
+        return 0.5 * (1 + torch.erf(z / math.sqrt(2)))
+
+    def latents(self, n: int) -> Tensor:
+        return self.prior(super().latents(n))
+
+    def indexed_latents(
+        self, n: int, seed: int = 0, start: int = 0, truncation: float | None = None
+    ) -> tuple[Tensor, Tensor | None]:
+        z, label = super().indexed_latents(n, seed, start, truncation)
+        return self.prior(z), label
+
+    def generate(self, G: nn.Module, z: Tensor, label: Tensor | None, truncation: float | None) -> Tensor:
+        return self.to_images(G(z))
