@@ -17,7 +17,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from zoo.data import EndlessBatches, to_float
-from zoo.data.module import permutation
+from zoo.data.order import permutation
 from zoo.gan import GAN, evaluating, frozen
 from zoo.losses import feature_matching, unlabelled_d
 from zoo.networks import ctgan_ssl as networks
