@@ -175,6 +175,20 @@ class ProgressiveSchedule:
         seen = start + (nimg - start) // block * block
         return replace(stage, lod=self.lod(seen), lr=self.rate(seen, stage.resolution))
 
+    def check_groups(self, world_size: int, group: int | None) -> None:
+        """Refuse a batch that D's minibatch stddev cannot split into its groups; None or 0 needs none.
+
+        Raises:
+            ValueError: naming the stage and what to change.
+        """
+        for _, stage in self.stages:
+            share = stage.images_per_step // world_size
+            if group and share % min(group, share):
+                raise ValueError(
+                    f"at {stage.resolution} px a process sees {share} images a step, which do not split into "
+                    f"groups of {group}: change --model.batch_size_at, --model.stddev_group or --trainer.devices"
+                )
+
     def resets(self, nimg: int) -> bool:
         """Whether the optimizers forget their state before the step at `nimg`: a fade begins or has ended."""
         if nimg == 0:

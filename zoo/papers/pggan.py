@@ -215,11 +215,4 @@ class PGGAN(GAN):
     def on_fit_start(self) -> None:
         """Refuse a batch that the minibatch stddev cannot split, before anything is computed."""
         super().on_fit_start()
-        for _, stage in self.schedule.stages:
-            share = stage.images_per_step // self.world_size
-            group = self.D.stddev_group
-            if group and share % min(group, share):
-                raise ValueError(
-                    f"at {stage.resolution} px a process sees {share} images a step, which do not split into "
-                    f"groups of {group}: change --model.batch_size_at, --model.stddev_group or --trainer.devices"
-                )
+        self.schedule.check_groups(self.world_size, self.D.stddev_group)

@@ -85,6 +85,7 @@ class StyleGAN(GAN):
         lr: Adam's rate where `lr_at` has no other one.
         lr_at: resolution -> rate where it is another one; None for the paper's.
         rampup_kimg: the rate rises linearly over so many thousand images.
+        stddev_group: images of a group of D's minibatch stddev, within each process's share.
         repeats: steps between two looks at the schedule.
         ema_half_life_kimg: of the average of G.
         total_kimg: end of training, in thousands of real images.
@@ -121,6 +122,7 @@ class StyleGAN(GAN):
         lr: float = 0.001,
         lr_at: dict[int, float] | None = None,
         rampup_kimg: float = 0,
+        stddev_group: int = 4,
         repeats: int = 4,
         ema_half_life_kimg: float = 10,
         total_kimg: float = 25_000,
@@ -130,7 +132,7 @@ class StyleGAN(GAN):
         mapping = (latent_dim, w_dim, mapping_width, mapping_layers, mapping_lrmul)
         super().__init__(
             networks.Generator(resolution, fmap_base, fmap_max, *mapping, n_classes, parts=parts),
-            networks.Discriminator(resolution, **maps),
+            networks.Discriminator(resolution, **maps, group_size=stddev_group),
             resolution=resolution,
             latent_dim=latent_dim,
             n_classes=n_classes,
@@ -160,6 +162,11 @@ class StyleGAN(GAN):
 
     def configure_optimizers(self) -> list[torch.optim.Optimizer]:
         return [AdamEpsilonHat(net.parameters(), self.schedule.lr, (0.0, 0.99)) for net in (self.G, self.D)]
+
+    def on_fit_start(self) -> None:
+        """Refuse a batch that the minibatch stddev cannot split, before anything is computed."""
+        super().on_fit_start()
+        self.schedule.check_groups(self.world_size, self.D.group_size)
 
     def crossover(self, lod: float) -> int:
         """First layer that takes its style from the second latent; this GPU's draw for the whole minibatch."""
