@@ -7,10 +7,10 @@ import torch
 
 from zoo.cli import train
 from zoo.data import Drawn
-from zoo.papers.sngan import SNGAN
+from zoo.papers import paper_class
 
 
-class Recorded(SNGAN):
+class Recorded(paper_class(os.environ["PAPER"])):
     def on_train_batch_start(self, batch, batch_idx):
         if "FIXED_STATISTICS" in os.environ:
             self.G.eval()

@@ -30,6 +30,9 @@ SMALL = {
     "--model.batch_size 32",
     "introvae": "--model.resolution 32 --model.widths [4,4,4] --model.latent_dim 8 --model.vae_kimg 0.064 "
     "--model.batch_size 32",
+    "pggan": "--model.resolution 8 --model.fmap_base 16 --model.fmap_max 4 --model.latent_dim 4 "
+    "--model.batch_size 32 --model.train_kimg 0.016 --model.transition_kimg 0.064 --model.rampup_kimg 0.1 "
+    "--model.stddev_group 4",
     "r1gan": "--model.resolution 32 --model.architecture resnet --model.n_classes 0 --model.width_g 2 "
     "--model.width_d 2 --model.max_width 4 --model.latent_dim 8 --model.batch_size 32",
     "rothgan": "--model.resolution 32 --model.width_g 4 --model.width_d 4 --model.batch_size 32",
@@ -130,6 +133,8 @@ def test_trains_end_to_end(paper, tmp_path, capsys):
     folder = tmp_path / "run-001"
     samples = {"kimg-0000000.0.png", "kimg-0000000.1.png"}
     own = {name.replace(".png", f"-{kind}.png") for name in samples for kind in PICTURES.get(paper, ())}
+    if cli.model.stage_at(0).end is not None:  # a growing model, its stages beside each other
+        own |= {"growth.png", *(f"stage-{cli.model.stage_at(n).resolution:04d}px.png" for n in (0, 32, 64))}
     assert {p.name for p in (folder / "samples").iterdir()} == {"real.png"} | samples | own
     assert (folder / "checkpoints" / "last.ckpt").is_file()
     assert yaml.safe_load((folder / "config.yaml").read_text())["model"]["total_kimg"] == 0.096

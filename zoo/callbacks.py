@@ -39,6 +39,17 @@ def save_grid(images: Tensor, path: Path, columns: int) -> None:
     to_pil_image(grid).save(path)
 
 
+def join_columns(columns: list[Path], path: Path) -> None:
+    """Pictures of equal height beside each other as one PNG."""
+    from PIL import Image
+
+    pictures = [Image.open(column) for column in columns]
+    joined = Image.new("RGB", (sum(p.width for p in pictures), pictures[0].height))
+    for i, picture in enumerate(pictures):
+        joined.paste(picture, (sum(p.width for p in pictures[:i]), 0))
+    joined.save(path)
+
+
 def sample_grid(
     gan: GAN, n: int, seed: int = 0, truncation: float | None = None, ema: bool = True
 ) -> tuple[Tensor, int]:
@@ -62,6 +73,8 @@ def save_own_pictures(gan: GAN, data: L.LightningDataModule | None, path: Path) 
 
 class Samples(Callback):
     """Grids of samples from the same latents every time, `samples/kimg-*.png` in the run's folder.
+
+    A growing model also leaves `samples/growth.png`, whose columns show the same latents at the end of each stage.
 
     Args:
         every_kimg: thousands of images between two grids; 0 leaves only the last one.
@@ -87,11 +100,35 @@ class Samples(Callback):
                     shown = {name: wandb.Image(str(file)) for name, file in pictures.items()}
                     logger.experiment.log(shown | {"kimg": gan.nimg / 1000})
 
-    def on_train_start(self, trainer: L.Trainer, gan: GAN) -> None:
+    def real(self, trainer: L.Trainer) -> None:
         if trainer.is_global_zero and trainer.datamodule is not None:
             n = min(self.n, len(trainer.datamodule))
             real = trainer.datamodule.images(torch.arange(n)).float() / 127.5 - 1
             save_grid(real, Path(trainer.default_root_dir, "samples", "real.png"), max(1, math.isqrt(n)))
+
+    def column(self, trainer: L.Trainer, gan: GAN) -> None:
+        """Draw the stage that ends as a column, and beside the columns of the stages before it."""
+        with gan.off_the_clock():
+            if not trainer.is_global_zero:
+                return
+            folder, side = Path(trainer.default_root_dir, "samples"), gan.trained_stage.resolution
+            images = gan.sample(min(self.n, 8), seed=self.seed)
+            images = images.repeat_interleave(gan.resolution // side, 2).repeat_interleave(
+                gan.resolution // side, 3
+            )
+            save_grid(images, folder / f"stage-{side:04d}px.png", 1)
+            join_columns(sorted(folder.glob("stage-*px.png")), folder / "growth.png")
+
+    def on_train_start(self, trainer: L.Trainer, gan: GAN) -> None:
+        self.real(trainer)
+
+    def on_train_epoch_start(self, trainer: L.Trainer, gan: GAN) -> None:
+        if trainer.current_epoch:  # another stage of a growing model
+            self.real(trainer)
+
+    def on_train_epoch_end(self, trainer: L.Trainer, gan: GAN) -> None:
+        if gan.stage_at(0).end is not None:
+            self.column(trainer, gan)
 
     def on_train_batch_end(self, trainer: L.Trainer, gan: GAN, outputs, batch, batch_idx: int) -> None:
         if gan.passed(self.every_kimg):
@@ -256,9 +293,11 @@ class Progress(Callback):
         left = max(gan.total_kimg * 1000 - gan.nimg, 0) / max(speed, 1e-9)
         losses = "  ".join(f"{k} {float(v):.3f}" for k, v in gan.scalars.items() if k.startswith("loss/"))
         kimg = f"{gan.nimg / 1000:.1f}/{gan.total_kimg:g} kimg"
-        about = f"{speed:.0f} img/s  {time.strftime('%H:%M:%S', time.gmtime(left))} left  {losses}"
-        if left >= 86400:
-            about = f"{speed:.0f} img/s  {left / 86400:.1f} days left  {losses}"
+        clock = time.strftime("%H:%M:%S", time.gmtime(left))
+        until = f"{left / 86400:.1f} days left" if left >= 86400 else f"{clock} left"
+        if gan.stage.end is not None:  # later stages are slower, nobody knows by how much
+            until = f"at {gan.trained_stage.resolution} px"
+        about = f"{speed:.0f} img/s  {until}  {losses}"
         if self.bar:
             self.bar.update(self.task, completed=gan.nimg / 1000, kimg=kimg, about=about)
         else:

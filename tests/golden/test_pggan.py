@@ -9,12 +9,14 @@ from growth import check_table, check_trace
 from torch import Tensor
 from vectors import Vectors, close, files, fit
 
-from zoo.data import to_float
+from zoo.data import pixels, to_float
+from zoo.data.module import box_down
+from zoo.data.tfrecords import TFRecords
 from zoo.evaluation import ms_ssim, swd
 from zoo.networks import pggan as networks
 from zoo.networks import progressive as layers
 from zoo.official import pggan as official
-from zoo.papers.pggan import PGGAN
+from zoo.papers.pggan import PGGAN, fade_bytes
 from zoo.penalties import input_gradient
 from zoo.schedules import ProgressiveSchedule, Stage
 
@@ -318,3 +320,40 @@ def test_swd(path):
         distances.append(1000 * swd.sliced_wasserstein(a, b, some))
     distances.append(sum(distances) / len(distances))
     close(torch.tensor(distances), v["output/swd_x1e3"], "SWD", rtol=1e-5)
+
+
+@pytest.mark.parametrize("path", files("pggan-data*.npz"))
+def test_data_levels_and_records(path, tmp_path):
+    """The exporter's files read back, and its levels made again, by `zoo data prepare` and at training."""
+    v = Vectors(path)
+    images = torch.from_numpy(v.arrays["input/images_uint8"])
+    full = images.shape[-1]
+    sides = {2 ** int(key.removeprefix("r")): key for key in v.group("output/images_uint8/")}
+    for key in sides.values():
+        data = v.arrays[f"output/tfrecord_bytes/{key}"].tobytes()
+        (tmp_path / f"set-{key}.tfrecords").write_bytes(data)
+    records = TFRecords(tmp_path)
+    assert records.levels == tuple(sorted(sides, reverse=True))
+    assert len(records) == len(images)
+    channels_last = images.permute(0, 2, 3, 1).numpy()
+    for side, key in sides.items():
+        expected = v.arrays[f"output/images_uint8/{key}"]
+        assert torch.equal(box_down(images, full // side), torch.from_numpy(expected))
+        for i, image in enumerate(expected):
+            stored = records.read(i, side).transpose(2, 0, 1)
+            assert (stored == image).all(), f"record {i} of {key}"
+            assert (pixels.levels(channels_last[i], [full, side])[side].transpose(2, 0, 1) == image).all()
+
+
+@pytest.mark.parametrize("path", files("pggan-data*.npz"))
+def test_fading_of_reals(path):
+    v = Vectors(path)
+    for name in v.group("output/process_reals/"):
+        lod = float(name.removeprefix("lod"))
+        real = faded(v, "input/reals_uint8", lod)
+        full = layers.upscale(real, 2 ** math.floor(lod))
+        close(full, v[f"output/process_reals/{name}"], name, rtol=0, atol=1e-6)
+        if lod < 1:  # TH cuts the faded image to bytes
+            bytes_ = fade_bytes(to_float(torch.from_numpy(v.arrays["input/reals_uint8"])), lod)
+            exact = (v[f"output/process_reals/{name}"] + 1) * 127.5
+            close((bytes_ + 1) * 127.5, (exact + 1e-4).floor(), name, rtol=0, atol=1e-4)

@@ -8,6 +8,7 @@ PAPERS = {
     "ctgan": "CTGAN",
     "ctgan_ssl": "CTGAN_SSL",
     "introvae": "IntroVAE",
+    "pggan": "PGGAN",
     "r1gan": "R1GAN",
     "rothgan": "RothGAN",
     "sngan": "SNGAN",
