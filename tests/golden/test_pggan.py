@@ -10,7 +10,7 @@ from torch import Tensor
 from vectors import Vectors, close, files, fit
 
 from zoo.data import pixels, to_float
-from zoo.data.module import box_down
+from zoo.data.images import box_down
 from zoo.data.tfrecords import TFRecords
 from zoo.evaluation import ms_ssim, swd
 from zoo.networks import pggan as networks
