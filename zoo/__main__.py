@@ -455,6 +455,40 @@ def inspect(
     print(f"contact sheet: {out}")
 
 
+def bench_evaluation(
+    n: int = 64,
+    full: int = 10_000,
+    resolution: int = 32,
+    batch_size: int = 32,
+    device: str = "cpu",
+    memory: int | None = None,
+    width: int = 2048,
+    threads: int | None = None,
+) -> None:
+    """Time scoring against the bare forward pass of FID's network.
+
+    Args:
+        n: Images of each set that go through the network.
+        full: Images of each set that the ratio is extended to.
+        resolution: Side of the images in pixels.
+        batch_size: Images per pass.
+        device: Where to compute, such as cuda.
+        memory: Measure instead what KID and PRDC of so many features of each set need.
+        width: Features of an image, for memory.
+        threads: CPU threads of PyTorch.
+    """
+    import torch
+
+    from zoo.bench import evaluation
+
+    if threads:
+        torch.set_num_threads(threads)
+    if memory:
+        print(evaluation.memory(memory, width, device))
+    else:
+        print(evaluation.run(n, full, resolution, batch_size, device))
+
+
 def leaderboard(results: Path = Path("results"), check: bool = False) -> None:
     """Render README.md, leaderboard.csv and index.html of the results folder from the rows.
 
@@ -575,7 +609,7 @@ def main(args: list[str] | None = None) -> None:
             "inspect": inspect,
             "stream": stream,
         },
-        "bench": {"_help": "Measurements.", "data": bench_data},
+        "bench": {"_help": "Measurements.", "data": bench_data, "evaluation": bench_evaluation},
         "leaderboard": leaderboard,
         "curves": curves,
         "lab": {"_help": "Small experiments on a CPU.", "saddle": lab_saddle, "plane": lab_plane},
@@ -586,7 +620,7 @@ def main(args: list[str] | None = None) -> None:
     try:
         auto_cli(
             commands,
-            args=listed(sys.argv[1:] if args is None else args),
+            args=listed(args),
             prog="zoo",
             description="Everything but training.",
         )
