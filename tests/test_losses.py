@@ -15,6 +15,7 @@ from zoo.losses import (
     hinge_g,
     nonsaturating_d,
     nonsaturating_g,
+    saturating_g,
     unlabelled_d,
     wasserstein_d,
     wasserstein_g,
@@ -32,6 +33,7 @@ def test_values_by_hand():
     assert hinge_g(t(1.0, 3.0)).item() == -2
     assert nonsaturating_d(t(0.0), t(0.0)).item() == pytest.approx(2 * math.log(2))
     assert nonsaturating_g(t(0.0)).item() == pytest.approx(math.log(2))
+    assert saturating_g(t(0.0)).item() == pytest.approx(-math.log(2))
 
 
 @given(floats, floats)

@@ -50,6 +50,7 @@ def wasserstein_g(fake: Tensor) -> Tensor:
 ADVERSARIAL: dict[str, tuple[Callable[[Tensor, Tensor], Tensor], Callable[[Tensor], Tensor]]] = {
     "hinge": (hinge_d, hinge_g),
     "nonsaturating": (nonsaturating_d, nonsaturating_g),
+    "saturating": (nonsaturating_d, saturating_g),
     "wasserstein": (wasserstein_d, wasserstein_g),
 }
 

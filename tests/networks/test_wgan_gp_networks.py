@@ -7,6 +7,7 @@ import torch
 from torch import nn
 
 from zoo.networks import wgan_gp
+from zoo.networks.ctgan128 import Critic128, Generator128
 from zoo.networks.layers import SameConv2d, SameConvTranspose2d
 from zoo.papers.ctgan import CTGAN
 
@@ -34,12 +35,13 @@ def test_parameter_counts_are_the_official_ones(build, args, count):
 PAIRS = [
     (wgan_gp.CIFARGenerator(3, 5), wgan_gp.CIFARCritic(3), (3, 32), 3),
     (wgan_gp.GoodGenerator(64, 2, 5), wgan_gp.GoodCritic(64, 2), (3, 64), 256),
+    (Generator128(2, 5), Critic128(2, (0.2, 0.5, 0.5)), (3, 128), 16),
     (wgan_gp.CNNGenerator(32, 2, 5), wgan_gp.CNNCritic(32, 2), (3, 32), 128),
     (wgan_gp.CNNGenerator(28, 2, 5), wgan_gp.CNNCritic(28, 2), (1, 28), 128),
 ]
 
 
-@pytest.mark.parametrize(("G", "D", "size", "n_features"), PAIRS, ids=["cifar", "good", "cnn", "mnist"])
+@pytest.mark.parametrize(("G", "D", "size", "n_features"), PAIRS, ids=["cifar", "good", "lsun128", "cnn", "mnist"])
 def test_shapes_and_range(G, D, size, n_features):
     images = G(torch.randn(2, 5))
     assert images.shape == (2, size[0], size[1], size[1])
@@ -124,7 +126,7 @@ def test_mnist_is_grey_inside_and_coloured_outside():
     ("options", "words"),
     [
         ({"architecture": "cnn"}, "n_classes"),
-        ({"resolution": 48, "n_classes": 0}, "choose 32 or 64"),
+        ({"resolution": 48, "n_classes": 0}, "choose 32, 64 or 128"),
         ({"decay_start_kimg": 99_000}, "total_kimg"),
     ],
 )

@@ -16,6 +16,7 @@ from torch import Tensor, nn
 from zoo.gan import GAN, frozen
 from zoo.losses import wasserstein_d, wasserstein_g
 from zoo.networks import wgan_gp as networks
+from zoo.networks.ctgan128 import Critic128, Generator128
 from zoo.optim import AdamEpsilonHat
 from zoo.penalties import between, consistency, wgan_gp
 from zoo.schedules import linear_decay
@@ -47,8 +48,10 @@ def build(
     if resolution == 32:
         G = networks.CIFARGenerator(width_g or 128, latent_dim, n_classes)
         return G, networks.CIFARCritic(width_d or 128, n_classes, dropout)
+    if resolution == 128:
+        return Generator128(width_g or 64, latent_dim), Critic128(width_d or 128, dropout)
     if resolution != 64:
-        raise ValueError(f"CT-GAN has no ResNet at {resolution} px; choose 32 or 64")
+        raise ValueError(f"CT-GAN has no ResNet at {resolution} px; choose 32, 64 or 128")
     G = networks.GoodGenerator(64, width_g or 64, latent_dim)
     return G, networks.GoodCritic(64, width_d or 64, dropout=dropout)
 
@@ -61,7 +64,7 @@ class CTGAN(GAN):
     G step, skipped at the very first, and then `n_dis` critic steps (C CT_gan_cifar_resnet.py).
 
     Args:
-        resolution: 32 or 64 px for the ResNet, 28 (MNIST) or 32 px for the CNN.
+        resolution: 32, 64 or 128 px for the ResNet, 28 (MNIST) or 32 px for the CNN.
         n_classes: 0 for the unconditional model; else G is conditional and the critic classifies.
         architecture: "resnet" or "cnn".
         width_g: base number of channels of G; None takes the paper's.

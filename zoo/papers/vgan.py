@@ -38,7 +38,7 @@ class VGAN(GAN):
         information: I_c, in nats per position: the whole code may carry 16 times that.
         beta: its first value.
         beta_step: step size of the dual ascent.
-        loss: "nonsaturating" or "wasserstein".
+        loss: "nonsaturating" (the code), "saturating" (eq. 11) or "wasserstein".
         penalty: "none", "r1" (on real images) or "wgan_gp" (between real and fake ones).
         gamma: the penalty counts gamma/2 times. The code has a factor of 10 and no 1/2: gamma = 20.
         g_sees: whether G is judged by a drawn code ("sample", the code) or by its mean ("mean", eq. 11).
@@ -62,7 +62,7 @@ class VGAN(GAN):
         information: float = 0.1,
         beta: float = 0.1,
         beta_step: float = 1e-5,
-        loss: Literal["nonsaturating", "wasserstein"] = "nonsaturating",
+        loss: Literal["nonsaturating", "saturating", "wasserstein"] = "nonsaturating",
         penalty: Literal["none", "r1", "wgan_gp"] = "r1",
         gamma: float = 20.0,
         g_sees: Literal["sample", "mean"] = "sample",
