@@ -91,9 +91,7 @@ def swissroll(pieces: int = 25) -> Target:
 def submanifold() -> Target:
     """Seven Gaussians on a circle in a tilted plane of space (Roth et al. 2017; see `zoo.data.mixture`)."""
     centres = mixture.embed(mixture.centres()).float()
-    return Target(
-        mixture.submanifold_mixture, centres, torch.arange(len(centres)), mixture.embed, mixture.project
-    )
+    return Target(mixture.submanifold_mixture, centres, torch.arange(len(centres)), mixture.embed, mixture.project)
 
 
 #: name on the command line -> the distribution
