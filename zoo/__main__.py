@@ -211,10 +211,8 @@ def reconstruct(
     """
     from zoo import encoding
     from zoo.evaluation.reconstruction import mean_errors
-    from zoo.gan import load
 
-    gan = load(checkpoint, device)
-    encoding.check_encoder(gan)
+    gan = encoding.load_encoder(checkpoint, device)
     photos, _ = encoding.read_photos(images, gan.resolution)
     again = encoding.decode(gan, encoding.encode(gan, photos), ema)
     encoding.pairs(photos[:n], again[:n]).save(out)
@@ -246,10 +244,8 @@ def encode(
     import numpy as np
 
     from zoo import encoding
-    from zoo.gan import load
 
-    gan = load(checkpoint, device)
-    encoding.check_encoder(gan)
+    gan = encoding.load_encoder(checkpoint, device)
     photos, names = encoding.read_photos(images, gan.resolution)
     z = encoding.encode(gan, photos)
     out.parent.mkdir(parents=True, exist_ok=True)
@@ -280,10 +276,8 @@ def interpolate(
         device: Where to compute, such as cuda.
     """
     from zoo import encoding
-    from zoo.gan import load
 
-    gan = load(checkpoint, device)
-    encoding.check_encoder(gan)
+    gan = encoding.load_encoder(checkpoint, device)
     start, end = (encoding.read_photo(path, gan.resolution) for path in (a, b))
     encoding.interpolate(gan, start, end, steps, ema).save(out)
     print(f"{out}: {a}, {steps} steps from its reconstruction to that of the other, {b}")
@@ -317,10 +311,8 @@ def attribute(
         device: Where to compute, such as cuda.
     """
     from zoo import encoding
-    from zoo.gan import load
 
-    gan = load(checkpoint, device)
-    encoding.check_encoder(gan)
+    gan = encoding.load_encoder(checkpoint, device)
     strengths = [-1.0, 0.0, 0.5, 1.0, 1.5] if strengths is None else strengths
     sides = [encoding.read_photos(path, gan.resolution)[0] for path in (having, lacking)]
     vector = encoding.direction(gan, *sides)

@@ -15,7 +15,7 @@ from torchvision.transforms.functional import pil_to_tensor
 
 from zoo.callbacks import save_grid
 from zoo.data.files import BadImage, Files, to_rgb
-from zoo.gan import GAN
+from zoo.gan import GAN, load
 
 BATCH = 64  # images in one pass
 
@@ -43,6 +43,17 @@ def check_encoder(gan: GAN) -> None:
             f"{type(gan).__name__} has no encoder, so it cannot place a photo in its latent space: take a "
             "checkpoint of a model that has one, such as introvae"
         )
+
+
+def load_encoder(checkpoint: str | Path, device: str = "cpu") -> GAN:
+    """The model of a checkpoint, as `zoo.gan.load`, if it can encode.
+
+    Raises:
+        FileNotFoundError, ValueError: if there is no checkpoint, or its model has no encoder.
+    """
+    gan = load(checkpoint, device)
+    check_encoder(gan)
+    return gan
 
 
 # ---- photos

@@ -17,7 +17,7 @@ WIDTHS = {256: (32, 64, 128, 256, 512, 512), 1024: (16, 32, 64, 128, 256, 512, 5
 
 
 def leaky(x: Tensor) -> Tensor:
-    """Leaky ReLU of slope 0.2 (networks.py:26)."""
+    """Leaky ReLU of slope 0.2 (networks.py:14-41)."""
     return F.leaky_relu(x, 0.2)
 
 
