@@ -75,30 +75,20 @@ NAMES = {"label_size": "n_classes", "fmap_base": "fmap_base", "fmap_max": "fmap_
 NAMES |= {"resolution": "resolution", "num_channels": "channels", "latent_size": "latent_dim"}
 NAMES |= {"fused_scale": "fused", "mbstd_group_size": "stddev_group", "use_wscale": "equalized"}
 NAMES |= {"use_pixelnorm": "normalize"}
-IGNORED = {
-    "func",
-    "structure",
-    "is_template_graph",
-    "dtype",
-    "use_leakyrelu",
-    "normalize_latents",
-    "pixelnorm_epsilon",
-}
 
 
 def arguments(about: dict, of: str) -> dict:
-    """Our names for the official constructor's."""
-    skip = IGNORED | {"G": {"fused_scale", "mbstd_group_size"}, "D": {"latent_size", "use_pixelnorm"}}[of]
-    given = {NAMES[k]: v for k, v in about.items() if k not in skip and v is not None}
-    return {k: v for k, v in given.items() if k in NAMES.values()}
+    """Our names for the official constructor's; what has none here makes no difference, or shows in the numbers."""
+    other = {"G": {"fused_scale", "mbstd_group_size"}, "D": {"latent_size", "use_pixelnorm"}}[of]
+    return {NAMES[k]: v for k, v in about.items() if k in NAMES and k not in other and v is not None}
 
 
 def build(v: Vectors) -> tuple[networks.Generator, networks.Discriminator]:
     """G and D in float64, with the file's weights."""
     about = v.meta["constructor"]
-    G, D = (
-        net(**arguments(about[of], of)) for of, net in (("G", networks.Generator), ("D", networks.Discriminator))
-    )
+    g, d = arguments(about["G"], "G"), arguments(about["D"], "D")
+    g["latent_dim"] = v.arrays["param/G/4x4/Dense/weight"].shape[0] - g.get("n_classes", 0)
+    G, D = networks.Generator(**g), networks.Discriminator(**d)
     G.load_state_dict(official.convert(v.group("param/G/"), "G"))
     D.load_state_dict(official.convert(v.group("param/D/"), "D"))
     return G.double(), D.double()
@@ -181,8 +171,7 @@ def model(v: Vectors, kind: type[PGGAN] = PGGAN, **more) -> PGGAN:
         resolution=v.meta["constructor"]["G"]["resolution"],
         n_classes=G.n_classes,
         latent_dim=G.latent_dim,
-        fmap_base=64,
-        fmap_max=16,
+        fmap_max=1,  # the file's own networks take their places below
         lambda_gp=loss.get("wgan_lambda", 10.0),
         drift=loss.get("wgan_epsilon", 0.001),
         cond_weight=loss.get("cond_weight", 1.0),
