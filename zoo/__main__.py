@@ -46,7 +46,7 @@ def sample(
     seed: int = 0,
     ema: bool = True,
     device: str = "cpu",
-    sheet: Literal["grid", "mixing", "truncation"] = "grid",
+    sheet: Literal["grid", "mixing", "truncation", "classes", "latents"] = "grid",
 ) -> None:
     """Draw samples of a checkpoint into one PNG; with classes, a row each for the first ten of them.
 
@@ -54,24 +54,30 @@ def sample(
         checkpoint: A run's checkpoints/last.ckpt or any other.
         out: The picture to write.
         n: Number of samples.
-        label: One class for all samples.
+        label: One class for all samples; --class is the same.
         truncation: Bound of the truncation trick.
         seed: Names the latents; the same seed gives the same latents.
         ema: Use the average of G where the model keeps one.
         device: Where to compute, such as cuda.
-        sheet: Independent samples, or of StyleGAN styles mixed, or one latent a row truncated more and more.
+        sheet: Independent samples; of StyleGAN styles mixed, or one latent a row truncated more and more; or rows
+            that walk from class to class (of models with a shared class embedding), or from latent to latent.
     """
     import math
 
-    from zoo import style_sheets
+    from zoo import sheets, style_sheets
     from zoo.callbacks import sample_grid, save_grid
     from zoo.gan import load
 
     gan = load(checkpoint, device)
+    side = max(2, math.isqrt(n))
     if sheet == "mixing":
         images, columns = style_sheets.mixing_sheet(gan, seed=seed, ema=ema)
     elif sheet == "truncation":
         images, columns = style_sheets.truncation_strip(gan, seed=seed, ema=ema), len(style_sheets.PSI)
+    elif sheet == "classes":
+        images, columns = sheets.classes_walk(gan, side, side, seed, truncation, ema), side
+    elif sheet == "latents":
+        images, columns = sheets.latents_walk(gan, side, side, seed, truncation, ema, label), side
     elif label is None:
         images, columns = sample_grid(gan, n, seed, truncation, ema)
     else:
@@ -85,7 +91,7 @@ def evaluate(
     n_fake: int | None = None,
     n_real: int | None = None,
     extractors: list[str] | None = None,
-    truncation: float | None = None,
+    truncation: float | str | None = None,
     seed: int | None = None,
     ema: bool | None = None,
     rounding: Literal["round", "truncate"] | None = None,
@@ -103,7 +109,8 @@ def evaluate(
         n_fake: Generated images.
         n_real: Real images.
         extractors: Any of inception (FID, IS, KID), random, domain:FILE and torch-fidelity's others.
-        truncation: Bound of the truncation trick.
+        truncation: Bound of the truncation trick, or first:last:number of bounds, such as 0.05:1.0:20: the
+            truncation curve, as CSV and plot in the run's folder, with results rows of its best points.
         seed: Names the latents.
         ema: Use the average of G where the model keeps one.
         rounding: How float images become bytes.
@@ -115,10 +122,12 @@ def evaluate(
     import yaml
 
     from zoo.cli import data_of, run_id
+    from zoo.evaluation import truncation as curves
     from zoo.evaluation.callback import Evaluate
     from zoo.evaluation.protocols import OPTIONS
     from zoo.gan import load
 
+    values = curves.bounds(truncation) if isinstance(truncation, str) else None
     gan = load(checkpoint, device)
     folder = checkpoint.resolve().parents[1]
     if not (folder / "config.yaml").is_file():
@@ -132,7 +141,7 @@ def evaluate(
         "n_fake": n_fake,
         "n_real": n_real,
         "extractors": extractors,
-        "truncation": truncation,
+        "truncation": None if values else truncation,
         "seed": seed,
         "ema": ema,
         "rounding": rounding,
@@ -142,9 +151,13 @@ def evaluate(
     kept = {k: v for k, v in config["evaluation"].items() if not (protocol and k in OPTIONS)}
     options = kept | {k: v for k, v in given.items() if v is not None}
     options |= {"results_dir": str(results_dir) if results_dir else None}
+    about = {"model": config["model"], "data": config["data"]}
+    if values:
+        out = folder / f"truncation-kimg-{gan.nimg / 1000:09.1f}"
+        curves.curve(gan, data, options, values, about, run_id(folder), out)
+        return
     callback = Evaluate(**options)
-    callback.config = {"model": config["model"], "data": config["data"]}
-    callback.run = run_id(folder)
+    callback.config, callback.run = about, run_id(folder)
     result = callback.score(gan, data)
     if results_dir:
         callback.write(gan, data, result)
@@ -581,6 +594,31 @@ def bench_data(
     print(run(path, resolution, workers, batch, step_ms))
 
 
+def bench_step(
+    recipe: Path,
+    batch_size: int | None = 2,
+    steps: int = 2,
+    precisions: list[str] | None = None,
+    layouts: list[str] | None = None,
+    timeout: float = 600,
+    device: str = "cpu",
+) -> None:
+    """Time and peak memory of one training step of a recipe, in float32 and bfloat16, channels_last and contiguous.
+
+    Args:
+        recipe: Such as reproductions/biggan/paper.yaml.
+        batch_size: Every batch of the recipe cut to so many images, in one part; null keeps the recipe's.
+        steps: Steps after the first, of which the fastest counts.
+        precisions: Only these of 32-true and bf16-mixed.
+        layouts: Only these of channels_last and contiguous.
+        timeout: Seconds after which a setting is given up.
+        device: cpu or cuda.
+    """
+    from zoo.bench.step import step
+
+    step(recipe, batch_size, steps, precisions, layouts, timeout, device)
+
+
 def main(args: list[str] | None = None) -> None:
     """Entry point of the console script."""
     from jsonargparse import auto_cli
@@ -601,7 +639,12 @@ def main(args: list[str] | None = None) -> None:
             "inspect": inspect,
             "stream": stream,
         },
-        "bench": {"_help": "Measurements.", "data": bench_data, "evaluation": bench_evaluation},
+        "bench": {
+            "_help": "Measurements.",
+            "data": bench_data,
+            "evaluation": bench_evaluation,
+            "step": bench_step,
+        },
         "leaderboard": leaderboard,
         "curves": curves,
         "lab": {"_help": "Small experiments on a CPU.", "saddle": lab_saddle, "plane": lab_plane},
@@ -609,6 +652,8 @@ def main(args: list[str] | None = None) -> None:
     args = sys.argv[1:] if args is None else list(args)
     if args[:1] == ["evaluate"] and any(word.partition("=")[0] in ("--real", "--fake") for word in args):
         args[0] = "compare"  # no checkpoint: two folders
+    if args[:1] == ["sample"]:  # `class` is no name for a Python argument
+        args = ["--label" + word[7:] if word.partition("=")[0] == "--class" else word for word in args]
     try:
         auto_cli(
             commands,

@@ -140,4 +140,4 @@ def orthogonality(weight: Tensor) -> Tensor:
     """
     w = weight.flatten(1).to(torch.promote_types(weight.dtype, torch.float32))
     gram = w @ w.t()
-    return gram.square().sum() - gram.diagonal().square().sum()
+    return (gram - gram.diagonal().diag()).square().sum()

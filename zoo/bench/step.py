@@ -1,0 +1,178 @@
+"""Time and peak memory of one whole training step of any recipe: `zoo bench step RECIPE`.
+
+Each setting runs in a process of its own, so that its peak is not another's.
+"""
+
+import multiprocessing
+import resource
+import sys
+import time
+from pathlib import Path
+
+#: settings measured by default: precision, memory layout
+SETTINGS = [(p, layout) for p in ("32-true", "bf16-mixed") for layout in ("channels_last", "contiguous")]
+
+
+def model_options(recipe: Path, batch_size: int | None) -> tuple[str, dict]:
+    """Paper and model options of a recipe over its paper.yaml; every batch cut to `batch_size` in one part.
+
+    Raises:
+        FileNotFoundError, ValueError: for a recipe that is none.
+    """
+    from zoo.cli import compose
+
+    paper = recipe.resolve().parent
+    merged, _, _ = compose(paper / "paper.yaml", ["--config", str(recipe)])
+    options = dict(merged.get("model") or {})
+    if batch_size is not None:
+        options |= {k: batch_size for k in _defaults(paper.name) | options if k.startswith("batch_size")}
+        options |= {k: 1 for k in _defaults(paper.name) | options if k.startswith("accumulate")}
+    return paper.name, options
+
+
+def _defaults(paper: str) -> dict:
+    import inspect
+
+    from zoo.papers import paper_class
+
+    return {k: p.default for k, p in inspect.signature(paper_class(paper).__init__).parameters.items()}
+
+
+def measure(paper: str, options: dict, precision: str, layout: str, steps: int, device: str) -> dict:
+    """One setting in this process: seconds of each step after the first, and peaks of memory in GiB.
+
+    Returns:
+        `seconds`: of the fastest step; `cpu_s`: processor time of the cheapest, which a busy machine stretches
+        less; `first_s`: of the first; `start_gib`: resident memory with the model built;
+        `peak_gib`: the most resident memory (on CUDA, the most allocated); `images`: real images of a step.
+    """
+    import logging
+    import warnings
+
+    import lightning.pytorch as L
+    import torch
+
+    from zoo.papers import paper_class
+
+    warnings.filterwarnings("ignore")
+    for name in ("lightning.pytorch", "lightning.pytorch.utilities.rank_zero"):
+        logging.getLogger(name).setLevel(logging.ERROR)
+    torch.manual_seed(0)
+    gan = paper_class(paper)(**options)
+    if layout == "contiguous":
+        for net in (gan.G, gan.D):
+            net.to(memory_format=torch.contiguous_format)
+    n, side = gan.images_per_step, gan.stage.resolution
+    images = torch.rand(n, 3, side, side) * 2 - 1
+    labels = torch.arange(n) % max(gan.n_classes, 1)
+    cuda = device.startswith("cuda")
+    start = _peak_gib()
+    times: list[float] = []
+    cpu: list[float] = []
+
+    class Clock(L.Callback):
+        def on_train_batch_start(self, *_) -> None:
+            if cuda:
+                torch.cuda.synchronize()
+            self.began, self.cpu_began = time.perf_counter(), time.process_time()
+
+        def on_train_batch_end(self, *_) -> None:
+            if cuda:
+                torch.cuda.synchronize()
+            times.append(time.perf_counter() - self.began)
+            cpu.append(time.process_time() - self.cpu_began)
+
+    trainer = L.Trainer(
+        accelerator="gpu" if cuda else "cpu",
+        devices=1,
+        precision=precision,
+        max_epochs=1,
+        max_steps=-1,
+        callbacks=[Clock()],
+        logger=False,
+        enable_checkpointing=False,
+        enable_progress_bar=False,
+        enable_model_summary=False,
+    )
+    batches = [(images, labels if gan.n_classes else None)] * (steps + 1)
+    trainer.fit(gan, torch.utils.data.DataLoader(batches, batch_size=None))
+    peak = torch.cuda.max_memory_allocated() / 2**30 if cuda else _peak_gib()
+    return {
+        "images": n,
+        "first_s": times[0],
+        "seconds": min(times[1:]),
+        "cpu_s": min(cpu[1:]),
+        "start_gib": start,
+        "peak_gib": peak,
+    }
+
+
+def _peak_gib() -> float:
+    """The most memory this process has had resident so far."""
+    unit = 1 if sys.platform == "darwin" else 1024  # bytes there, KiB on Linux
+    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * unit / 2**30
+
+
+def _child(queue, *args) -> None:
+    try:
+        queue.put(measure(*args))
+    except Exception as error:  # told to the parent, which has the table
+        queue.put({"error": f"{type(error).__name__}: {error}"})
+
+
+def step(
+    recipe: Path,
+    batch_size: int | None = 2,
+    steps: int = 2,
+    precisions: list[str] | None = None,
+    layouts: list[str] | None = None,
+    timeout: float = 600,
+    device: str = "cpu",
+) -> list[dict]:
+    """Measure a recipe's training step in each setting and print one line for each; see `zoo bench step --help`."""
+    recipe = Path(recipe)
+    if not recipe.is_file():
+        raise FileNotFoundError(f"no recipe at {recipe}; they are reproductions/<paper>/<recipe>.yaml")
+    if steps < 1:
+        raise ValueError(f"steps must be at least 1, not {steps}: the first step is not counted")
+    paper, options = model_options(recipe, batch_size)
+    found = []
+    context = multiprocessing.get_context("spawn")
+    print(f"{paper} / {recipe.stem}: one training step, fastest of {steps} after the first")
+    for precision, layout in SETTINGS:
+        if (precisions and precision not in precisions) or (layouts and layout not in layouts):
+            continue
+        queue = context.Queue()
+        child = context.Process(target=_child, args=(queue, paper, options, precision, layout, steps, device))
+        child.start()
+        result = _wait(queue, child, timeout)
+        result |= {"precision": precision, "layout": layout, "device": device}
+        found.append(result)
+        if "error" in result:
+            print(f"  {precision:11} {layout:14} not measured: {result['error']}", flush=True)
+        else:
+            print(
+                f"  {precision:11} {layout:14} {result['images']} images: {result['seconds']:.2f} s "
+                f"({result['cpu_s']:.2f} s of CPU, first step {result['first_s']:.2f} s), "
+                f"peak {result['peak_gib']:.2f} GiB, {result['start_gib']:.2f} GiB of it before the first step",
+                flush=True,
+            )
+    return found
+
+
+def _wait(queue, child, timeout: float) -> dict:
+    """The child's answer, or why there is none."""
+    import queue as queues
+
+    until = time.monotonic() + timeout
+    while time.monotonic() < until:
+        try:
+            result = queue.get(timeout=1)
+            child.join()
+            return result
+        except queues.Empty:
+            if not child.is_alive():
+                return {"error": f"its process ended with code {child.exitcode}, often for lack of memory"}
+    child.terminate()
+    child.join()
+    return {"error": f"longer than {timeout:g} s"}
