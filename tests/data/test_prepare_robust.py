@@ -2,6 +2,8 @@
 
 import io
 import json
+import multiprocessing
+import time
 import zipfile
 from pathlib import Path
 from types import SimpleNamespace
@@ -317,13 +319,30 @@ def test_a_part_removed_by_hand_starts_anew(faces, tmp_path, monkeypatch):
     assert digests(tmp_path / "out") == digests(tmp_path / "plain")
 
 
-def test_two_at_once_are_refused(tmp_path):
+def _try(dest: Path, answers) -> None:
+    try:
+        Zips({8: dest}, {}, "png").close()
+    except OSError as error:
+        answers.put(str(error))
+    else:
+        answers.put("opened")
+
+
+def test_two_at_once_are_refused_and_a_dead_one_blocks_nobody(tmp_path):
     dest = tmp_path / "set.zip"
+    fork = multiprocessing.get_context("fork")
+    answers = fork.Queue()
     zips = Zips({8: dest}, {}, "png")
-    with pytest.raises(OSError, match=r"another process is preparing .*set\.zip right now"):
-        Zips({8: dest}, {}, "png")
-    zips.discard()
-    assert list(tmp_path.iterdir()) == []
+    orphan = fork.Process(target=time.sleep, args=(60,))  # a worker that outlives its parent
+    orphan.start()
+    for expected in ("another process is preparing", "opened"):
+        other = fork.Process(target=_try, args=(dest, answers))
+        other.start()
+        assert expected in answers.get(timeout=60)
+        other.join()
+        zips.close()
+    orphan.kill()
+    orphan.join()
 
 
 def test_workers_give_the_same_bytes(faces, tmp_path, monkeypatch):

@@ -4,6 +4,9 @@ from __future__ import annotations
 
 import functools
 import mmap
+import os
+import threading
+import time
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, replace
 
@@ -144,6 +147,18 @@ def _same(item):
     return item
 
 
+def _end_with_parent(worker: int) -> None:
+    """A worker whose parent was killed would wait for ever for somebody to take its results."""
+    parent = os.getppid()
+
+    def watch() -> None:
+        while os.getppid() == parent:
+            time.sleep(1)
+        os._exit(1)
+
+    threading.Thread(target=watch, daemon=True).start()
+
+
 def loader(dataset: Dataset, sampler: Iterable[Sequence[int]], workers: int, pin: bool = False) -> DataLoader:
     """`dataset[item]` for each item of `sampler`, in order, computed by `workers` processes."""
     return DataLoader(
@@ -153,6 +168,7 @@ def loader(dataset: Dataset, sampler: Iterable[Sequence[int]], workers: int, pin
         num_workers=workers,
         collate_fn=_same,
         pin_memory=pin,
+        worker_init_fn=_end_with_parent,
         generator=torch.Generator(),  # its workers' seed would otherwise be drawn from the global stream
     )
 

@@ -77,6 +77,6 @@ def estimate(work: Work, count: int, path: Path) -> int:
         except BadImage as error:
             reason = reason or f"{work.source.names[i]} {error}"
     if not sizes:
-        few = "no image" if len(numbers) == count else f"none of {len(numbers)} images taken from all over"
-        raise ValueError(f"{few} of {path} could be used: {reason}.")
+        few = "no image of" if len(numbers) == count else f"none of {len(numbers)} images taken from everywhere in"
+        raise ValueError(f"{few} {path} could be used: {reason}.")
     return sum(sizes) * count // len(sizes)

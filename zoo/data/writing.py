@@ -68,8 +68,8 @@ class Zips:
         self.journal = self.journal_path.open("a+b")
         if fcntl:
             try:
-                fcntl.flock(self.journal, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            except BlockingIOError:
+                fcntl.lockf(self.journal, fcntl.LOCK_EX | fcntl.LOCK_NB)  # not inherited by orphaned workers
+            except OSError:
                 self.journal.close()
                 raise BlockingIOError(f"another process is preparing {self.top} right now: wait for it.") from None
         ends = self._replay()
