@@ -3,10 +3,13 @@
 import lightning.pytorch as L
 import pytest
 import torch
+from PIL import Image
 from torch import nn
 
 from zoo.cli import TRAINER
-from zoo.data import Drawn
+from zoo.data import Drawn, ImageDataModule
+from zoo.data.drawn import draw
+from zoo.data.prepare import prepare
 from zoo.gan import GAN
 from zoo.schedules import ProgressiveSchedule
 
@@ -52,7 +55,7 @@ class Stop(L.Callback):
         trainer.should_stop = gan.steps == self.steps or gan.finished
 
 
-def run(gan: Growing, folder, steps: int | None = None, ckpt: str | None = None) -> None:
+def run(gan: Growing, folder, steps: int | None = None, ckpt: str | None = None, data=None) -> None:
     trainer = L.Trainer(
         **TRAINER,
         accelerator="cpu",
@@ -62,7 +65,7 @@ def run(gan: Growing, folder, steps: int | None = None, ckpt: str | None = None)
         default_root_dir=folder,
         callbacks=[Stop(steps, folder / "a.ckpt")],
     )
-    data = Drawn(resolution=16, n_images=20, seed=3, flip=True)
+    data = data or Drawn(resolution=16, n_images=20, seed=3, flip=True)
     data.enter(gan.stage)
     trainer.fit(gan, data, ckpt_path=ckpt)
 
@@ -104,3 +107,25 @@ def test_stopped_after_any_step_and_resumed_equals_never_stopped(whole, steps, t
     assert first.seen + second.seen == whole.seen
     for name, tensor in state(whole).items():
         assert torch.equal(tensor, state(second)[name]), name
+
+
+@pytest.mark.parametrize("workers", [0, 2])
+def test_a_pyramid_of_zips_grows_and_resumes_in_the_same_way(workers, tmp_path):
+    """The first stage is read as a whole, later ones image by image, a resumed one as a whole again."""
+    faces = tmp_path / "faces"
+    faces.mkdir()
+    for i, face in enumerate(draw(range(20), 16)):
+        Image.fromarray(face.permute(1, 2, 0).numpy()).save(faces / f"{i}.png")
+    prepare("folder", faces, tmp_path / "f-{resolution}.zip", 16, pyramid=True, workers=0)
+
+    def data() -> ImageDataModule:
+        return ImageDataModule(str(tmp_path / "f-{resolution}.zip"), 16, seed=3, flip=True, num_workers=workers)
+
+    gans = []
+    for steps, ckpt in ((None, None), (12, None), (None, str(tmp_path / "a.ckpt"))):
+        torch.manual_seed(len(gans))
+        gans.append(Growing())
+        run(gans[-1], tmp_path, steps, ckpt, data())
+    whole, first, second = gans
+    assert first.seen + second.seen == whole.seen
+    assert {shape[-1] for _, shape, *_ in whole.seen} == {4, 8, 16}
