@@ -79,7 +79,7 @@ SETTINGS = {
     "ctgan": Setting(
         thrown_away(architecture="cnn", n_classes=0)
         | {"lambda_gp": 0.1, "lambda_ct": 0.1, "n_dis": 2, "lr": 2e-3, "beta1": 0.5, "bn_groups": 1}
-        | {"decay_start_kimg": 256, "batch_size_g": 128}
+        | {"decay_start_kimg": 0, "batch_size_g": 128}
         | LENGTH,
         partial(PointCritic, dropout=(0.0, 0.1, 0.1)),
     ),
