@@ -6,6 +6,7 @@ import pytest
 import torch
 
 from zoo.evaluation.extractors import MissingWeights, build, headline_names, metric_names
+from zoo.evaluation.fidelity_nets import names
 
 
 def test_random_features_are_the_same_everywhere():
@@ -86,7 +87,7 @@ def test_hub_cache_is_used_before_the_network(tmp_path):
 
 
 def test_unknown_extractor():
-    with pytest.raises(ValueError, match="choose inception or random"):
+    with pytest.raises(ValueError, match="choose inception, random, domain:FILE or clip-rn101"):
         build("resnet")
 
 
@@ -154,3 +155,18 @@ def test_inception_agrees_with_torch_fidelity(tmp_path, monkeypatch):
         assert expected["sigma"].max() > 0
     assert kid(fake, real, 100, 4)[0] == pytest.approx(theirs["kernel_inception_distance_mean"], rel=1e-3)
     assert inception_score(logits, 2)[0] == pytest.approx(theirs["inception_score_mean"], rel=1e-5)
+
+
+def test_torch_fidelitys_others_by_name(tmp_path):
+    assert {"vgg16", "clip-vit-b-32", "dinov2-vit-b-14"} <= set(names())
+    with pytest.raises(MissingWeights, match="name it as vgg16:FILE"):
+        build("vgg16")
+    with pytest.raises(MissingWeights, match="there is no file nothing"):
+        build("vgg16:nothing")
+    (tmp_path / "a.pth").write_bytes(b"no weights")
+    with pytest.raises(ValueError, match="does not hold torch-fidelity's weights of vgg16"):
+        build(f"vgg16:{tmp_path / 'a.pth'}")
+    with pytest.raises(ValueError, match="is not the published file of clip-vit-b-32, whose sha256 is 40d36571"):
+        build(f"clip-vit-b-32:{tmp_path / 'a.pth'}")
+    with pytest.raises(ValueError, match="torch hub's cache alone"):
+        build(f"dinov2-vit-b-14:{tmp_path / 'a.pth'}")
