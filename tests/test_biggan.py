@@ -1,12 +1,10 @@
 """BigGAN beyond the golden vectors: parts of a batch, standing statistics, cross-replica batch norm, counts."""
 
-import os
-
 import lightning.pytorch as L
 import pytest
 import torch
-import torch.distributed as dist
 import torch.multiprocessing as mp
+from biggan_replica import normed, replica
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from torch import nn
@@ -232,27 +230,6 @@ def test_every_weight_but_the_embedding_of_g_is_normalised():
         }
         assert plain == ({"embedding"} if net is gan.G else set())
     assert isinstance(gan.G.conv, SNConv2d)
-
-
-def replica(rank: int, folder: str, x: torch.Tensor, cotangent: torch.Tensor) -> None:
-    os.environ |= {"MASTER_ADDR": "127.0.0.1"}
-    dist.init_process_group("gloo", init_method=f"file://{folder}/store", rank=rank, world_size=2)
-    norm, mine = normed(sync=True), x[rank::2].requires_grad_()
-    y = norm(mine)
-    (y * cotangent[rank::2]).sum().backward()
-    grads = [norm.weight.grad, norm.bias.grad]
-    for grad in grads:
-        dist.all_reduce(grad)
-    torch.save([y, mine.grad, *grads, norm.running_mean, norm.running_var], f"{folder}/{rank}.pt")
-    dist.destroy_process_group()
-
-
-def normed(sync: bool) -> BatchNorm2d:
-    norm = BatchNorm2d(3, affine=True).double()
-    norm.sync = sync
-    with torch.no_grad():
-        norm.weight.copy_(torch.tensor([0.5, 1.0, -2.0]))
-    return norm
 
 
 def test_cross_replica_batch_norm_on_two_processes_equals_one(tmp_path):

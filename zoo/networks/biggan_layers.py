@@ -10,7 +10,6 @@ import torch
 import torch.distributed as dist
 import torch.nn.functional as F
 from torch import Tensor, nn
-from torch.distributed.nn.functional import all_reduce
 
 from zoo.networks import layers
 
@@ -84,6 +83,20 @@ class SNEmbedding(SpectralNorm, layers.SNEmbedding):
     """Embedding (N,) -> (N, dim) whose whole (n_classes, dim) table is spectrally normalised."""
 
 
+class SumOverReplicas(torch.autograd.Function):
+    """The sum of a tensor over all processes, on any backend; its gradient is summed likewise."""
+
+    @staticmethod
+    def forward(ctx, x: Tensor) -> Tensor:
+        total = x.clone()
+        dist.all_reduce(total)
+        return total
+
+    @staticmethod
+    def backward(ctx, grad: Tensor) -> Tensor:
+        return SumOverReplicas.forward(None, grad.contiguous())
+
+
 class BatchNorm2d(nn.Module):
     """Batch norm (N, C, H, W) -> same, over the images of all replicas if `sync` is set and there are several.
 
@@ -113,7 +126,7 @@ class BatchNorm2d(nn.Module):
             wide = x.to(torch.promote_types(x.dtype, torch.float32))
             var, mean = torch.var_mean(wide, (0, 2, 3), correction=0)
             if world > 1:
-                mean, square = (all_reduce(torch.stack([mean, var + mean.square()])) / world).unbind()
+                mean, square = (SumOverReplicas.apply(torch.stack([mean, var + mean.square()])) / world).unbind()
                 var = square - mean.square()
             n = world * x.numel() / x.shape[1]
             with torch.no_grad():
