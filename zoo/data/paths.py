@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import os
+import posixpath
 import re
 import zipfile
 from collections.abc import Iterator
-from pathlib import Path, PurePosixPath
+from pathlib import Path
 
 EXTENSIONS = frozenset({".png", ".jpg", ".jpeg", ".webp", ".bmp", ".ppm", ".tif", ".tiff"})
 LARGEST = 2**30  # bytes of one unpacked member: no image file is larger
@@ -14,12 +15,12 @@ LARGEST = 2**30  # bytes of one unpacked member: no image file is larger
 
 def is_image(name: str) -> bool:
     """Whether a path has the suffix of an image and is not hidden."""
-    return PurePosixPath(name).suffix.lower() in EXTENSIONS and not is_hidden(name)
+    return posixpath.splitext(name)[1].lower() in EXTENSIONS and not is_hidden(name)
 
 
 def is_hidden(name: str) -> bool:
     """Whether a path is none of the user's making."""
-    return any(part.startswith(".") or part == "__MACOSX" for part in PurePosixPath(name).parts)
+    return any(part.startswith(".") or part == "__MACOSX" for part in name.split("/"))
 
 
 def refuse_dangers(path: Path, member: zipfile.ZipInfo) -> None:
