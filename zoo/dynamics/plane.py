@@ -141,9 +141,11 @@ def train(
         enable_checkpointing=False,
         enable_progress_bar=False,
         enable_model_summary=False,
-        callbacks=[Progress(), Stop()],
+        callbacks=[Progress(), stop := Stop()],
     )
     trainer.fit(gan, datamodule=points)
+    if stop.interrupted:
+        raise KeyboardInterrupt
     gan.eval()
     if not all(p.isfinite().all() for p in gan.parameters()):
         raise ValueError(f"{paper} on {data}: a weight is not finite any more; lower lr by --options")
