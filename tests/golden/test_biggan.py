@@ -31,7 +31,6 @@ def generator(about: dict, arrays: dict) -> nn.Module:
     """G of a file's meta in float64 with the file's weights."""
     kind = deep.DeepGenerator if "G_depth" in about else networks.Generator
     options = {"depth": about["G_depth"]} if "G_depth" in about else {}
-    shared = about.get("G_shared", True)
     hierarchical = about.get("hier", False)
     latent_dim = about["dim_z"]
     if hierarchical and not options:
@@ -41,7 +40,7 @@ def generator(about: dict, arrays: dict) -> nn.Module:
         about["G_ch"],
         latent_dim,
         about["n_classes"],
-        (about.get("shared_dim") or latent_dim) if shared else 0,
+        arrays["shared.weight"].shape[1] if about.get("G_shared", True) else 0,
         hierarchical,
         attention=sizes(about.get("G_attn", "0")),
         bn_eps=about.get("BN_eps", 1e-5),
@@ -89,7 +88,7 @@ def check(v: Vectors, net: nn.Module, of: str, per_stage: int, inputs: tuple[Ten
         (out * v["input/cotangent"].reshape(out.shape)).sum().backward()
         grads = dict(net.named_parameters())
         for name, grad in official.convert(v.group("output/train_grad/"), of, per_stage).items():
-            close(grads[name].grad, grad, f"gradient of {name}", atol=1e-9)
+            close(grads[name].grad, grad, f"gradient of {name}")
         if x.requires_grad:
             close(x.grad, v["output/train_grad_x"], "gradient of x")
     if "output/train_second" in v:
@@ -158,13 +157,13 @@ def test_standing_statistics(path):
     agree(G(z, y), "output/eval_running")
     agree(G.train()(z, y), "output/train")
     for name, tensor in official.convert(v.group("output/train_state/"), "G").items():
-        close(G.state_dict()[name], tensor, name, rtol=2e-5, atol=2e-5)
+        close(G.state_dict()[name], tensor, name, rtol=0, atol=2e-5)
 
     G, n = fresh(), v.meta["num_accumulations"]
     layers.standing_statistics(G, ((v[f"input/acc_z{i}"], v[f"input/acc_y{i}"]) for i in range(n)))
     for name, tensor in official.convert(v.group("output/standing_state/"), "G").items():
         total = n if "running" in name else 1  # BP keeps sums and divides by their number later
-        close(G.state_dict()[name] * total, tensor, name, rtol=2e-5, atol=2e-5 * total)
+        close(G.state_dict()[name] * total, tensor, name, rtol=0, atol=2e-5)
     assert not G.training
     agree(G(z, y), "output/eval_standing")
     one = G(z[:1], y[:1])
@@ -194,7 +193,7 @@ def test_power_iteration(path):
             normalized = layer.normalized_weight()
             close(normalized, v[f"output/{case}/W_bar{t}"], f"{case} {t}: weight", rtol=1e-9)
             (grad,) = torch.autograd.grad((normalized * v[f"input/{case}/R{t}"]).sum(), layer.weight)
-            close(grad, v[f"output/{case}/grad_W{t}"], f"{case} {t}: gradient", rtol=1e-9, atol=1e-9)
+            close(grad, v[f"output/{case}/grad_W{t}"], f"{case} {t}: gradient", rtol=1e-9)
             for i in range(n):
                 close(layer.u[i], v[f"output/{case}/u{i}_stored{t}"], f"{case} {t}: u{i}", rtol=1e-9)
                 close(layer.sv[i], v[f"output/{case}/sv{i}_stored{t}"], f"{case} {t}: sv{i}", rtol=1e-9)
@@ -226,12 +225,13 @@ def test_orthogonal_regulariser(path):
         (exact,) = torch.autograd.grad(value, weight)
         close(value, v[f"output/derived_penalty/{name}"], f"penalty of {name}", rtol=1e-12)
         close(exact, v[f"output/derived_exact_grad/{name}"], f"gradient of {name}", rtol=1e-12)
+    excluded = v.meta.get("blacklist", "").split(" ")[0]  # as the shared embedding is
     strengths = {k.split("/")[0].split("_")[1] for k in v.group("output/") if k.startswith("ortho_")}
     assert strengths
     for strength in strengths:
         for name in v.group("param/"):
             weight, expected = v[f"param/{name}"], v[f"input/grad_before/{name}"]
-            if name in weights and name != "black.weight":  # as the shared embedding, excluded
+            if name in weights and name != excluded:
                 value = ORTHO["released"] * float(strength) * orthogonality(weight.requires_grad_())
                 expected = expected + torch.autograd.grad(value, weight)[0]
             close(expected, v[f"output/ortho_{strength}/{name}"], f"{name} at {strength}", rtol=1e-12)
@@ -266,52 +266,44 @@ def test_training_steps(path):
     about = v.meta["constructor"]
     gen, dis, train = about["gen"], about["dis"], about["train"]
     assert (gen["G_B1"], gen["G_B2"], gen["adam_eps"]) == (dis["D_B1"], dis["D_B2"], dis["adam_eps"])
-    shared = gen.get("G_shared", True)
-    size, hier = train["batch_size"], gen.get("hier", False)
-    latent_dim = v["input/z0"].shape[1]
+    size = train["batch_size"]
+    size_g = max(train.get("G_batch_size", 0), size)
+    images = size * train["num_D_accumulations"] * train["num_D_steps"]
+    G, D = generator(gen, v.group("param/gen/")), discriminator(dis, v.group("param/dis/"))
     gan = Replayed(
         resolution=gen["resolution"],
         n_classes=gen["n_classes"],
-        width_g=gen["G_ch"],
-        width_d=dis["D_ch"],
-        latent_dim=latent_dim,
-        shared_dim=(gen.get("shared_dim") or latent_dim) if shared else 0,
-        hierarchical=hier,
-        attention_g=sizes(gen.get("G_attn", "0")),
-        attention_d=sizes(dis.get("D_attn", "0")),
-        bn_eps=gen["BN_eps"],
-        sn_eps=gen["SN_eps"],
+        width_g=4,  # the networks are the file's, see below
+        width_d=4,
         batch_size=size * train["num_D_accumulations"],
-        batch_size_g=size * train["num_G_accumulations"],
+        batch_size_g=size_g * train["num_G_accumulations"],
         d_steps=train["num_D_steps"],
         accumulate_d=train["num_D_accumulations"],
         accumulate_g=train["num_G_accumulations"],
-        split_d=train["split_D"],
+        split_d=train.get("split_D", False),
         lr_g=gen["G_lr"],
         lr_d=dis["D_lr"],
         beta1=gen["G_B1"],
         beta2=gen["G_B2"],
         adam_eps=gen["adam_eps"],
-        ortho=train["G_ortho"],
-        ortho_d=train["D_ortho"],
+        ortho=train.get("G_ortho", 0.0),
+        ortho_d=train.get("D_ortho", 0.0),
         ortho_gradient="released",
-        ema_decay=about["ema_decay"],
-        ema_start_kimg=about["ema_start"] * size * train["num_D_accumulations"] * train["num_D_steps"] / 1000,
+        ema_decay=about.get("ema_decay", 0.9999),
+        ema_start_kimg=about.get("ema_start", 0) * images / 1000,
     )
-    loaded(gan.G, v.group("param/gen/"), "G", 1)
-    loaded(gan.D, v.group("param/dis/"), "D", 1)
-    gan.G_ema.load_state_dict(gan.G.state_dict())
+    gan.use_networks(G, D, v["input/z0"].shape[1])
     gan.replay(v)
     n = len([k for k in v.arrays if k.startswith("input/x")])
     fit(gan, [(v[f"input/x{i}"], v[f"input/y{i}"]) for i in range(n)])
-    assert gan.nimg == n * size * train["num_D_accumulations"] * train["num_D_steps"]
+    assert gan.nimg == n * images
     for i in range(n):
         prefix = f"output/iter{i}/"
         losses = gan.losses[i]
         close(losses["loss/g"] / train["num_G_accumulations"], v[prefix + "G_loss"], "G loss")
         close(losses["loss/d"], v[prefix + "D_loss_real"] + v[prefix + "D_loss_fake"], "D loss")
         for ours, (theirs, of) in {"G": ("gen/", "G"), "G_ema": ("ema/", "G"), "D": ("dis/", "D")}.items():
-            expected = official.convert(v.group(prefix + theirs), of)
-            assert expected
+            expected = official.convert(v.group(prefix + theirs), of, depth(gen if of == "G" else dis, of))
+            assert expected or (ours == "G_ema" and not train.get("ema", True))
             for name, value in expected.items():
                 close(gan.after[i][f"{ours}.{name}"], value, f"iteration {i}, {ours}.{name}", rtol=0, atol=1e-8)

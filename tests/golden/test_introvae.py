@@ -61,9 +61,10 @@ def test_networks(path):
         close(mean, v["output/eval_mu"], "mean", RTOL)
         close(logvar, v["output/eval_logvar"], "log variance", RTOL)
         close(G(z), v["output/eval_decode_z"], "decoded z", RTOL)
-        drawn = mean + (logvar / 2).exp() * v["input/eps"]
-        close(drawn, v["output/eval_z"], "draw from the posterior", RTOL)
-        close(G(drawn), v["output/eval_rec"], "reconstruction", RTOL)
+        if "input/eps" in v:
+            drawn = mean + (logvar / 2).exp() * v["input/eps"]
+            close(drawn, v["output/eval_z"], "draw from the posterior", RTOL)
+            close(G(drawn), v["output/eval_rec"], "reconstruction", RTOL)
     E.train(), G.train()
     mean, logvar = E(x)
     close(mean, v["output/train_mu"], "mean in train mode", RTOL)
@@ -134,6 +135,8 @@ class Replayed(IntroVAE):
         self.seen.append(scalars)
 
 
+ADAM = {"betas": [0.9, 0.999], "eps": 1e-8}  # PyTorch's, which the module takes
+
 #: what the file calls it -> what the log calls it
 NAMES = {
     "loss_rec": "loss/L_AE",
@@ -151,7 +154,7 @@ NAMES = {
 
 def replayed(v: Vectors, steps: int) -> Replayed:
     about, m = arguments(v), v.meta
-    assert m["adam"] == {"betas": [0.9, 0.999], "eps": 1e-8}
+    assert m.get("adam", ADAM) == ADAM
     del about["channels"]
     gan = Replayed(
         **about,
@@ -189,7 +192,8 @@ def test_training_steps(path):
                 close(by_net[net][name], value, f"{prefix}{name}", rtol=RTOL_STEP)
             for name, value in official.convert(v.group(f"after_it{i}/"), of).items():
                 close(state[name], value, f"after_it{i}/{of}.{name}", rtol=RTOL_STEP)
-            assert int(state["blocks.4.norm1.num_batches_tracked"]) == int(v[f"after_it{i}/nbt_{of}"])
+            if f"after_it{i}/nbt_{of}" in v:
+                assert int(state["blocks.4.norm1.num_batches_tracked"]) == int(v[f"after_it{i}/nbt_{of}"])
         expected = {n: v[f"output/it{i}/{n}"] for n in NAMES if f"output/it{i}/{n}" in v}
         assert {"loss_rec"} < expected.keys()
         for name, value in expected.items():
