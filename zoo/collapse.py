@@ -1,4 +1,6 @@
-"""Watching a run for collapse (Brock et al. 2019, section 4): spectra of the weights, and whether D memorises.
+"""Watching a run for collapse as Brock et al. 2019 do: spectra of the weights, and whether D memorises.
+
+What is said of that paper is from a third party's digest of it.
 
     --trainer.callbacks+=zoo.collapse.CollapseWatch --trainer.callbacks.every_kimg 100
 
@@ -21,7 +23,7 @@ from zoo.gan import GAN, evaluating
 def top_singular_values(net: nn.Module, k: int = 3) -> dict[str, Tensor]:
     """The k largest singular values of every weight of at least two axes, rows its output units, by layer.
 
-    Exact, from the smaller Gram matrix in float64; raw weights, before any spectral normalisation, as the paper's.
+    Exact, from the smaller Gram matrix in float64; raw weights, before any spectral normalisation.
     """
     found = {}
     for name, weight in net.named_parameters():

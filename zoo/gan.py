@@ -450,7 +450,7 @@ class GAN(L.LightningModule):
 
         Args:
             label: class of every image, or (n,) classes; None draws them uniformly.
-            truncation: bound on |z| (the truncation trick of BigGAN, section 3.1); None for none.
+            truncation: bound on |z| (the truncation trick of BigGAN); None for none.
             ema: use the average of G when there is one.
             seed, start: name the latents; the same numbers give the same faces on any number of ranks.
 

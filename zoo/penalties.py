@@ -134,7 +134,7 @@ def js_regularizer(real_logits: Tensor, real: Tensor, fake_logits: Tensor, fake:
 def orthogonality(weight: Tensor) -> Tensor:
     """|| W W^T o (1 - I) ||_F^2, W = (out, rest): how far output units are from orthogonal, whatever their norms.
 
-    A scalar of one weight, at least float32 (Brock et al. 2019, arXiv 1809.11096, section 3.1; its W has output
+    A scalar of one weight, at least float32 (Brock et al. 2019, arXiv 1809.11096; its W has output
     units as columns). Its gradient is 4 ((W W^T) o (1 - I)) W; ajbrock/BigGAN-PyTorch utils.py:646-657 adds 2 (...)
     without forming this value, so its strength counts half.
     """

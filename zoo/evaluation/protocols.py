@@ -77,7 +77,8 @@ PROTOCOLS: dict[str, Protocol] = {
         about="FID of 50,000 samples against the whole training set",
         source="TTUR fid.py, run.sh, gan_64x64_FID.py:103",
         differs="the DCGAN code keeps samples as floats, the WGAN-GP code truncates and samples in batches of 1000 "
-        "with batch statistics; the published value is the best of all evaluations and runs",
+        "with batch statistics; a last incomplete batch of reals is dropped there; the published value is the best "
+        "of all evaluations and runs",
         is_shuffle=False,
     ),
     "pggan-2018": Protocol(
@@ -99,7 +100,7 @@ PROTOCOLS: dict[str, Protocol] = {
     ),
     "biggan-2019": Protocol(
         about="50,000 samples of the average with standing statistics against the training set, IS in 10 parts",
-        source="BigGAN section 3 and appendix; BigGAN-PyTorch calculate_inception_moments.py",
+        source="BigGAN as a third party's digest tells it; BigGAN-PyTorch calculate_inception_moments.py",
         differs="whether the paper's IS shuffles is not known",
         is_shuffle=False,
     ),

@@ -55,7 +55,7 @@ def layout(table: dict, resolution: int) -> tuple:
 
 
 class UpBlock(nn.Module):
-    """G's residual block (N, C, H, W) -> (N, C', 2H, 2W) (Figure 15b, BP layers.py:375-409)."""
+    """G's residual block (N, C, H, W) -> (N, C', 2H, 2W) (BP layers.py:375-409)."""
 
     def __init__(self, in_channels: int, out_channels: int, **norm) -> None:
         super().__init__()
@@ -153,7 +153,7 @@ class Generator(nn.Module):
         return [UpBlock(in_channels, out_channels, **norm)]
 
     def conditions(self, z: Tensor, e: Tensor) -> tuple[Tensor, list[Tensor]]:
-        """What the first layer and each stage is given, [e, z_i] for stage i (BP BigGAN.py:228-236)."""
+        """What the first layer and each stage is given, [e, z_i] for stage i, in BP's order."""
         if not self.hierarchical:
             return z, [e] * len(self.stages)
         first, *chunks = z.chunk(len(self.stages) + 1, 1)
@@ -184,7 +184,7 @@ def check_classes(n_classes: int, shared_dim: int, hierarchical: bool) -> None:
 
 
 class DownBlock(nn.Module):
-    """D's residual block (N, C, H, W) -> (N, C', H/2, W/2), or same size (Figure 15c, BP layers.py:412-456).
+    """D's residual block (N, C, H, W) -> (N, C', H/2, W/2), or same size (BP layers.py:412-456).
 
     The first one has no ReLU on the image and pools before its shortcut's convolution.
     """

@@ -25,7 +25,7 @@ DISCRIMINATORS = {
 
 
 class DeepUpBlock(nn.Module):
-    """G's bottleneck (N, C, H, W) -> (N, C', H, W) or (N, C', 2H, 2W) (Figure 16b); the hidden width is C/4.
+    """G's bottleneck (N, C, H, W) -> (N, C', H, W) or (N, C', 2H, 2W); the hidden width is C/4.
 
     The skip keeps the first C' channels and has no convolution.
     """
@@ -89,7 +89,7 @@ class DeepGenerator(Generator):
 
 
 class DeepDownBlock(nn.Module):
-    """D's bottleneck (N, C, H, W) -> (N, C', H, W) or (N, C', H/2, W/2) (Figure 16c); the hidden width is C'/4.
+    """D's bottleneck (N, C, H, W) -> (N, C', H, W) or (N, C', H/2, W/2); the hidden width is C'/4.
 
     New channels of the skip come from a 1x1 convolution of the pooled input, the others are the input's.
     """

@@ -37,7 +37,7 @@ def singular_vectors(weight: Tensor, us: Tensor, eps: float) -> tuple[Tensor, Te
 
 
 def orthogonal_to(x: Tensor, others: list[Tensor]) -> Tensor:
-    """x (n,) without its components along the given unit-length or zero vectors (n,) (Gram-Schmidt)."""
+    """x (n,) without its components along the given vectors (n,), none of them zero (Gram-Schmidt)."""
     for other in others:
         x = x - (x @ other) / (other @ other) * other
     return x
@@ -141,7 +141,7 @@ class BatchNorm2d(nn.Module):
 
 
 class ConditionalNorm(nn.Module):
-    """Batch norm whose gain 1 + A_g c and bias A_b c follow a condition c (section 1, BP layers.py:283-337).
+    """Batch norm whose gain 1 + A_g c and bias A_b c follow a condition c (appendix B).
 
     Args:
         channels: of x (N, C, H, W).
@@ -188,7 +188,7 @@ def settle(net: nn.Module, sn_eps: float, init: str) -> None:
     """Give every spectrally normalised layer its eps and every weight its start.
 
     "orthogonal" or "normal" N(0, 0.02) reaches the weights of convolutions, linear layers and embeddings, A_g, A_b
-    and the shared embedding included; biases stay as PyTorch starts them (BP BigGAN.py init_weights).
+    and the shared embedding included; biases stay as PyTorch starts them, as in BP.
     """
     start = {"orthogonal": nn.init.orthogonal_, "normal": lambda w: nn.init.normal_(w, std=0.02)}[init]
     for module in net.modules():
@@ -203,7 +203,7 @@ def standing_statistics(G: nn.Module, batches: Iterable[tuple[Tensor, Tensor]]) 
     """Replace G's running statistics by the average of those of fresh batches (z, label), and leave G in eval mode.
 
     Running averages belong to the weights that were trained, not to their average, and batch statistics make a
-    sample depend on its neighbours (section 2). Means and biased variances are averaged; the u of spectral norm
+    sample depend on its neighbours. Means and biased variances are averaged; the u of spectral norm
     move as in any train pass (BP utils.py accumulate_standing_stats). Replicas are not synchronised: give each the
     same.
     """

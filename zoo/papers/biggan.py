@@ -77,7 +77,7 @@ class BigGAN(GAN):
         ortho_d: likewise on all of D's (BP --D_ortho, 0 in every script).
         ortho_gradient: whose gradient of it, "paper" or "released".
         ema_decay: decay of the average of G: of all of its state, batch norm's and spectral norm's included.
-        ema_start_kimg: until then the average equals G.
+        ema_start_kimg: the average equals G in every iteration that ends before so many images.
         standing_passes: batches behind the standing statistics; 0 takes the running averages.
         total_kimg: end of training, in thousands of real images; one iteration shows d_steps * batch_size.
     """
@@ -220,7 +220,9 @@ class BigGAN(GAN):
     @torch.no_grad()
     def update_ema(self) -> None:
         """The average follows all of G's state, batch norm's and spectral norm's buffers too (BP utils.py:614)."""
-        beta = self.ema.beta(self.nimg, self.images_per_step)
+        # counted at the end of the iteration: BP averages from iteration ema_start on; that its first one has
+        # number 1 is unverified
+        beta = self.ema.beta(self.nimg + self.images_per_step, self.images_per_step)
         average, current = self.G_ema.state_dict(), self.G.state_dict()
         torch._foreach_lerp_(list(average.values()), list(current.values()), 1.0 - beta)
 
@@ -231,7 +233,7 @@ class BigGAN(GAN):
 
     @property
     def standing_batch(self) -> int:
-        """Images in a pass of the standing statistics: those that batch norm sees in training, within bounds."""
+        """Images in a pass of the standing statistics: a part of a D batch over all ranks, within bounds."""
         return min(self.batch_size // self.accumulate_d, STANDING_BATCH)
 
     def generate(self, G: nn.Module, z: Tensor, label: Tensor, truncation: float | None) -> Tensor:
