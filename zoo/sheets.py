@@ -1,4 +1,4 @@
-"""Sheets of samples: walks between classes and between latents (Brock et al. 2019, Figures 8 and 9)."""
+"""Sheets of samples: walks between classes and between latents (Brock et al. 2019)."""
 
 import torch
 from torch import Tensor

@@ -107,7 +107,8 @@ PROTOCOLS: dict[str, Protocol] = {
     "studiogan": Protocol(
         about="as many samples as training images (ImageNet: 50,000) against the training set, IS in one part",
         source="PyTorch-StudioGAN's 2023 benchmark, as the SNGAN and BigGAN cards read it",
-        differs="its earlier tables (2021) take test or validation images as reals; our n_fake is 50,000 always",
+        differs="its earlier tables (2021) take test or validation images as reals, and that the IS has one part "
+        "is known of those alone; our n_fake is 50,000 always; the number for precision and recall is unverified",
         is_splits=1,
         n_prdc=50_000,
     ),

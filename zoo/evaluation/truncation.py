@@ -1,4 +1,4 @@
-"""The truncation curve: variety against fidelity as the bound on z falls (Brock et al. 2019, Figures 17 and 18).
+"""The truncation curve: variety against fidelity as the bound on z falls (Brock et al. 2019).
 
 `zoo evaluate CKPT --truncation 0.05:1.0:20` scores the same model at twenty bounds; each is a whole evaluation.
 """
