@@ -89,6 +89,13 @@ def test_labels_join_the_latent_before_or_behind_its_norm():
         before(z)
 
 
+def test_without_pixel_norm_the_latent_still_lies_on_the_sphere():
+    z = 5 * torch.randn(4, 8)
+    G = Generator(8, 8, fmap_base=16, fmap_max=4, normalize=False)
+    torch.testing.assert_close(G.latent(z, None).square().mean(1), torch.ones(4), rtol=0, atol=1e-5)
+    torch.testing.assert_close(G(2 * z), G(z), rtol=0, atol=1e-5)
+
+
 def test_wrong_resolutions_and_lods_are_named(nets):
     with pytest.raises(ValueError, match="power of two from 4 px on, not 24"):
         Generator(24)

@@ -59,7 +59,7 @@ class Generator(nn.Module):
         n_classes: length of the one-hot label that joins z; 0 for an unconditional G.
         fmap_base, fmap_decay, fmap_max: see `fmaps`.
         channels: of the images.
-        normalize: pixel norm after each layer and of the latent.
+        normalize: pixel norm after each layer. The latent is normalised in any case (PG:175, 182).
         equalized: weights scaled at run time, see `Equalized`.
         label_after_norm: the label joins z behind the pixel norm (TH network.py:463-467), not before it.
     """
@@ -103,13 +103,13 @@ class Generator(nn.Module):
     def latent(self, z: Tensor, label: Tensor | None) -> Tensor:
         """What enters the first layer."""
         if not self.n_classes:
-            return self.norm(z)
+            return pixel_norm(z)
         if label is None:
             raise ValueError(f"this network has {self.n_classes} classes: give a label to every image")
         label = F.one_hot(label, self.n_classes).to(z.dtype)
         if self.label_after_norm:
-            return torch.cat([self.norm(z), label], 1)
-        return self.norm(torch.cat([z, label], 1))
+            return torch.cat([pixel_norm(z), label], 1)
+        return pixel_norm(torch.cat([z, label], 1))
 
     def forward(self, z: Tensor, label: Tensor | None = None, lod: float = 0.0) -> Tensor:
         """Images of the level floor(lod); a fraction fades in the level's layers, see `fade`."""

@@ -45,7 +45,7 @@ class PGGAN(GAN):
         fmap_base: channels of stage s are min(fmap_base / 2^s, fmap_max).
         fmap_max: most channels of a layer.
         latent_dim: length of z.
-        pixel_norm: of the latent and after each layer of G.
+        pixel_norm: after each layer of G; the latent lies on a sphere in any case.
         equalized: scale weights at run time; False scales the first weights (He).
         stddev_group: images of a group of the minibatch stddev; None for a process's whole batch, 0 for none.
         fused: D's halving convolutions average before bias and activation, as in TF, not behind them.
@@ -152,7 +152,7 @@ class PGGAN(GAN):
         scalars = self.updates(self.fade_reals(real, stage.lod), label if self.n_classes else None, stage.lod)
         self.report(scalars | {"lod": stage.lod, "lr": stage.lr})
 
-    # ---- the two orders of a step; the average takes G as it was before (TF train.py:257-259)
+    # ---- the two orders of a step; the average takes G as it was before (TF train.py:134)
 
     def alternating(self, real: Tensor, label: Tensor | None, lod: float) -> dict[str, Tensor]:
         n = len(real)
@@ -179,7 +179,7 @@ class PGGAN(GAN):
     # ---- the two losses
 
     def critic_loss(self, real: Tensor, fake: Tensor, label: Tensor | None, lod: float) -> tuple[Tensor, dict]:
-        """Real and fake are judged apart: the minibatch stddev must not mix them (TF loss.py:46-80)."""
+        """Real and fake are judged apart: the minibatch stddev must not mix them (TF loss.py:25-80)."""
         real_scores, real_classes = self.D.judge(real, lod)
         fake_scores, fake_classes = self.D.judge(fake, lod)
         wasserstein = wasserstein_d(real_scores, fake_scores)
