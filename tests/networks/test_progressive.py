@@ -23,6 +23,11 @@ def test_pixel_norm_has_unit_mean_square_unless_eps_limits_it():
     torch.testing.assert_close(layers.pixel_norm(tiny), tiny / math.sqrt(1e-10 + 1e-8))
 
 
+def test_instance_norm_of_half_floats_is_rounded_once():
+    x = randn(2, 3, 4, 4).to(torch.bfloat16)
+    assert torch.equal(layers.instance_norm(x), layers.instance_norm(x.float()).to(torch.bfloat16))
+
+
 def test_instance_norm_has_zero_mean_and_unit_variance():
     x = layers.instance_norm(randn(2, 3, 4, 4))
     torch.testing.assert_close(x.mean((2, 3)), torch.zeros(2, 3, dtype=x.dtype), rtol=0, atol=1e-12)

@@ -16,7 +16,7 @@ SQRT2 = math.sqrt(2)
 
 
 def leaky(x: Tensor) -> Tensor:
-    """Leaky ReLU of slope 0.2 (PG networks.py:54-57)."""
+    """Leaky ReLU of slope 0.2, in both papers."""
     return F.leaky_relu(x, 0.2)
 
 
@@ -26,14 +26,17 @@ def fmaps(stage: int, base: int = 8192, decay: float = 1.0, most: int = 512) -> 
 
 
 def pixel_norm(x: Tensor, eps: float = 1e-8) -> Tensor:
-    """x (N, C, ...) / sqrt(mean over C of x^2 + eps), per pixel (PG networks.py:118-120)."""
+    """x (N, C, ...) / sqrt(mean over C of x^2 + eps), per pixel (PG networks.py:120)."""
     return x * (x.square().mean(1, keepdim=True) + eps).rsqrt()
 
 
 def instance_norm(x: Tensor, eps: float = 1e-8) -> Tensor:
-    """(N, C, H, W) minus its mean over the pixels, then times 1 / sqrt(mean square + eps) (SG:225-236)."""
-    x = x - x.mean((2, 3), keepdim=True)
-    return x * (x.square().mean((2, 3), keepdim=True) + eps).rsqrt()
+    """(N, C, H, W) minus its mean over the pixels, then times 1 / sqrt(mean square + eps) (SG:490-501).
+
+    In float32 at least, as the official half precision keeps it."""
+    y = x.to(torch.promote_types(x.dtype, torch.float32))
+    y = y - y.mean((2, 3), keepdim=True)
+    return (y * (y.square().mean((2, 3), keepdim=True) + eps).rsqrt()).to(x.dtype)
 
 
 def minibatch_stddev(x: Tensor, group_size: int = 4, num_features: int = 1) -> Tensor:
@@ -41,7 +44,7 @@ def minibatch_stddev(x: Tensor, group_size: int = 4, num_features: int = 1) -> T
 
     Images m, m + M, m + 2M, ... form a group of G = min(group_size, N), M = N / G: strided, not neighbours. Per
     group: sqrt(biased variance + 1e-8), averaged over pixels and over each of `num_features` runs of neighbouring
-    channels (PG networks.py:127-139; SG:296-309).
+    channels (PG networks.py:127-139; SG:564-659).
 
     Raises:
         ValueError: if N is not a multiple of G, or C not of num_features.
@@ -63,28 +66,28 @@ def blur(x: Tensor) -> Tensor:
 
 
 def upscale(x: Tensor, factor: int = 2) -> Tensor:
-    """Nearest neighbour: (N, C, H, W) -> (N, C, factor * H, factor * W) (PG networks.py:70-77)."""
+    """Nearest neighbour: (N, C, H, W) -> (N, C, factor * H, factor * W) (PG networks.py:205-225)."""
     return x if factor == 1 else F.interpolate(x, scale_factor=float(factor), mode="nearest")
 
 
 def downscale(x: Tensor, factor: int = 2) -> Tensor:
-    """Mean of factor x factor boxes (PG networks.py:98-103)."""
+    """Mean of factor x factor boxes (PG networks.py:287-308)."""
     return x if factor == 1 else F.avg_pool2d(x, factor)
 
 
 def fade(new: Tensor, old: Tensor, t: float) -> Tensor:
-    """new + (old - new) * t: only the old branch at t = 1, only the new one at t = 0 (PG networks.py:143)."""
+    """new + (old - new) * t: the old branch at t = 1, the new one at t = 0 (PG networks.py:205-225, 287-308)."""
     return new if t == 0 else new + (old - new) * t
 
 
 def fade_reals(real: Tensor, lod: float) -> Tensor:
-    """Real images (N, 3, r, r) at the level floor(lod), faded as G's and D's are (PG train.py:66-75)."""
+    """Real images (N, 3, r, r) at the level floor(lod), faded as G's and D's are (PG train.py:56-80)."""
     t = lod - math.floor(lod)
     return real if t == 0 else fade(real, upscale(downscale(real)), t)
 
 
 def summed_shifts(kernel: Tensor) -> Tensor:
-    """The sum (out, in, 4, 4) of the four one-pixel shifts of a 3x3 kernel (PG networks.py:90, 112)."""
+    """The sum (out, in, 4, 4) of the four one-pixel shifts of a 3x3 kernel (PG networks.py:86-93, 109-115)."""
     k = F.pad(kernel, (1, 1, 1, 1))
     return k[..., 1:, 1:] + k[..., :-1, 1:] + k[..., 1:, :-1] + k[..., :-1, :-1]
 
@@ -92,7 +95,7 @@ def summed_shifts(kernel: Tensor) -> Tensor:
 class Equalized(nn.Module):
     """Mixin: a run-time weight scale. Weights ~ N(0, 1) / lrmul act times gain / sqrt(fan_in) * lrmul.
 
-    The bias (zeros at first) acts times `lrmul` (PG networks.py:22-34; SG:135-149, 213-218).
+    The bias (zeros at first) acts times `lrmul` (PG networks.py:22-29; SG:135-149, 213-218).
 
     Args:
         gain: sqrt(2) before a ReLU, 1 for a linear output.

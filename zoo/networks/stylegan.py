@@ -277,7 +277,7 @@ class Generator(nn.Module):
     @torch.no_grad()
     def track(self, w: Tensor, beta: float = 0.995) -> None:
         """Move `w_avg` towards the mean of w (N, w_dim), as at every training pass (net:347-353)."""
-        mean = w.mean(0).to(self.w_avg.dtype)
+        mean = w.to(self.w_avg.dtype).mean(0)
         self.w_avg.copy_(mean + beta * (self.w_avg - mean))
 
     def layered(self, w: Tensor) -> Tensor:
