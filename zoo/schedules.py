@@ -83,7 +83,7 @@ class ProgressiveSchedule:
     minibatch and rate are the new ones from the first image of a fade on. The schedule is looked up every `repeats`
     steps only, so it holds a little past each corner: `at` knows where those look-ups are
     (tkarras/progressive_growing_of_gans @ 2504c3f train.py:103-136, 219-231; NVlabs/stylegan @ 1e0d5c7
-    training/training_loop.py:53-105, 218-232).
+    training/training_loop.py:222-232).
 
     Args:
         resolution: of the finished network, a power of two.

@@ -1,4 +1,4 @@
-"""Sheets that show what a style does (Karras, Laine, Aila 2019, Figures 3 and 8), drawn by `zoo sample --sheet`."""
+"""Sheets that show what a style does (Karras et al. 2019, Figures 3 and 8, recalled): `zoo sample --sheet`."""
 
 from collections.abc import Sequence
 

@@ -1,6 +1,6 @@
 """Multi-scale structural similarity between pairs of images of one set, a measure of variation (lower: more of it).
 
-Odena et al. 2017 (arXiv 1610.09585) and Karras et al. 2018 (arXiv 1710.10196, section 5): only meaningful beside
+Odena et al. 2017 (arXiv 1610.09585) and Karras et al. 2018 (arXiv 1710.10196): only meaningful beside
 the same number of the training set. The definition is that of tkarras/progressive_growing_of_gans @ 2504c3f
 metrics/ms_ssim.py ("PG"), after Wang et al. 2003. No network is involved.
 """

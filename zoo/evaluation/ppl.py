@@ -1,4 +1,4 @@
-"""Perceptual path length (Karras, Laine, Aila 2019, arXiv 1812.04948, section 4.1).
+"""Perceptual path length (Karras, Laine, Aila 2019, arXiv 1812.04948, Tables 3 and 4).
 
 How much an image changes, as a network sees it, for a small step on a straight way between two latents, over the
 square of the step: small where the way through the latent space is smooth. As in NVlabs/stylegan @ 1e0d5c7,

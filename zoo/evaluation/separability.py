@@ -1,4 +1,4 @@
-"""Linear separability of a latent space (Karras, Laine, Aila 2019, arXiv 1812.04948, section 4.2).
+"""Linear separability of a latent space (Karras, Laine, Aila 2019, arXiv 1812.04948, Tables 3 and 4).
 
 How well one hyperplane per attribute (smiling, glasses, ...) divides the latents of images with it from those
 without, as in NVlabs/stylegan @ 1e0d5c7, metrics/linear_separability.py ("N"). The paper labels images by 40 CelebA
@@ -45,7 +45,7 @@ def predictions(codes: np.ndarray, labels: np.ndarray) -> np.ndarray:
 
 
 def linear_separability(codes: ArrayLike, logits: ArrayLike, keep: int = 100_000) -> float:
-    """2^(sum over attributes of H(label | side of the hyperplane))  (paper, section 4.2; N).
+    """2^(sum over attributes of H(label | side of the hyperplane)) (N).
 
     For each attribute the `keep` images of which its classifier is surest are kept, of 200,000 in the paper; a
     linear SVM learns to tell their labels from their codes, and its answers on these very codes are X.

@@ -1,4 +1,4 @@
-"""Sliced Wasserstein distance of Laplacian-pyramid patches (Karras et al. 2018, arXiv 1710.10196, section 5).
+"""Sliced Wasserstein distance of Laplacian-pyramid patches (Karras et al. 2018, arXiv 1710.10196).
 
 Two sets of images are compared one level of detail at a time: small distances at 16 px say that the large structure
 agrees, small ones at the full size that the pixels do. The definition is that of the authors' code,
@@ -13,7 +13,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-COARSEST = 16  # px of the last level (PG:85-87)
+COARSEST = 16  # px of the last level (PG)
 PATCH = 7  # px of a descriptor's side
 
 
@@ -112,9 +112,9 @@ def swd(
     n_directions: int = 128,
     seed: int = 0,
 ) -> dict[str, float]:
-    """SWD times 1000 at each level of detail and their mean (PG:100-136).
+    """SWD times 1000 at each level of detail and their mean (PG).
 
-    The paper takes 16,384 images of each set.
+    The paper takes 16,384 images of each set (config.py:134).
 
     Memory: 4 * 49 * C * n_patches bytes per image, level and set (1.2 GB a level for the paper's numbers).
 
