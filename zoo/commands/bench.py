@@ -1,0 +1,79 @@
+"""Measurements of speed and memory."""
+
+from pathlib import Path
+
+
+def data(
+    path: Path | None = None, resolution: int = 128, workers: int = 2, batch: int = 64, step_ms: float = 50
+) -> None:
+    """Measure how fast images reach training.
+
+    Args:
+        path: A zip of JPEGs of that resolution (default: drawn faces with grain).
+        resolution: Their side in pixels.
+        workers: Processes that decode.
+        batch: Images of a batch.
+        step_ms: Length of the training step whose waiting is measured.
+    """
+    from zoo.bench.data import run
+
+    print(run(path, resolution, workers, batch, step_ms))
+
+
+def evaluation(
+    n: int = 64,
+    full: int = 10_000,
+    resolution: int = 32,
+    batch_size: int = 32,
+    device: str = "cpu",
+    memory: int | None = None,
+    width: int = 2048,
+    threads: int | None = None,
+) -> None:
+    """Time scoring against the bare forward pass of FID's network.
+
+    Args:
+        n: Images of each set that go through the network.
+        full: Images of each set that the ratio is extended to.
+        resolution: Side of the images in pixels.
+        batch_size: Images per pass.
+        device: Where to compute, such as cuda.
+        memory: Measure instead what KID and PRDC of so many features of each set need.
+        width: Features of an image, for memory.
+        threads: CPU threads of PyTorch.
+    """
+    import torch
+
+    from zoo.bench import evaluation
+
+    if threads:
+        torch.set_num_threads(threads)
+    if memory:
+        print(evaluation.memory(memory, width, device))
+    else:
+        print(evaluation.run(n, full, resolution, batch_size, device))
+
+
+def step(
+    recipe: Path,
+    batch_size: int | None = 2,
+    steps: int = 2,
+    precisions: list[str] | None = None,
+    layouts: list[str] | None = None,
+    timeout: float = 600,
+    device: str = "cpu",
+) -> None:
+    """Time and peak memory of one training step of a recipe, in float32 and bfloat16, channels_last and contiguous.
+
+    Args:
+        recipe: Such as reproductions/biggan/paper.yaml.
+        batch_size: Every batch of the recipe cut to so many images, in one part; null keeps the recipe's.
+        steps: Steps after the first, of which the fastest counts.
+        precisions: Only these of 32-true and bf16-mixed.
+        layouts: Only these of channels_last and contiguous.
+        timeout: Seconds after which a setting is given up.
+        device: cpu or cuda.
+    """
+    from zoo.bench.step import step
+
+    step(recipe, batch_size, steps, precisions, layouts, timeout, device)

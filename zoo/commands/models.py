@@ -1,0 +1,186 @@
+"""What a trained model can show: samples and sheets, and with an encoder, latents and reconstructions."""
+
+from pathlib import Path
+from typing import Literal
+
+
+def sample(
+    checkpoint: Path,
+    out: Path = Path("samples.png"),
+    n: int = 64,
+    label: int | None = None,
+    truncation: float | None = None,
+    seed: int = 0,
+    ema: bool = True,
+    device: str = "cpu",
+    sheet: Literal["grid", "mixing", "truncation", "classes", "latents"] = "grid",
+) -> None:
+    """Draw samples of a checkpoint into one PNG; with classes, a row each for the first ten of them.
+
+    Args:
+        checkpoint: A run's checkpoints/last.ckpt or any other.
+        out: The picture to write.
+        n: Number of samples.
+        label: One class for all samples; --class is the same.
+        truncation: Bound of the truncation trick.
+        seed: Names the latents; the same seed gives the same latents.
+        ema: Use the average of G where the model keeps one.
+        device: Where to compute, such as cuda.
+        sheet: Independent samples; of StyleGAN styles mixed, or one latent a row truncated more and more; or rows
+            that walk from class to class (of models with a shared class embedding), or from latent to latent.
+    """
+    import math
+
+    from zoo import sheets, style_sheets
+    from zoo.callbacks import sample_grid, save_grid
+    from zoo.gan import load
+
+    gan = load(checkpoint, device)
+    side = max(2, math.isqrt(n))
+    if sheet == "mixing":
+        images, columns = style_sheets.mixing_sheet(gan, seed=seed, ema=ema)
+    elif sheet == "truncation":
+        images, columns = style_sheets.truncation_strip(gan, seed=seed, ema=ema), len(style_sheets.PSI)
+    elif sheet == "classes":
+        images, columns = sheets.classes_walk(gan, side, side, seed, truncation, ema), side
+    elif sheet == "latents":
+        images, columns = sheets.latents_walk(gan, side, side, seed, truncation, ema, label), side
+    elif label is None:
+        images, columns = sample_grid(gan, n, seed, truncation, ema)
+    else:
+        images, columns = gan.sample(n, label, truncation, ema, seed), max(1, math.isqrt(n))
+    save_grid(images, out, columns)
+    print(f"{out}: {len(images)} samples at {gan.nimg / 1000:g} kimg")
+
+
+def reconstruct(
+    checkpoint: Path,
+    images: Path,
+    out: Path = Path("reconstructions.png"),
+    n: int = 32,
+    ema: bool = True,
+    device: str = "cpu",
+) -> None:
+    """Encode photos and decode them again: a picture of photo | reconstruction pairs, and the mean errors.
+
+    Args:
+        checkpoint: A model with an encoder, such as introvae's.
+        images: Folder or zip of photos; the central square of each is taken.
+        out: The picture to write.
+        n: Pairs in the picture.
+        ema: Use the average of G where the model keeps one.
+        device: Where to compute, such as cuda.
+    """
+    from zoo import encoding
+    from zoo.evaluation.reconstruction import mean_errors
+
+    gan = encoding.load_encoder(checkpoint, device)
+    photos, _ = encoding.read_photos(images, gan.resolution)
+    again = encoding.decode(gan, encoding.encode(gan, photos), ema)
+    encoding.pairs(photos[:n], again[:n]).save(out)
+    errors = mean_errors(photos, again)
+    print(
+        f"{out}: {min(n, len(photos))} of {len(photos)} photos, its reconstruction at the right of each; over all: "
+        f"MSE {errors['mse']:.5f}, PSNR {errors['psnr']:.2f} dB, SSIM {errors['ssim']:.3f}"
+    )
+
+
+def encode(
+    checkpoint: Path,
+    images: Path,
+    out: Path = Path("latents.npz"),
+    picture: Path = Path("neighbours.png"),
+    rows: int = 8,
+    device: str = "cpu",
+) -> None:
+    """Write the latents of photos, and a picture of some of them, each before its nearest in latent space.
+
+    Args:
+        checkpoint: A model with an encoder, such as introvae's.
+        images: Folder or zip of photos; the central square of each is taken.
+        out: The file to write: arrays "latents" (photos, latent_dim) and "names".
+        picture: The picture to write.
+        rows: Photos whose neighbours are shown.
+        device: Where to compute, such as cuda.
+    """
+    import numpy as np
+
+    from zoo import encoding
+
+    gan = encoding.load_encoder(checkpoint, device)
+    photos, names = encoding.read_photos(images, gan.resolution)
+    z = encoding.encode(gan, photos)
+    out.parent.mkdir(parents=True, exist_ok=True)
+    np.savez(out, latents=z.float().numpy(), names=np.array(names))
+    encoding.neighbours(photos, z, rows).save(picture)
+    print(f"{out}: latents of {len(z)} photos, {z.shape[1]} numbers each")
+    print(f"{picture}: in each row a photo, then those nearest to it in latent space")
+
+
+def interpolate(
+    checkpoint: Path,
+    a: Path,
+    b: Path,
+    out: Path = Path("interpolation.png"),
+    steps: int = 8,
+    ema: bool = True,
+    device: str = "cpu",
+) -> None:
+    """Walk from one photo to another on the straight line between their latents: photo a, the steps, photo b.
+
+    Args:
+        checkpoint: A model with an encoder, such as introvae's.
+        a: The photo at the left.
+        b: The photo at the right.
+        out: The picture to write.
+        steps: Images between the photos, the two reconstructions included.
+        ema: Use the average of G where the model keeps one.
+        device: Where to compute, such as cuda.
+    """
+    from zoo import encoding
+
+    gan = encoding.load_encoder(checkpoint, device)
+    start, end = (encoding.read_photo(path, gan.resolution) for path in (a, b))
+    encoding.interpolate(gan, start, end, steps, ema).save(out)
+    print(f"{out}: {a}, {steps} steps from its reconstruction to that of the other, {b}")
+
+
+def attribute(
+    checkpoint: Path,
+    having: Path,
+    lacking: Path,
+    images: Path,
+    out: Path = Path("attribute.png"),
+    strengths: list[float] | None = None,
+    n: int = 8,
+    ema: bool = True,
+    device: str = "cpu",
+) -> None:
+    """Add to photos what the photos of one folder have and those of another lack, by arithmetic on latents.
+
+    The difference of the two mean latents, times each strength, is added to the latent of each photo. In a row of
+    the picture: the photo, then one image for each strength.
+
+    Args:
+        checkpoint: A model with an encoder, such as introvae's.
+        having: Folder or zip of photos that have the attribute.
+        lacking: Folder or zip of photos that do not.
+        images: Folder or zip of the photos to change.
+        out: The picture to write.
+        strengths: Factors of the difference; by default [-1, 0, 0.5, 1, 1.5].
+        n: Photos to change, at most.
+        ema: Use the average of G where the model keeps one.
+        device: Where to compute, such as cuda.
+    """
+    from zoo import encoding
+
+    gan = encoding.load_encoder(checkpoint, device)
+    strengths = [-1.0, 0.0, 0.5, 1.0, 1.5] if strengths is None else strengths
+    sides = [encoding.read_photos(path, gan.resolution)[0] for path in (having, lacking)]
+    vector = encoding.direction(gan, *sides)
+    photos, _ = encoding.read_photos(images, gan.resolution, n)
+    encoding.move(gan, photos, vector, strengths, ema).save(out)
+    print(
+        f"{out}: {len(photos)} photos, each at strengths {', '.join(f'{s:g}' for s in strengths)} of what {having} "
+        f"({len(sides[0])} photos) has and {lacking} ({len(sides[1])} photos) lacks"
+    )

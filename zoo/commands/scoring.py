@@ -1,0 +1,192 @@
+"""Scores of models and of folders, the leaderboard, and curves of logged runs."""
+
+from pathlib import Path
+from typing import Literal
+
+
+def evaluate(
+    checkpoint: Path,
+    n_fake: int | None = None,
+    n_real: int | None = None,
+    extractors: list[str] | None = None,
+    truncation: float | str | None = None,
+    seed: int | None = None,
+    ema: bool | None = None,
+    rounding: Literal["round", "truncate"] | None = None,
+    protocol: str | None = None,
+    weights: Path | None = None,
+    results_dir: Path | None = Path("results"),
+    device: str = "cpu",
+) -> None:
+    """Score a checkpoint against the data it was trained on and write a results row.
+
+    What is not given is as in the run's own evaluation; with --protocol it is as that protocol says.
+
+    Args:
+        checkpoint: A checkpoint in its run's folder, whose config.yaml says what the data was.
+        n_fake: Generated images.
+        n_real: Real images.
+        extractors: Any of inception (FID, IS, KID), random, domain:FILE and torch-fidelity's others.
+        truncation: Bound of the truncation trick, or first:last:number of bounds, such as 0.05:1.0:20: the
+            truncation curve, as CSV and plot in the run's folder, with results rows of its best points.
+        seed: Names the latents.
+        ema: Use the average of G where the model keeps one.
+        rounding: How float images become bytes.
+        protocol: Named conditions, such as zoo, torch-fidelity, sngan-2018, ttur-2017, biggan-2019.
+        weights: File of the Inception weights.
+        results_dir: Folder of the results rows; null writes none.
+        device: Where to compute, such as cuda.
+    """
+    import yaml
+
+    from zoo.cli import data_of, run_id
+    from zoo.evaluation import truncation as curves
+    from zoo.evaluation.callback import Evaluate
+    from zoo.evaluation.protocols import OPTIONS
+    from zoo.gan import load
+
+    values = curves.bounds(truncation) if isinstance(truncation, str) else None
+    gan = load(checkpoint, device)
+    folder = checkpoint.resolve().parents[1]
+    if not (folder / "config.yaml").is_file():
+        raise FileNotFoundError(f"{checkpoint} lies in no run's folder: there is no {folder / 'config.yaml'}")
+    config = yaml.safe_load((folder / "config.yaml").read_text())
+    data = data_of(config)
+    data.enter(gan.trained_stage)
+    data.prepare_data()
+    data.setup("fit")
+    given = {
+        "n_fake": n_fake,
+        "n_real": n_real,
+        "extractors": extractors,
+        "truncation": None if values else truncation,
+        "seed": seed,
+        "ema": ema,
+        "rounding": rounding,
+        "protocol": protocol,
+        "weights": str(weights) if weights else None,
+    }
+    kept = {k: v for k, v in config["evaluation"].items() if not (protocol and k in OPTIONS)}
+    options = kept | {k: v for k, v in given.items() if v is not None}
+    options |= {"results_dir": str(results_dir) if results_dir else None}
+    about = {"model": config["model"], "data": config["data"]}
+    if values:
+        out = folder / f"truncation-kimg-{gan.nimg / 1000:09.1f}"
+        curves.curve(gan, data, options, values, about, run_id(folder), out)
+        return
+    callback = Evaluate(**options)
+    callback.config, callback.run = about, run_id(folder)
+    result = callback.score(gan, data)
+    if results_dir:
+        callback.write(gan, data, result)
+
+
+def compare(
+    real: Path | None = None,
+    fake: Path | None = None,
+    n_fake: int | None = None,
+    n_real: int | None = None,
+    extractors: list[str] = ["inception", "random"],  # noqa: B006
+    protocol: str = "zoo",
+    extras: list[str] | None = None,
+    batch_size: int = 128,
+    weights: Path | None = None,
+    out: Path | None = None,
+    device: str = "cpu",
+) -> None:
+    """Score any two folders or zips of images: `zoo evaluate --real A --fake B` is the same.
+
+    Args:
+        real: Folder or zip of real images.
+        fake: Folder or zip of generated images of the same size.
+        n_fake: Generated images; all by default.
+        n_real: Real images, a fixed random choice; the protocol's number by default.
+        extractors: Any of inception (FID, IS, KID), random, domain:FILE and torch-fidelity's others.
+        protocol: Named conditions, such as zoo or torch-fidelity.
+        extras: Metrics beyond those of features, such as swd and ms_ssim.
+        batch_size: Images per pass of an extractor.
+        weights: File of the Inception weights.
+        out: JSON file for numbers and conditions.
+        device: Where to compute, such as cuda.
+    """
+    import json
+
+    from zoo.evaluation import folders
+
+    if real is None or fake is None:
+        raise ValueError("name both sets: --real FOLDER_OR_ZIP --fake FOLDER_OR_ZIP")
+    options = {"n_fake": n_fake, "n_real": n_real, "extras": extras, "protocol": protocol, "batch_size": batch_size}
+    result = folders.compare(real, fake, extractors, device, weights=weights, **options)
+    print(folders.report(result))
+    if out:
+        out.write_text(json.dumps(result, indent=2) + "\n")
+
+
+def train_domain(
+    path: list[str],
+    out: Path,
+    resolution: int | None = None,
+    epochs: float = 5,
+    seed: int = 0,
+    threads: int | None = None,
+) -> None:
+    """Train a small classifier on labelled images, as an extractor where Inception's weights cannot be had.
+
+    Args:
+        path: Folder (sub-folders are classes) or zip, or several zips to join.
+        out: The file to write; name it as an extractor by domain:FILE.
+        resolution: Side of the images in pixels.
+        epochs: Passes over the images.
+        seed: Of weights and order.
+        threads: CPU threads of PyTorch.
+    """
+    import torch
+
+    from zoo.data import ImageDataModule
+    from zoo.evaluation import domain
+
+    if resolution is None:
+        raise ValueError("say how large the images are, such as --resolution 32")
+    if threads:
+        torch.set_num_threads(threads)
+    data = ImageDataModule(path, resolution)
+    trained = domain.train(data, epochs, seed=seed, report=lambda text: print(text, flush=True))
+    name = domain.save(trained, out)
+    accuracy = trained["about"]["held_out_accuracy"]
+    print(f"{out}: domain:{name}, {100 * accuracy:.1f} % right on held-out images")
+
+
+def leaderboard(results: Path = Path("results"), check: bool = False) -> None:
+    """Render README.md, leaderboard.csv and index.html of the results folder from the rows.
+
+    Args:
+        results: Folder of the rows and of published.csv.
+        check: Write nothing; fail if the rendered files are older than the rows.
+    """
+    from zoo import leaderboard as board
+
+    if check and not board.check(results):
+        raise ValueError(f"{results}/README.md is older than the rows: run `zoo leaderboard`")
+    for path in [] if check else board.render(results):
+        print(path)
+
+
+def curves(
+    runs: list[str],
+    metric: str = "fd_random",
+    x: Literal["kimg", "hours", "step"] = "kimg",
+    out: Path = Path("curves.png"),
+    log_y: bool = False,
+) -> None:
+    """Draw one metric of logged runs as curves: a recipe each, with a band where runs of other seeds repeat it.
+
+    Args:
+        runs: The runs' folders, such as runs/ttur/cifar10-*, or their rows, such as results/ttur/cifar10-*.json.
+        metric: What to draw, such as fid, fd_random or loss/d.
+        x: Images shown to D, hours of training, or training steps.
+        out: The picture to write; its ending chooses the format.
+        log_y: Draw the metric on a logarithmic scale.
+    """
+    from zoo.curves import curves as run
+
+    print(run(runs, metric, x, out, log_y))
