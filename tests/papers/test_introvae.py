@@ -134,6 +134,22 @@ def test_beyond_the_margin_the_hinges_are_silent():
     assert torch.equal(with_hinge["E"], without["E"])
 
 
+@pytest.mark.parametrize("kls", [(2.0, 3.0), (2.0, 11.0), (9.0, 4.0), (8.0, 30.0)])
+def test_hinge_of_two_processes_is_that_of_their_mean(kls, monkeypatch):
+    margin, whole = 7.0, torch.tensor(kls, dtype=torch.float64, requires_grad=True)
+    expected = introspective_e(torch.zeros(()), whole.mean(), torch.zeros(()), margin, 1.0)
+    (slope,) = torch.autograd.grad(expected, whole)
+    gan = IntroVAE(**SMALL)
+    monkeypatch.setattr(IntroVAE, "world_size", 2)
+    monkeypatch.setattr(gan, "all_gather", lambda x: torch.tensor(kls, dtype=x.dtype))
+    for i, kl in enumerate(kls):
+        own = torch.tensor(kl, dtype=torch.float64, requires_grad=True)
+        loss = introspective_e(torch.zeros(()), gan.over_ranks(own), torch.zeros(()), margin, 1.0)
+        assert loss.item() == pytest.approx(expected.item())
+        (gradient,) = torch.autograd.grad(loss, own)
+        assert gradient / 2 == slope[i]  # processes' gradients are averaged
+
+
 def test_warm_up_ignores_the_weights_and_ends_at_its_image():
     model = Recorded(vae_kimg=0.008, weight_rec=0.0, weight_kl=0.0)
     routed = model.gradients(images())

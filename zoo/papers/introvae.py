@@ -96,6 +96,15 @@ class IntroVAE(GAN):
         mean, logvar = posterior
         return mean + (logvar / 2).exp() * self.latents(len(mean))
 
+    def over_ranks(self, kl: Tensor) -> Tensor:
+        """The mean of a scalar over all processes, with this process's own slope, as their gradients are averaged.
+
+        The hinge is to act on the whole batch's mean, not on each process's part of it.
+        """
+        if self.world_size == 1:
+            return kl
+        return kl + (self.all_gather(kl.detach()).mean() - kl.detach())
+
     def training_step(self, batch: tuple[Tensor, Tensor | None], batch_idx: int) -> None:
         x = (batch[0] + 1) / 2
         warming_up = self.nimg < self.vae_kimg * 1000
@@ -125,8 +134,8 @@ class IntroVAE(GAN):
 
         # encoder: x_r is a constant in L_REG(Z_r), but not in L_AE, whose slope reaches E through z
         reg_real = regularization(posterior)
-        reg_r = regularization(self.E(x_r.detach()))
-        reg_p = regularization(self.E(x_p.detach()))
+        reg_r = self.over_ranks(regularization(self.E(x_r.detach())))
+        reg_p = self.over_ranks(regularization(self.E(x_p.detach())))
         adversarial_e = self.weight_kl * introspective_e(reg_real, reg_r, reg_p, self.margin, self.weight_neg)
         (slope,) = torch.autograd.grad(self.weight_rec * loss_ae, z_g, retain_graph=True)
         self.update(self.opt_d, adversarial_e + (slope * z).sum())
