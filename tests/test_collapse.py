@@ -10,6 +10,7 @@ from torch import nn
 from zoo.collapse import CollapseWatch, spread, top_singular_values
 from zoo.data import Drawn
 from zoo.papers.biggan import BigGAN
+from zoo.papers.ctgan import CTGAN
 
 
 def small() -> BigGAN:
@@ -71,6 +72,16 @@ def test_logits_on_seen_and_unseen_images_leave_the_model_as_it_was():
     assert 0 <= found["memory/train_accuracy"] <= 1
     assert all(torch.equal(v, before[k]) for k, v in gan.state_dict().items() if k in before)
     assert gan.D.training
+
+
+def test_ct_gan_s_critic_is_asked_about_digits_as_its_training_shows_them():
+    gan = CTGAN(resolution=28, architecture="cnn", n_classes=0, width_g=2, width_d=2, batch_size=8, batch_size_g=8)
+    data = SimpleNamespace(divisor=127.5)
+    digits = torch.randint(0, 256, (4, 1, 28, 28), dtype=torch.uint8).expand(-1, 3, -1, -1)
+    gan.D.eval()
+    with torch.no_grad():
+        logits = CollapseWatch.judge(gan, data, digits, None)
+        torch.testing.assert_close(logits, gan.D(digits[:, :1] / 255))
 
 
 def test_training_images_are_no_held_out_ones(tmp_path):

@@ -157,7 +157,7 @@ class CollapseWatch(Callback):
     @staticmethod
     def judge(gan: GAN, data: L.LightningDataModule, images: Tensor, label: Tensor | None) -> Tensor:
         """Logits (n,) of uint8 images, as training shows them but without flips and noise."""
-        x = images.to(gan.device, gan.dtype) / data.divisor - 1
+        x = gan.to_native(images.to(gan.device, gan.dtype) / data.divisor - 1)
         return gan.D(x, label.to(gan.device) if gan.n_classes else None).float().cpu()
 
     def keep(self, trainer: L.Trainer, gan: GAN, signs: list[str]) -> None:

@@ -52,9 +52,8 @@ class Run:
             "data": data.get("class_path", "").rpartition(".")[2],
             "resolution": self.settings.get("resolution"),
         }
-        found |= {
-            k: options[k] for k in ("path", "name", "limit", "split", "n_images") if options.get(k) is not None
-        }
+        kept = ("path", "name", "limit", "limit_to", "split", "n_images")
+        found |= {k: options[k] for k in kept if options.get(k) is not None}
         return found | self.scored
 
 

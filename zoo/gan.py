@@ -432,6 +432,10 @@ class GAN(L.LightningModule):
         """
         return {}
 
+    def to_native(self, images: Tensor) -> Tensor:
+        """Images (N, 3, R, R) in [-1, 1] as D sees them; a paper with other channels or another range overrides."""
+        return images
+
     def generate(self, G: nn.Module, z: Tensor, label: Tensor | None, truncation: float | None) -> Tensor:
         """Images of `G`. Truncation has already acted on z; a paper that truncates elsewhere overrides this."""
         return G(z, label)

@@ -241,6 +241,20 @@ def test_empty_list_and_bad_limit(make_zip):
         ImageDataModule(make_zip(), 8, limit=0)
 
 
+def test_limit_takes_the_first_images_where_asked_and_holds_out_the_others(make_zip):
+    path = make_zip(n=12)
+    whole, part = open_(path), open_(path, limit=5, limit_to="first")
+    assert torch.equal(part.images(range(5)), whole.images(range(5)))
+    assert len(part) == 5
+    held_out = part.held_out()
+    assert torch.equal(held_out[range(7)][0], whole.images(range(5, 12)))
+    assert len(held_out) == 7
+    # another choice of as many images is another data set, and no limit is none
+    unlabelled = [open_(path, limit=5, limit_to=to, labels=False).fingerprint for to in ("first", "random")]
+    assert unlabelled[0] != unlabelled[1]
+    assert open_(path, limit_to="first").fingerprint == whole.fingerprint
+
+
 # ---- fingerprint and checkpoint
 
 

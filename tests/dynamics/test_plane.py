@@ -54,6 +54,12 @@ def test_every_paper_trains_on_points_by_its_own_step_and_repeats_itself(paper):
     assert torch.equal(value, again)  # no dropout, no drawn code
 
 
+def test_roth_s_own_networks_and_loss_train_on_his_mixture():
+    gan, _ = train("rothgan", "submanifold", 0.256)
+    assert [sum(p.numel() for p in net.parameters()) for net in (gan.G, gan.D)] == [17_283, 17_153]
+    assert gan.saturating
+
+
 @pytest.mark.parametrize("divergence", sorted(DIVERGENCES))
 def test_every_divergence_trains_on_points(divergence):
     gan, _ = short("rothgan", "ring", 0.16, divergence=divergence, regularizer="generic", lr=1e-4)
@@ -66,6 +72,7 @@ def test_command_draws_and_tells(tmp_path, capsys):
     shown = capsys.readouterr().out
     assert "| r1gan | grid | " in shown
     assert "of 25" in shown
+    assert shown.splitlines()[-1].endswith("CPU seconds of training")
     width, height = Image.open(out).size
     assert width > height
 

@@ -11,6 +11,7 @@ import os
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from pathlib import Path
+from typing import Literal
 
 import lightning.pytorch as L
 import torch
@@ -70,7 +71,9 @@ class ImageDataModule(L.LightningDataModule):
         memory_gib: Keep the decoded images in memory up to this size.
         num_workers: Processes that decode images.
         seed: Seed of the order, flips and noise; the run's seed by default.
-        limit: Use only so many images, a fixed random choice.
+        limit: Use only so many images.
+        limit_to: Which of them: a fixed random choice, in which sets sorted by class stay mixed, or the first ones
+            in the order of the files.
         source_resolution: Side of the images at `path` where they are larger, by a power of two: they are averaged
             down. `resolution` by default.
         filter: Refuse a prepared set that was resized by another filter than this, as its manifest tells.
@@ -93,6 +96,7 @@ class ImageDataModule(L.LightningDataModule):
         num_workers: int = 2,
         seed: int | None = None,
         limit: int | None = None,
+        limit_to: Literal["random", "first"] = "random",
         source_resolution: int | None = None,
         filter: str | None = None,
         cache_gib: float | None = None,
@@ -115,7 +119,7 @@ class ImageDataModule(L.LightningDataModule):
         self.use_labels = labels
         self.flip, self.divisor, self.noise = flip, divisor, noise
         self.memory_gib, self.num_workers, self.cache_gib = memory_gib, num_workers, cache_gib
-        self.seed, self.limit, self.filter = seed, limit, filter
+        self.seed, self.limit, self.limit_to, self.filter = seed, limit, limit_to, filter
         self.name = name or " + ".join(Path(p).stem for p in self.paths)
         self._images: Images | None = None
         self._opened_at = 0
@@ -219,7 +223,7 @@ class ImageDataModule(L.LightningDataModule):
         if not self.use_labels:
             images = replace(images, labels=None)
         n_classes = 0 if images.labels is None else int(images.labels.max()) + 1
-        images = images.take(subset(len(images), self.limit))
+        images = images.take(self._chosen(len(images)))
         self._check_fingerprint(images, first=not self._opened_at)
         fits = len(images) * 3 * self.resolution**2 <= self.memory_gib * 2**30
         if images.pixels is None and not images.cheap and fits:
@@ -234,7 +238,10 @@ class ImageDataModule(L.LightningDataModule):
         The resolution opened first must be known to the checkpoint; later ones may be new (growing models).
         """
         labels = None if images.labels is None else hashlib.sha256(images.labels.numpy().tobytes()).hexdigest()
-        text = json.dumps([images.content, labels, len(images), self.resolution])
+        parts = [images.content, labels, len(images), self.resolution]
+        if self.limit is not None and self.limit_to == "first":
+            parts.append("first")
+        text = json.dumps(parts)
         new = hashlib.sha256(text.encode()).hexdigest()
         known = self._fingerprints
         if first and known and self.resolution not in known:
@@ -276,13 +283,19 @@ class ImageDataModule(L.LightningDataModule):
         self.setup()
         return self._fingerprints[self.resolution]
 
+    def _chosen(self, n: int) -> Tensor:
+        """Which of n images `limit` leaves, in rising order."""
+        if self.limit_to == "first" and self.limit is not None:
+            return torch.arange(min(n, self.limit))
+        return subset(n, self.limit)
+
     def held_out(self) -> Images | None:
         """The images that `limit` leaves out of training, or None if there are none."""
         if self.limit is None:
             return None
         every = self.open()
         left = torch.ones(len(every), dtype=torch.bool)
-        left[subset(len(every), self.limit)] = False
+        left[self._chosen(len(every))] = False
         return every.take(left.nonzero()[:, 0]) if left.any() else None
 
     def test_images(self) -> Images | None:

@@ -1,7 +1,7 @@
 """Multilayer perceptrons for points (N, d), with the interfaces that the papers' training steps ask for.
 
 Hidden layers with ReLU and He's uniform start, the last one with Glorot's, as in igul222/improved_wgan_training @
-fa66c57, gan_toy.py (three of 512 units there). `zoo.networks.rothgan.ToyMLP` is the toy of Roth et al.
+fa66c57, gan_toy.py (three of 512 units there). The last two are Roth's toy, `zoo.networks.rothgan.ToyMLP`.
 """
 
 import math
@@ -10,6 +10,7 @@ from itertools import pairwise
 
 from torch import Tensor, nn
 
+from zoo.networks.rothgan import ToyMLP
 from zoo.networks.wgan_gp import Critic, start, uniform
 
 
@@ -57,3 +58,23 @@ class PointTrunk(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         return self.hidden(x)[:, :, None, None]
+
+
+class ToyGenerator(ToyMLP):
+    """G of Roth's toy: z (N, latent_dim) -> points (N, dim)."""
+
+    def __init__(self, dim: int = 3, latent_dim: int = 2, width: int = 128) -> None:
+        super().__init__(latent_dim, dim, width)
+
+    def forward(self, z: Tensor, label: Tensor | None = None) -> Tensor:
+        return super().forward(z)
+
+
+class ToyCritic(ToyMLP):
+    """D of Roth's toy: points (N, dim) -> logits (N,)."""
+
+    def __init__(self, dim: int = 3, width: int = 128) -> None:
+        super().__init__(dim, 1, width)
+
+    def forward(self, x: Tensor, label: Tensor | None = None) -> Tensor:
+        return super().forward(x)[:, 0]
