@@ -100,11 +100,12 @@ SETTINGS = {
 #: (paper, data) -> what the paper itself took on these points, shorter
 PUBLISHED = {
     # rothk/Stabilizing_GANs @ 023b84d, 3DGAN/3DGAN.py: networks, rates, the saturating loss, gamma with the flag
-    # that anneals it. Ours: 4,000 steps of 128 points for 100,000 of 512, and G before D, as for its images.
+    # that anneals it. Ours: 3,000 steps of 128 points for 100,000 of 512, and G before D, as for its images.
     ("rothgan", "submanifold"): Setting(
         thrown_away(resolution=16)
         | {"gamma": 0.1, "annealing": 0.01, "saturating": True, "lr": 1e-3, "beta1": 0.5}
-        | LENGTH,
+        | LENGTH
+        | {"total_kimg": 384},
         generator=ToyGenerator,
         critic=ToyCritic,
     ),
@@ -206,7 +207,7 @@ def field_of(gan: GAN, judge: Callable, target: Target, x: Tensor) -> tuple[Tens
 
 
 def draw(axes: Any, gan: GAN, target: Target, judge: Callable, seed: int = 0) -> dict[str, float]:
-    """One panel: D's level sets and gradient, real points grey, samples orange; returns the samples' `measure`."""
+    """One panel: D's level sets and gradient, samples orange, real points black; returns the samples' `measure`."""
     real = target.flatten(target.draw(1000, torch.Generator().manual_seed(seed)))
     samples = gan.sample(N_SAMPLES, seed=seed)
     scores = measure(samples, target)
@@ -219,8 +220,8 @@ def draw(axes: Any, gan: GAN, target: Target, judge: Callable, seed: int = 0) ->
     axes.contourf(fine, fine, value.view(120, 120).T, levels=20, cmap="RdBu_r", alpha=0.6)
     axes.contour(fine, fine, value.view(120, 120).T, levels=20, colors="white", linewidths=0.4)
     axes.quiver(*where.T, *arrows.T, color="black", alpha=0.35, scale=40, width=0.002)
-    axes.scatter(*real.T, s=3, c="dimgrey", linewidths=0)
     axes.scatter(*target.flatten(samples[:1000]).T, s=3, c="darkorange", linewidths=0)
+    axes.scatter(*real.T, s=1.5, c="black", alpha=0.5, linewidths=0)  # on top: good samples would hide them
     axes.set(xlim=(-span, span), ylim=(-span, span), xticks=[], yticks=[], aspect="equal")
     return scores
 
