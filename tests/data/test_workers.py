@@ -1,7 +1,8 @@
-"""Worker processes end with the process that started them."""
+"""Worker processes end with the process that started them, and not before."""
 
 import multiprocessing
 import os
+import signal
 import time
 
 import pytest
@@ -46,3 +47,13 @@ def test_workers_of_a_killed_process_do_not_stay():
     while any(map(_alive, workers)) and time.monotonic() < end:
         time.sleep(0.1)
     assert not any(map(_alive, workers))
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_workers_outlive_the_signals_that_stop_a_run(number):
+    """They reach the whole process group, while the running step still waits for its batch."""
+    batches = iter(loader(Large(), range(8), 2))
+    next(batches), next(batches)  # one of each worker: both are up
+    for worker in batches._workers:
+        os.kill(worker.pid, number)
+    assert len(list(batches)) == 6

@@ -5,6 +5,7 @@ from __future__ import annotations
 import functools
 import mmap
 import os
+import signal
 import threading
 import time
 from collections.abc import Callable, Iterable, Sequence
@@ -147,8 +148,14 @@ def _same(item):
     return item
 
 
-def _end_with_parent(worker: int) -> None:
-    """A worker whose parent was killed would wait for ever for somebody to take its results."""
+def _live_as_parent(worker: int) -> None:
+    """A worker ends when its parent does, and not before.
+
+    Ctrl-C and a scheduler's SIGTERM reach every process of a run, and the parent still needs its batches to finish
+    the running step; a worker whose parent was killed would wait for ever for somebody to take its results.
+    """
+    for number in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(number, signal.SIG_IGN)
     parent = os.getppid()
 
     def watch() -> None:
@@ -168,7 +175,7 @@ def loader(dataset: Dataset, sampler: Iterable[Sequence[int]], workers: int, pin
         num_workers=workers,
         collate_fn=_same,
         pin_memory=pin,
-        worker_init_fn=_end_with_parent,
+        worker_init_fn=_live_as_parent,
         generator=torch.Generator(),  # its workers' seed would otherwise be drawn from the global stream
     )
 
