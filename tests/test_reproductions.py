@@ -23,7 +23,7 @@ RECIPES = sorted((ROOT / "reproductions").glob("*/*.yaml"))
 SMALL = {
     "biggan": "--model.resolution 32 --model.n_classes 10 --model.width_g 2 --model.width_d 2 --model.latent_dim 8 "
     "--model.shared_dim 4 --model.batch_size 16 --model.batch_size_g 16 --model.accumulate_d 2 "
-    "--model.accumulate_g 2 --model.standing_passes 2",
+    "--model.accumulate_g 2 --model.standing_passes 2 --model.watch_kimg 0.032",
     "ctgan": "--model.resolution 32 --model.architecture cnn --model.width_g 4 --model.width_d 4 "
     "--model.n_classes 0 --model.n_dis 2 --model.batch_size 16 --model.batch_size_g 16",
     "ctgan_ssl": "--model.width_g 2 --model.width_d 4 --model.latent_dim 8 --model.labels_per_class 2 "

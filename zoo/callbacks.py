@@ -171,7 +171,7 @@ class Checkpoints(Callback):
             if trainer.is_global_zero:
                 try:
                     os.replace(part, folder / name)
-                    self.link_last(folder, name)
+                    self.link(folder / name, folder / "last.ckpt")
                     for old in sorted(folder.glob("kimg-*.ckpt"))[: -max(self.keep, 1)]:
                         old.unlink()
                 except OSError as error:
@@ -187,15 +187,15 @@ class Checkpoints(Callback):
         )
 
     @staticmethod
-    def link_last(folder: Path, name: str) -> None:
-        """Make last.ckpt the same file as `name`, by a hard link where the file system has them."""
-        part = folder / "last.ckpt.part"
+    def link(file: Path, name: Path) -> None:
+        """Make `name` the same file as `file`, by a hard link where the file system has them."""
+        part = Path(f"{name}.part")
         part.unlink(missing_ok=True)
         try:
-            os.link(folder / name, part)
+            os.link(file, part)
         except OSError:
-            part.write_bytes((folder / name).read_bytes())
-        os.replace(part, folder / "last.ckpt")
+            part.write_bytes(file.read_bytes())
+        os.replace(part, name)
 
     @staticmethod
     def last_good(trainer: L.Trainer) -> str:

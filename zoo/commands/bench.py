@@ -67,7 +67,8 @@ def step(
 
     Args:
         recipe: Such as reproductions/biggan/paper.yaml.
-        batch_size: Every batch of the recipe cut to so many images, in one part; null keeps the recipe's.
+        batch_size: Every batch of the recipe cut to so many images, in one part, with one update of D in a step;
+            null keeps the recipe's.
         steps: Steps after the first, of which the fastest counts.
         precisions: Only these of 32-true and bf16-mixed.
         layouts: Only these of channels_last and contiguous.

@@ -13,8 +13,10 @@ from contextlib import contextmanager
 from typing import Literal
 
 import torch
+from lightning.pytorch.callbacks import Callback
 from torch import Tensor, nn
 
+from zoo.collapse import CollapseWatch
 from zoo.gan import EMA, GAN, frozen
 from zoo.losses import hinge_d, hinge_g
 from zoo.networks import biggan as networks
@@ -79,6 +81,8 @@ class BigGAN(GAN):
         ema_decay: decay of the average of G: of all of its state, batch norm's and spectral norm's included.
         ema_start_kimg: the average equals G in every iteration that ends before so many images.
         standing_passes: batches behind the standing statistics; 0 takes the running averages.
+        watch_kimg: thousands of images between two looks at the spectra and at D's logits on seen and unseen images;
+            0 for none. A `CollapseWatch` among the trainer's callbacks takes its place.
         total_kimg: end of training, in thousands of real images; one iteration shows d_steps * batch_size.
     """
 
@@ -115,6 +119,7 @@ class BigGAN(GAN):
         ema_decay: float = 0.9999,
         ema_start_kimg: float = 0.0,
         standing_passes: int = 100,
+        watch_kimg: float = 2000,
         total_kimg: float = 675_840,
     ) -> None:
         Generator = {"biggan": networks.Generator, "deep": deep.DeepGenerator}[architecture]
@@ -149,7 +154,7 @@ class BigGAN(GAN):
         self.judge = apart if split_d else together
         self.lr_g, self.lr_d, self.betas, self.adam_eps = lr_g, lr_d, (beta1, beta2), adam_eps
         self.ortho_g, self.ortho_d = ORTHO[ortho_gradient] * ortho, ORTHO[ortho_gradient] * ortho_d
-        self.standing_passes = standing_passes
+        self.standing_passes, self.watch_kimg = standing_passes, watch_kimg
         self._standing: tuple | None = None  # (what it was made of, G with standing statistics)
 
     def on_fit_start(self) -> None:
@@ -167,6 +172,10 @@ class BigGAN(GAN):
             torch.optim.Adam(net.parameters(), lr, self.betas, self.adam_eps)
             for net, lr in ((self.G, self.lr_g), (self.D, self.lr_d))
         ]
+
+    def configure_callbacks(self) -> list[Callback]:
+        others = any(isinstance(c, CollapseWatch) for c in self.trainer.callbacks)
+        return [CollapseWatch(self.watch_kimg)] if self.watch_kimg and not others else []
 
     def fakes(self, n: int) -> tuple[Tensor, Tensor]:
         """Fakes and the classes they were made for, drawn uniformly."""
