@@ -81,8 +81,8 @@ class BigGAN(GAN):
         ema_decay: decay of the average of G: of all of its state, batch norm's and spectral norm's included.
         ema_start_kimg: the average equals G in every iteration that ends before so many images.
         standing_passes: batches behind the standing statistics; 0 takes the running averages.
-        watch_kimg: thousands of images between two looks at the spectra and at D's logits on seen and unseen images;
-            0 for none. A `CollapseWatch` among the trainer's callbacks takes its place.
+        watch_kimg: thousands of images between two looks at the spectra and at D's logits on seen and unseen
+            images; 0 for none. A `CollapseWatch` among the trainer's callbacks takes its place.
         total_kimg: end of training, in thousands of real images; one iteration shows d_steps * batch_size.
     """
 
