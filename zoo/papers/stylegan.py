@@ -171,9 +171,11 @@ class StyleGAN(GAN):
     def crossover(self, lod: float) -> int:
         """First layer that takes its style from the second latent; this GPU's draw for the whole minibatch."""
         used = self.G.synthesis.used(lod)
-        mixed = torch.rand(self.world_size, generator=self.latent_rng) < self.mixing
-        layer = torch.randint(1, used, (self.world_size,), generator=self.latent_rng)
-        return int(layer[self.global_rank]) if mixed[self.global_rank] else used
+        # one draw of the stream whatever the number of ranks, so that their latents stay those of one process
+        seed = int(torch.randint(2**31, (), generator=self.latent_rng)) + self.global_rank
+        rng = torch.Generator().manual_seed(seed)
+        mixed = torch.rand((), generator=rng) < self.mixing
+        return int(torch.randint(1, used, (), generator=rng)) if mixed else used
 
     def fakes(self, n: int, label: Tensor | None, lod: float) -> Tensor:
         """Images of n new latents, with style mixing; every call moves the average of w."""
