@@ -223,8 +223,8 @@ class GAN(L.LightningModule):
         return z[self.global_rank :: self.world_size].to(self.device, self.dtype)
 
     def uniform(self, n: int) -> Tensor:
-        """U[0, 1) per image, (n, 1, 1, 1), from the latents' stream and split over the ranks as they are."""
-        u = torch.rand(n * self.world_size, 1, 1, 1, generator=self.latent_rng)
+        """U[0, 1) per image, (n,), from the latents' stream and split over the ranks as they are."""
+        u = torch.rand(n * self.world_size, generator=self.latent_rng)
         return u[self.global_rank :: self.world_size].to(self.device, self.dtype)
 
     def random_labels(self, n: int) -> Tensor | None:

@@ -18,7 +18,7 @@ from zoo.losses import wasserstein_d, wasserstein_g
 from zoo.networks.pggan import Discriminator, Generator
 from zoo.networks.progressive import fade_reals
 from zoo.optim import AdamEpsilonHat
-from zoo.penalties import wgan_gp
+from zoo.penalties import between, wgan_gp
 from zoo.schedules import ProgressiveSchedule, Stage
 
 
@@ -187,10 +187,9 @@ class PGGAN(GAN):
 
         # points between real and fake; what is differentiated twice runs in float32
         with torch.autocast(self.device.type, enabled=False):
-            fake = fake.to(real.dtype)
-            between = (real + (fake - real) * self.uniform(len(real))).requires_grad_()
-            full_size = self.resolution // real.shape[-1]  # 2^k
-            penalty = wgan_gp(self.D(between, lod=lod) / (self.gamma * full_size), between)
+            x = between(real, fake.to(real.dtype), self.uniform(len(real)))
+            full_size = self.resolution // x.shape[-1]  # 2^k
+            penalty = wgan_gp(self.D(x, lod=lod) / (self.gamma * full_size), x)
 
         loss = wasserstein + self.lambda_gp * penalty + self.drift * drift
         scalars = {"loss/d": wasserstein, "penalty/gradient": penalty, "penalty/drift": drift}
