@@ -51,15 +51,23 @@ def join_columns(columns: list[Path], path: Path) -> None:
 
 
 def sample_grid(
-    gan: GAN, n: int, seed: int = 0, truncation: float | None = None, ema: bool = True
+    gan: GAN, n: int, seed: int = 0, truncation: float | None = None, ema: bool = True, batch_size: int = 64
 ) -> tuple[Tensor, int]:
-    """Images from fixed latents and the number of columns: with classes, a row each for the first ten classes."""
-    if not gan.n_classes:
-        return gan.sample(n, None, truncation, ema, seed), max(1, math.isqrt(n))
-    rows = min(gan.n_classes, 10)
-    columns = max(1, n // rows)
-    label = torch.arange(rows).repeat_interleave(columns)
-    return gan.sample(rows * columns, label, truncation, ema, seed), columns
+    """Images from fixed latents and the number of columns: with classes, a row each for the first ten classes.
+
+    The images are drawn `batch_size` at a time and lie on the CPU.
+    """
+    columns, label = max(1, math.isqrt(n)), None
+    if gan.n_classes:
+        rows = min(gan.n_classes, 10)
+        columns = max(1, n // rows)
+        n, label = rows * columns, torch.arange(rows).repeat_interleave(columns)
+    images = []
+    for start in range(0, n, batch_size):
+        part = slice(start, min(start + batch_size, n))
+        some = None if label is None else label[part]
+        images.append(gan.sample(part.stop - start, some, truncation, ema, seed, start).cpu())
+    return torch.cat(images), columns
 
 
 def save_own_pictures(gan: GAN, data: L.LightningDataModule | None, path: Path) -> dict[str, Path]:

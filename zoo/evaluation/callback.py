@@ -1,7 +1,6 @@
 """Evaluation during and after training."""
 
 import json
-import math
 import time
 from collections.abc import Sequence
 from functools import partial
@@ -9,10 +8,9 @@ from pathlib import Path
 from typing import Any
 
 import lightning.pytorch as L
-import torch
 from lightning.pytorch.utilities.seed import isolate_rng
 
-from zoo.callbacks import save_grid, save_own_pictures
+from zoo.callbacks import sample_grid, save_grid, save_own_pictures
 from zoo.evaluation.evaluate import build_extractors, evaluate
 from zoo.evaluation.extractors import Extractor, headline_names
 from zoo.evaluation.extras import find
@@ -51,7 +49,7 @@ class Evaluate(L.Callback):
         is_splits: parts of the Inception Score.
         kid_subsets: subsets of KID, of 1000 images or as many as there are.
         weights: file of the Inception weights.
-        grid: number of samples in the row's picture; 0 for none.
+        grid: number of samples in the row's picture (with classes: shared by the first ten); 0 for none.
     """
 
     def __init__(
@@ -214,15 +212,14 @@ class Evaluate(L.Callback):
         return row
 
     def _draw(self, gan: GAN, data: L.LightningDataModule, path: Path) -> None:
-        """The first `grid` of the evaluated samples, uncurated, as one picture, and the paper's own beside it."""
-        n, size, seed = self.grid, self.options["batch_size"], self.options["seed"]
-        p = self.protocol
-        with torch.no_grad(), gan.prepared(p.truncation, p.ema, seed):
-            images = [
-                gan.sample(min(size, n - start), None, p.truncation, p.ema, seed, start).cpu()
-                for start in range(0, n, size)
-            ]
-        save_grid(torch.cat(images).nan_to_num(), path, columns=math.isqrt(n))
+        """Uncurated samples from the first evaluated latents as one picture, and the paper's own beside it.
+
+        With classes, a row for each of the first ten: the latents are those of the score, the labels are not.
+        """
+        p, seed = self.protocol, self.options["seed"]
+        with gan.prepared(p.truncation, p.ema, seed):
+            images, columns = sample_grid(gan, self.grid, seed, p.truncation, p.ema, self.options["batch_size"])
+        save_grid(images.nan_to_num(), path, columns)
         save_own_pictures(gan, data, path)
 
 
