@@ -7,7 +7,9 @@ import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
-from zoo.gan import EMA, GAN, frozen, load
+from zoo.ema import EMA
+from zoo.gan import GAN, load
+from zoo.networks.modes import frozen
 from zoo.papers.sngan import SNGAN
 from zoo.schedules import linear_decay
 

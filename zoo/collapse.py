@@ -19,7 +19,8 @@ from lightning.pytorch.callbacks import Callback
 from torch import Tensor, nn
 
 from zoo.callbacks import Checkpoints
-from zoo.gan import GAN, evaluating
+from zoo.gan import GAN
+from zoo.networks.modes import evaluating
 
 
 @torch.no_grad()

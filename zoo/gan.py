@@ -10,74 +10,17 @@ import math
 import time
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
 from pathlib import Path
 
 import lightning.pytorch as L
-import numpy as np
 import torch
 from lightning.pytorch.core.optimizer import LightningOptimizer
 from torch import Tensor, nn
 
+from zoo.ema import EMA
+from zoo.latents import indexed_latents
+from zoo.networks.modes import evaluating
 from zoo.schedules import Stage
-
-
-@dataclass(frozen=True)
-class EMA:
-    """How the exponential moving average of G is kept: a fixed decay, or a half-life counted in images.
-
-    Args:
-        decay: weight of the old average at each G update; None if `half_life_kimg` is used.
-        half_life_kimg: thousands of images after which an old value has lost half of its weight.
-        rampup: the half-life is at most this fraction of the images seen so far; None for no ramp-up.
-        start_kimg: until then the average simply equals G.
-        before_step: the average takes G as it was before each of its steps (Karras et al. 2018, 2019).
-    """
-
-    decay: float | None = None
-    half_life_kimg: float | None = None
-    rampup: float | None = None
-    start_kimg: float = 0.0
-    before_step: bool = False
-
-    def __post_init__(self) -> None:
-        if (self.decay is None) == (self.half_life_kimg is None):
-            raise ValueError("EMA needs either decay or half_life_kimg, not both and not neither")
-
-    def beta(self, nimg: int, images: int) -> float:
-        """Weight of the old average for a G update after `nimg` images that stands for `images` of them."""
-        if nimg < self.start_kimg * 1000:
-            return 0.0
-        if self.decay is not None:
-            return self.decay
-        half_life = self.half_life_kimg * 1000
-        if self.rampup is not None:
-            half_life = min(half_life, nimg * self.rampup)
-        return 0.5 ** (images / half_life) if half_life > 0 else 0.0
-
-
-@contextmanager
-def evaluating(module: nn.Module) -> Iterator[None]:
-    """Hold `module` in eval mode; afterwards it is in the mode it was in."""
-    training = module.training
-    module.eval()
-    try:
-        yield
-    finally:
-        module.train(training)
-
-
-@contextmanager
-def frozen(module: nn.Module) -> Iterator[None]:
-    """Hold `module`'s parameters constant while the opponent's loss is built: no gradient is computed for them."""
-    trained = [p for p in module.parameters() if p.requires_grad]
-    for p in trained:
-        p.requires_grad_(False)
-    try:
-        yield
-    finally:
-        for p in trained:
-            p.requires_grad_(True)
 
 
 class GAN(L.LightningModule):
@@ -395,27 +338,8 @@ class GAN(L.LightningModule):
     def indexed_latents(
         self, n: int, seed: int = 0, start: int = 0, truncation: float | None = None
     ) -> tuple[Tensor, Tensor | None]:
-        """Latents (n, latent_dim) and uniform labels (n,) or None, row i a pure function of (seed, start + i).
-
-        With `truncation` t, z follows the normal distribution truncated to [-t, t] (by inverting its
-        cumulative distribution, the same law as resampling values beyond t).
-
-        Raises:
-            ValueError: for truncation <= 0.
-        """
-        if truncation is not None and truncation <= 0:
-            raise ValueError(f"truncation must be positive, not {truncation}")
-        z = np.empty((n, self.latent_dim), np.float32)
-        y = np.zeros(n, np.int64)
-        for i in range(n):
-            # counter-based, keyed by both numbers; torch's CPU generator would keep only 32 bits of a seed
-            rng = np.random.Generator(np.random.Philox(key=[seed, start + i]))
-            z[i] = (rng.standard_normal if truncation is None else rng.random)(self.latent_dim, np.float32)
-            y[i] = rng.integers(max(self.n_classes, 1))
-        z, y = torch.from_numpy(z), torch.from_numpy(y)
-        if truncation is not None:
-            bound = math.erf(truncation / math.sqrt(2))
-            z = math.sqrt(2) * torch.erfinv((2 * z - 1) * bound)
+        """`zoo.latents.indexed_latents` of this model: z and, with classes, labels, or None."""
+        z, y = indexed_latents(n, self.latent_dim, self.n_classes, seed, start, truncation)
         return z.to(self.device, self.dtype), y.to(self.device) if self.n_classes else None
 
     def own_metrics(self, data: L.LightningDataModule) -> dict[str, float | str]:

@@ -8,9 +8,10 @@ from evaluation_fakes import Noise
 from torch import nn
 from torch.utils.data import DataLoader
 
+from zoo.ema import EMA
 from zoo.evaluation.callback import Evaluate
 from zoo.evaluation.results import read_rows
-from zoo.gan import EMA, GAN
+from zoo.gan import GAN
 
 
 class Tiny(GAN):

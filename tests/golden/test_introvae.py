@@ -10,9 +10,9 @@ import torch
 from torch import nn
 from vectors import Vectors, close, files, fit
 
-from zoo.gan import evaluating
 from zoo.losses import gaussian_kl, introspective_e, introspective_g, squared_error
 from zoo.networks import introvae as networks
+from zoo.networks.modes import evaluating
 from zoo.official import introvae as official
 from zoo.papers.introvae import IntroVAE, regularization
 

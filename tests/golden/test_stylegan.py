@@ -11,9 +11,9 @@ from growth import check_table, check_trace, rows
 from torch import Tensor, nn
 from vectors import Vectors, close, files, fit
 
+from zoo.ema import EMA
 from zoo.evaluation import ppl, separability
 from zoo.evaluation.subject import to_uint8
-from zoo.gan import EMA
 from zoo.losses import nonsaturating_d, nonsaturating_g, saturating_g
 from zoo.networks import progressive as layers
 from zoo.networks import stylegan as networks

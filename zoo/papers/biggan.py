@@ -17,11 +17,13 @@ from lightning.pytorch.callbacks import Callback
 from torch import Tensor, nn
 
 from zoo.collapse import CollapseWatch
-from zoo.gan import EMA, GAN, frozen
+from zoo.ema import EMA
+from zoo.gan import GAN
 from zoo.losses import hinge_d, hinge_g
 from zoo.networks import biggan as networks
 from zoo.networks import biggan_deep as deep
 from zoo.networks.biggan_layers import BatchNorm2d, standing_statistics
+from zoo.networks.modes import frozen
 from zoo.penalties import orthogonality
 
 #: whose gradient of the orthogonal regulariser: the paper's R, or the released code's, which has half of it

@@ -18,9 +18,10 @@ from torch import Tensor, nn
 
 from zoo.data import EndlessBatches, to_float
 from zoo.data.order import permutation
-from zoo.gan import GAN, evaluating, frozen
+from zoo.gan import GAN
 from zoo.losses import feature_matching, unlabelled_d
 from zoo.networks import ctgan_ssl as networks
+from zoo.networks.modes import evaluating, frozen
 from zoo.optim import AdamEpsilonInRoot
 from zoo.penalties import class_consistency
 

@@ -15,10 +15,11 @@ from torch import Tensor, nn
 
 from zoo.data import ImageDataModule
 from zoo.evaluation import reconstruction
-from zoo.gan import GAN, evaluating, frozen
+from zoo.gan import GAN
 from zoo.introspection import Introspection
 from zoo.losses import gaussian_kl, introspective_e, introspective_g, squared_error
 from zoo.networks import introvae as networks
+from zoo.networks.modes import evaluating, frozen
 
 
 def regularization(posterior: tuple[Tensor, Tensor]) -> Tensor:

@@ -13,8 +13,10 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from zoo.gan import EMA, GAN, frozen
+from zoo.ema import EMA
+from zoo.gan import GAN
 from zoo.losses import wasserstein_d, wasserstein_g
+from zoo.networks.modes import frozen
 from zoo.networks.pggan import Discriminator, Generator
 from zoo.networks.progressive import fade_reals
 from zoo.optim import AdamEpsilonHat

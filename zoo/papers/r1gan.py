@@ -11,9 +11,11 @@ from typing import Literal
 import torch
 from torch import Tensor, nn
 
-from zoo.gan import EMA, GAN, frozen
+from zoo.ema import EMA
+from zoo.gan import GAN
 from zoo.losses import ADVERSARIAL
 from zoo.networks import r1gan as networks
+from zoo.networks.modes import frozen
 from zoo.penalties import between, r1, r2, wgan_gp
 
 #: as GS config.py:80-114 builds them

@@ -13,8 +13,9 @@ import torch
 from torch import Tensor, nn
 
 from zoo.divergences import DIVERGENCES, f_gan_d, f_gan_g
-from zoo.gan import GAN, frozen
+from zoo.gan import GAN
 from zoo.networks import rothgan as networks
+from zoo.networks.modes import frozen
 from zoo.networks.wgan_gp import GoodCritic, GoodGenerator
 from zoo.optim import AdamEpsilonHat
 from zoo.penalties import f_gan_regularizer, js_regularizer

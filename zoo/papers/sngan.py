@@ -12,9 +12,10 @@ from typing import Literal
 import torch
 from torch import Tensor, nn
 
-from zoo.gan import GAN, frozen
+from zoo.gan import GAN
 from zoo.losses import ADVERSARIAL
 from zoo.networks import sngan as networks
+from zoo.networks.modes import frozen
 from zoo.optim import AdamEpsilonHat
 from zoo.schedules import linear_decay
 

@@ -14,9 +14,11 @@ from typing import Literal
 import torch
 from torch import Tensor, nn
 
-from zoo.gan import EMA, GAN, frozen
+from zoo.ema import EMA
+from zoo.gan import GAN
 from zoo.losses import nonsaturating_d, nonsaturating_g, wasserstein_d, wasserstein_g
 from zoo.networks import stylegan as networks
+from zoo.networks.modes import frozen
 from zoo.networks.progressive import fade_reals
 from zoo.optim import AdamEpsilonHat
 from zoo.penalties import between, r1, wgan_gp

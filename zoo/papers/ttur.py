@@ -13,9 +13,10 @@ from typing import Literal
 import torch
 from torch import Tensor, nn
 
-from zoo.gan import GAN, frozen
+from zoo.gan import GAN
 from zoo.losses import nonsaturating_d, nonsaturating_g, wasserstein_d, wasserstein_g
 from zoo.networks import ttur as networks
+from zoo.networks.modes import frozen
 from zoo.networks.rothgan import check_resolution
 from zoo.networks.wgan_gp import GoodCritic, GoodGenerator
 from zoo.optim import AdamEpsilonHat

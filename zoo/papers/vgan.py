@@ -11,8 +11,10 @@ from typing import Literal
 import torch
 from torch import Tensor
 
-from zoo.gan import EMA, GAN, frozen
+from zoo.ema import EMA
+from zoo.gan import GAN
 from zoo.losses import ADVERSARIAL
+from zoo.networks.modes import frozen
 from zoo.networks.r1gan import Generator
 from zoo.networks.vgan import Discriminator
 from zoo.papers.r1gan import PENALTIES

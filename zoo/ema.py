@@ -1,0 +1,37 @@
+"""How the exponential moving average of G is kept."""
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True)
+class EMA:
+    """How the exponential moving average of G is kept: a fixed decay, or a half-life counted in images.
+
+    Args:
+        decay: weight of the old average at each G update; None if `half_life_kimg` is used.
+        half_life_kimg: thousands of images after which an old value has lost half of its weight.
+        rampup: the half-life is at most this fraction of the images seen so far; None for no ramp-up.
+        start_kimg: until then the average simply equals G.
+        before_step: the average takes G as it was before each of its steps (Karras et al. 2018, 2019).
+    """
+
+    decay: float | None = None
+    half_life_kimg: float | None = None
+    rampup: float | None = None
+    start_kimg: float = 0.0
+    before_step: bool = False
+
+    def __post_init__(self) -> None:
+        if (self.decay is None) == (self.half_life_kimg is None):
+            raise ValueError("EMA needs either decay or half_life_kimg, not both and not neither")
+
+    def beta(self, nimg: int, images: int) -> float:
+        """Weight of the old average for a G update after `nimg` images that stands for `images` of them."""
+        if nimg < self.start_kimg * 1000:
+            return 0.0
+        if self.decay is not None:
+            return self.decay
+        half_life = self.half_life_kimg * 1000
+        if self.rampup is not None:
+            half_life = min(half_life, nimg * self.rampup)
+        return 0.5 ** (images / half_life) if half_life > 0 else 0.0
