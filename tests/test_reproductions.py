@@ -11,9 +11,11 @@ import lightning.pytorch as L
 import pytest
 import torch
 import yaml
+from torchvision.transforms.functional import to_pil_image
 
 from zoo.cli import compose, last_checkpoint, train
 from zoo.data import Drawn, ImageDataModule
+from zoo.data.drawn import draw
 from zoo.papers import PAPERS, paper_class
 
 ROOT = Path(__file__).parents[1]
@@ -202,6 +204,48 @@ def test_killed_and_resumed_equals_never_killed(paper, how, tmp_path, monkeypatc
     cli = run(paper, tmp_path / "halves", *noise, "--ckpt_path", "last", kimg=0.16)
     assert cli.run.folder == tmp_path / "halves" / "run-001"
     assert_same_training(final_state(tmp_path / "whole" / "run-001"), final_state(cli.run.folder))
+
+
+def test_an_image_damaged_in_mid_training_is_one_sentence_and_loses_nothing(tmp_path, monkeypatch, capsys):
+    faces = tmp_path / "faces"
+    for i, face in enumerate(draw(range(64), 32)):
+        (faces / f"{i % 2}").mkdir(parents=True, exist_ok=True)
+        to_pil_image(face).save(faces / f"{i % 2}" / f"{i}.png")
+    data = (
+        "--data",
+        "ImageDataModule",
+        "--data.path",
+        str(faces),
+        "--data.memory_gib",
+        "0",
+        "--data.num_workers",
+        "1",
+    )
+    run("sngan", tmp_path / "whole", *data, kimg=0.32)
+
+    model, file = paper_class("sngan"), faces / "1" / "33.png"
+    step, content = model.training_step, file.read_bytes()
+
+    def damaging(self, batch, batch_idx):
+        step(self, batch, batch_idx)
+        file.write_bytes(bytes(len(content)))
+
+    monkeypatch.setattr(model, "training_step", damaging)
+    capsys.readouterr()
+    with pytest.raises(SystemExit) as stopped:
+        run("sngan", tmp_path / "halves", *data, "--checkpoints.every_kimg", "0", kimg=0.32)
+    assert stopped.value.code == 2
+    said = capsys.readouterr()
+    assert "stopped by a damaged image" in said.out
+    (line,) = said.err.splitlines()
+    assert line.startswith(f"error: {file} cannot be decoded")
+    nimg = final_state(tmp_path / "halves" / "run-001")["state_dict"]["_extra_state"]["nimg"]
+    assert 32 <= nimg < 320
+
+    file.write_bytes(content)
+    monkeypatch.setattr(model, "training_step", step)
+    run("sngan", tmp_path / "halves", *data, "--ckpt_path", "last", kimg=0.32)
+    assert_same_training(*(final_state(tmp_path / part / "run-001") for part in ("whole", "halves")))
 
 
 def test_a_finished_run_is_not_trained_again(tmp_path, capsys):

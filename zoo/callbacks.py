@@ -15,6 +15,7 @@ import torch
 from lightning.pytorch.callbacks import Callback
 from torch import Tensor
 
+from zoo.data import BadImage
 from zoo.gan import GAN
 
 
@@ -228,6 +229,11 @@ class Checkpoints(Callback):
 
     def on_train_end(self, trainer: L.Trainer, gan: GAN) -> None:
         self.save(trainer, gan)
+
+    def on_exception(self, trainer: L.Trainer, gan: GAN, exception: BaseException) -> None:
+        # met between two steps; of several processes the others would not come to save
+        if isinstance(exception, BadImage) and gan.started and trainer.world_size == 1:
+            self.save(trainer, gan)
 
 
 class Stop(Callback):

@@ -25,7 +25,7 @@ from lightning.pytorch.cli import ArgsType, LightningArgumentParser, LightningCL
 from lightning.pytorch.utilities.rank_zero import rank_zero_only
 
 from zoo.callbacks import Checkpoints, Diverged, Progress, Samples, Stop
-from zoo.data import ImageDataModule
+from zoo.data import BadImage, ImageDataModule
 from zoo.evaluation.callback import Evaluate
 from zoo.gan import GAN
 
@@ -314,6 +314,15 @@ def fail(error: Exception) -> None:
     raise SystemExit(2) from error
 
 
+def tell_stop(cli: ZooCLI, reason: str) -> None:
+    """Say where a run that can be gone on with was stopped."""
+    if cli.trainer.is_global_zero:
+        last = cli.run.folder / "checkpoints" / "last.ckpt"
+        saved = f"saved {last}" if cli.config_init.checkpoints.saved_at == cli.model.nimg else "but could not save"
+        print(f"stopped by {reason} at {cli.model.nimg / 1000:.1f} kimg, {saved}")
+        print("go on with: the same command and --ckpt_path last")
+
+
 def train(
     model: type[GAN], data: type[ImageDataModule], recipe: str | Path | None = None, args: ArgsType = None
 ) -> ZooCLI:
@@ -359,18 +368,15 @@ def train(
         raise SystemExit(1) from error
     except (ValueError, OSError) as error:
         if cli is not None and cli.model.started:
-            raise
+            if not isinstance(error, BadImage):
+                raise
+            tell_stop(cli, "a damaged image")
         fail(error)
     except RuntimeError as error:
         if cli is None or cli.model.started or "loading state_dict" not in str(error):
             raise
         fail(ValueError(f"the networks of {cli.ckpt_path} are not those of this version of the code ({error})"))
-    if cli.stop.interrupted and cli.trainer.is_global_zero:
-        last = cli.run.folder / "checkpoints" / "last.ckpt"
-        saved = f"saved {last}" if cli.config_init.checkpoints.saved_at == cli.model.nimg else "but could not save"
-        reason = cli.stop.signal or "a signal to another process"
-        print(f"stopped by {reason} at {cli.model.nimg / 1000:.1f} kimg, {saved}")
-        print("go on with: the same command and --ckpt_path last")
     if cli.stop.interrupted:
+        tell_stop(cli, cli.stop.signal or "a signal to another process")
         raise SystemExit(128 + signal.Signals[cli.stop.signal or "SIGTERM"])
     return cli

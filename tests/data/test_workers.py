@@ -20,7 +20,7 @@ class Large:
 def _work(answers) -> None:
     batches = iter(loader(Large(), range(1000), 2))
     next(batches)
-    answers.put([worker.pid for worker in batches._workers])
+    answers.put([worker.pid for worker in multiprocessing.active_children()])
     time.sleep(60)
 
 
@@ -54,6 +54,6 @@ def test_workers_outlive_the_signals_that_stop_a_run(number):
     """They reach the whole process group, while the running step still waits for its batch."""
     batches = iter(loader(Large(), range(8), 2))
     next(batches), next(batches)  # one of each worker: both are up
-    for worker in batches._workers:
+    for worker in multiprocessing.active_children():
         os.kill(worker.pid, number)
     assert len(list(batches)) == 6

@@ -8,7 +8,7 @@ import os
 import signal
 import threading
 import time
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -82,10 +82,8 @@ class Images(Dataset):
         pixels = torch.empty(self.n, 3, resolution, resolution, dtype=torch.uint8)
         size = max(1, 2**18 // resolution**2)  # small chunks: they come through shared memory
         chunks = [range(i, min(i + size, self.n)) for i in range(0, self.n, size)]
-        batches = loader(_Attempts(self), chunks, workers if worth_workers(self.n, resolution) else 0)
-        for chunk, images in zip(chunks, batches, strict=True):
-            if isinstance(images, BadImage):
-                raise images
+        batches = loader(self, chunks, workers if worth_workers(self.n, resolution) else 0)
+        for chunk, (images, _) in zip(chunks, batches, strict=True):
             pixels[chunk.start : chunk.stop] = images
         return replace(self, pixels=pixels)
 
@@ -166,10 +164,33 @@ def _live_as_parent(worker: int) -> None:
     threading.Thread(target=watch, daemon=True).start()
 
 
+class _Loader(DataLoader):
+    """Raises a worker's `BadImage` as its sentence: DataLoader alone would bury it in a traceback."""
+
+    def __iter__(self) -> Iterator:
+        for item in super().__iter__():
+            if isinstance(item, BadImage):
+                raise item
+            yield item
+
+
+@dataclass(eq=False)
+class _Attempts(Dataset):
+    """Hands a `BadImage` over as a value."""
+
+    dataset: Dataset
+
+    def __getitem__(self, item):
+        try:
+            return self.dataset[item]
+        except BadImage as error:
+            return BadImage(str(error))
+
+
 def loader(dataset: Dataset, sampler: Iterable[Sequence[int]], workers: int, pin: bool = False) -> DataLoader:
     """`dataset[item]` for each item of `sampler`, in order, computed by `workers` processes."""
-    return DataLoader(
-        dataset,
+    return _Loader(
+        _Attempts(dataset),
         sampler=sampler,
         batch_size=None,  # an item is a whole batch already
         num_workers=workers,
@@ -178,16 +199,3 @@ def loader(dataset: Dataset, sampler: Iterable[Sequence[int]], workers: int, pin
         worker_init_fn=_live_as_parent,
         generator=torch.Generator(),  # its workers' seed would otherwise be drawn from the global stream
     )
-
-
-@dataclass(eq=False)
-class _Attempts(Dataset):
-    """Hands a `BadImage` over as a value: raised in a worker it would arrive buried in a traceback."""
-
-    images: Images
-
-    def __getitem__(self, indices: Sequence[int]) -> Tensor | BadImage:
-        try:
-            return self.images[indices][0]
-        except BadImage as error:
-            return BadImage(str(error))
