@@ -85,8 +85,12 @@ def curve(gan: Any, data: Any, options: dict, values: list[float], config: dict,
 
 
 def draw(rows: list[dict[str, float]], path: Path, title: str) -> str:
-    """FID against IS with the bounds beside the points, as the paper draws it; without Inception, the distance
-    there is against the bound. Returns a sentence that says which."""
+    """FID against IS with the bounds beside the points, as the paper draws it.
+
+    Without Inception: the distance there is against the bound, and precision and recall on an axis of their own.
+
+    Returns a sentence that says which.
+    """
     points = best(rows)
     figure = new_figure(6, 4.5)
     axes = figure.subplots()
@@ -100,11 +104,19 @@ def draw(rows: list[dict[str, float]], path: Path, title: str) -> str:
         about = "FID against Inception Score"
     else:
         name = next(iter(points), None)
-        if name:
-            axes.plot(t, [row.get(name) for row in rows], "o-")
         about = f"no Inception weights, so no FID and no IS: {name or 'no metric'} against the bound on z"
         axes.set(xlabel="truncation: bound on |z|", ylabel=name or "", title=title)
-        axes.set_xlim(0, None)
+        axes.set_xlim(0, max(t) * 1.03)
+        if name:
+            axes.plot(t, [row.get(name) for row in rows], "ko-", label=name)
+            shares = {k: f"{k}_{name.removeprefix('fd_')}" for k in ("precision", "recall")}
+            shares = {k: n for k, n in shares.items() if all(n in row for row in rows)}
+            other = axes.twinx() if shares else None
+            for column, style in zip(shares.values(), ("C0^--", "C1v--"), strict=False):
+                other.plot(t, [row[column] for row in rows], style, markersize=4, label=column)
+            if other:
+                other.set(ylabel=" and ".join(shares), ylim=(0, 1))
+                axes.legend(handles=[*axes.lines, *other.lines], fontsize=8, loc="best")
     axes.grid(alpha=0.3)
     save_figure(figure, path)
     return about
