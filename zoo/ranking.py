@@ -22,7 +22,10 @@ _METRICS = {
     "ppl_z_full": ("PPL z full", ".1f", True),
     "reconstruction_psnr": ("reconstruction PSNR", ".2f", True),
 }
-_HIGHER = ("is_", "precision", "recall", "density", "coverage", "reconstruction_psnr", "reconstruction_ssim")
+_HIGHER = (
+    *("is_", "precision", "recall", "density", "coverage", "label_accuracy"),
+    *("reconstruction_psnr", "reconstruction_ssim"),
+)
 
 
 def set_of(row: dict) -> str:
@@ -67,7 +70,7 @@ def ordered(names: set[str]) -> list[str]:
 
 def in_tables(name: str) -> bool:
     """Whether the tables show this metric."""
-    return _METRICS[name][2] if name in _METRICS else name.startswith("fd_")
+    return _METRICS[name][2] if name in _METRICS else name.startswith(("fd_", "label_accuracy_"))
 
 
 def higher(name: str) -> bool:
@@ -79,6 +82,8 @@ def heading_of(name: str) -> str:
     """A metric's name for people."""
     if name in _METRICS:
         return _METRICS[name][0]
+    if name.startswith("label_accuracy_"):
+        return f"label accuracy {name.removeprefix('label_accuracy_')}"
     return f"FD {name.removeprefix('fd_')}" if name.startswith("fd_") else name
 
 

@@ -5,6 +5,7 @@ from evaluation_fakes import Noise
 from zoo.evaluation import domain
 from zoo.evaluation.evaluate import evaluate
 from zoo.evaluation.extractors import build, metric_names
+from zoo.ranking import higher
 
 
 class Bright(Noise):
@@ -54,6 +55,31 @@ def test_its_distance_sees_what_an_untrained_net_hardly_does(trained, tmp_path, 
     both = evaluate(lambda n, seed, start: data.pixels[start : start + n], data, name, n_fake=50)["metrics"]
     (key,) = [key for key in both if key.startswith("fd_domain:")]
     assert dark[key] > 3 * both[key]
+
+
+def test_it_tells_how_many_fakes_show_their_label(trained, tmp_path):
+    domain.save(trained, tmp_path / "d.pt")
+    data, right = Bright(), 30
+    told = torch.where(torch.arange(50) < right, data.labels[:50], 1 - data.labels[:50])
+
+    class Labelled:
+        n_classes, G_ema = 2, None
+
+        def indexed_latents(self, n, seed, start, truncation=None):
+            return torch.zeros(n, 4), told[start : start + n]
+
+        def sample(self, n, start=0, **options):
+            return data.pixels[start : start + n]
+
+    data.batches = lambda *a, **k: iter([(data.pixels, data.labels)])
+    name = f"domain:{tmp_path / 'd.pt'}"
+    metrics = evaluate(Labelled(), data, name, n_fake=50, kid_subset_size=20)["metrics"]
+    (key,) = [key for key in metrics if key.startswith("label_accuracy_domain:")]
+    assert metrics[key] == pytest.approx(right / 50, abs=0.05)
+    assert higher(key)
+    data.n_classes = 3  # of other classes it can say nothing
+    metrics = evaluate(Labelled(), data, name, n_fake=50, kid_subset_size=20)["metrics"]
+    assert key not in metrics
 
 
 def test_bad_files_are_told(trained, tmp_path):

@@ -90,7 +90,8 @@ def evaluate(
     Returns:
         `metrics`: of Inception `fid`, `is_mean`, `is_std`, `is_1` (one part), `kid`, `precision`, `recall`,
         `density`, `coverage`, and `intra_fid` where model and data have classes; of another extractor NAME
-        `fd_NAME`, `kid_NAME`, `precision_NAME` and so on; and the extras'.
+        `fd_NAME`, `kid_NAME`, `precision_NAME` and so on, of a domain classifier with the data's number of classes
+        also `label_accuracy_NAME`; and the extras'.
         `absent`: for each metric that could not be had, why. `notes`: what to know about a metric, by its name.
         `conditions`: everything above.
 
@@ -148,8 +149,10 @@ def evaluate(
         )
         if real is not None:  # only rank 0 holds the features
             features, logits = fakes[one.name]
-            logits = logits if "is_mean" in names else None  # a score over another network is none
-            values, why, remarks = _score(features, logits, labels, real, p, conditions, subject.compute_device)
+            scored = logits if "is_mean" in names else None  # a score over another network is none
+            values, why, remarks = _score(features, scored, labels, real, p, conditions, subject.compute_device)
+            if "labels" in names and labels is not None and logits.shape[1] == data.n_classes:
+                values["labels"] = (logits[: p.n_fake].argmax(1) == labels).double().mean().item()
             metrics |= {names[key]: value for key, value in values.items()}
             absent |= {names[key]: reason for key, reason in why.items()}
             notes |= {names[key]: remark for key, remark in remarks.items()}
