@@ -48,7 +48,43 @@ def _draw(resolution: int, indices: Sequence[int]) -> Tensor:
     return drawn.draw(indices, resolution)
 
 
-class CIFAR10(ImageDataModule):
+class _Torchvision(ImageDataModule):
+    """Small labelled images that torchvision holds; `title` and `side` (px) are the set's."""
+
+    title: str
+    side: int
+
+    def __init__(self, path: str, resolution: int, split: str, download: bool, **options: Any) -> None:
+        name = self.title if split == "train" else f"{self.title} {split}"
+        super().__init__(path=path, resolution=resolution, name=name, **options)
+        self.split, self.download = split, download
+
+    def fetch(self, download: bool) -> Any:
+        """torchvision's data set of the split."""
+        which = {"train": self.split == "train"}
+        return torchvision_set(type(self).__name__, self.title, self.paths[0], download=download, **which)
+
+    def pixels(self, data: Any) -> tuple[Tensor, Tensor]:
+        """uint8 images (n, 3, side, side) and int64 labels (n,) of what `fetch` gave."""
+        raise NotImplementedError
+
+    def test_images(self) -> Images | None:
+        return type(self)(self.paths[0], split="test", download=self.download).opened
+
+    def prepare_data(self) -> None:
+        if self.download:  # Lightning calls this on one process of a machine, before any of them opens the files
+            self.fetch(download=True)
+
+    def open(self) -> Images:
+        if self.resolution != self.side:
+            raise ValueError(
+                f"{self.title} has {self.side} px images, not {self.resolution}: set resolution to {self.side}, or "
+                "make a zip of another size with `zoo data prepare` and give it to ImageDataModule."
+            )
+        return _in_memory(*self.pixels(self.fetch(download=self.download and self.trainer is None)))
+
+
+class CIFAR10(_Torchvision):
     """CIFAR-10 (32 px, ten classes) through torchvision: 50,000 training or 10,000 test images.
 
     Args:
@@ -58,6 +94,8 @@ class CIFAR10(ImageDataModule):
         download: Fetch the files if they are not there.
     """
 
+    title, side = "CIFAR-10", 32
+
     def __init__(
         self,
         path: str = "data",
@@ -66,32 +104,13 @@ class CIFAR10(ImageDataModule):
         download: bool = True,
         **options: Any,
     ) -> None:
-        name = {"train": "CIFAR-10", "test": "CIFAR-10 test"}[split]
-        super().__init__(path=path, resolution=resolution, name=name, **options)
-        self.split, self.download = split, download
+        super().__init__(path, resolution, split, download, **options)
 
-    def _torchvision(self, download: bool):
-        return torchvision_set("CIFAR10", "CIFAR-10", self.paths[0], download=download, train=self.split == "train")
-
-    def test_images(self) -> Images:
-        return CIFAR10(self.paths[0], split="test", download=self.download).opened
-
-    def prepare_data(self) -> None:
-        if self.download:  # Lightning calls this on one process of a machine, before any of them opens the files
-            self._torchvision(download=True)
-
-    def open(self) -> Images:
-        if self.resolution != 32:
-            raise ValueError(
-                f"CIFAR-10 has 32 px images, not {self.resolution}: set resolution to 32, or make a zip of another "
-                "size with `zoo data prepare` and give it to ImageDataModule."
-            )
-        data = self._torchvision(download=self.download and self.trainer is None)
-        pixels = torch.from_numpy(data.data).permute(0, 3, 1, 2).contiguous()
-        return _in_memory(pixels, torch.tensor(data.targets))
+    def pixels(self, data: Any) -> tuple[Tensor, Tensor]:
+        return torch.from_numpy(data.data).permute(0, 3, 1, 2).contiguous(), torch.tensor(data.targets)
 
 
-class SVHN(ImageDataModule):
+class SVHN(_Torchvision):
     """SVHN's cropped digits (32 px, ten classes) through torchvision: train, test or extra.
 
     Args:
@@ -101,6 +120,8 @@ class SVHN(ImageDataModule):
         download: Fetch the file if it is not there.
     """
 
+    title, side = "SVHN", 32
+
     def __init__(
         self,
         path: str = "data",
@@ -109,25 +130,16 @@ class SVHN(ImageDataModule):
         download: bool = True,
         **options: Any,
     ) -> None:
-        name = {"train": "SVHN", "test": "SVHN test", "extra": "SVHN extra"}[split]
-        super().__init__(path=path, resolution=resolution, name=name, **options)
-        self.split, self.download = split, download
+        super().__init__(path, resolution, split, download, **options)
 
-    def _torchvision(self, download: bool):
+    def fetch(self, download: bool) -> Any:
         return torchvision_set("SVHN", "SVHN", self.paths[0], download=download, split=self.split)
 
-    def prepare_data(self) -> None:
-        if self.download:
-            self._torchvision(download=True)
-
-    def open(self) -> Images:
-        if self.resolution != 32:
-            raise ValueError(f"SVHN has 32 px images, not {self.resolution}: set resolution to 32.")
-        data = self._torchvision(download=self.download and self.trainer is None)
-        return _in_memory(torch.from_numpy(data.data), torch.from_numpy(data.labels))
+    def pixels(self, data: Any) -> tuple[Tensor, Tensor]:
+        return torch.from_numpy(data.data), torch.from_numpy(data.labels)
 
 
-class MNIST(ImageDataModule):
+class MNIST(_Torchvision):
     """MNIST (28 px, ten classes) through torchvision: 60,000 training or 10,000 test digits, three equal channels.
 
     Args:
@@ -137,6 +149,8 @@ class MNIST(ImageDataModule):
         download: Fetch the files if they are not there.
     """
 
+    title, side = "MNIST", 28
+
     def __init__(
         self,
         path: str = "data",
@@ -145,26 +159,11 @@ class MNIST(ImageDataModule):
         download: bool = True,
         **options: Any,
     ) -> None:
-        name = {"train": "MNIST", "test": "MNIST test"}[split]
-        super().__init__(path=path, resolution=resolution, name=name, **options)
-        self.split, self.download = split, download
+        super().__init__(path, resolution, split, download, **options)
 
-    def _torchvision(self, download: bool):
-        return torchvision_set("MNIST", "MNIST", self.paths[0], download=download, train=self.split == "train")
-
-    def test_images(self) -> Images:
-        return MNIST(self.paths[0], split="test", download=self.download).opened
-
-    def prepare_data(self) -> None:
-        if self.download:
-            self._torchvision(download=True)
-
-    def open(self) -> Images:
-        if self.resolution != 28:
-            raise ValueError(f"MNIST has 28 px images, not {self.resolution}: set resolution to 28.")
-        data = self._torchvision(download=self.download and self.trainer is None)
+    def pixels(self, data: Any) -> tuple[Tensor, Tensor]:
         pixels = torch.as_tensor(data.data)[:, None].expand(-1, 3, -1, -1).contiguous()
-        return _in_memory(pixels, torch.as_tensor(data.targets))
+        return pixels, torch.as_tensor(data.targets)
 
 
 class STL10(ImageDataModule):
@@ -199,7 +198,12 @@ class STL10(ImageDataModule):
         return _in_memory(torch.from_numpy(pixels), None)
 
 
-def torchvision_set(dataset: str, name: str, root: str, **options: Any):
+def torchvision_set(dataset: str, name: str, root: str, **options: Any) -> Any:
+    """torchvision's data set of this class name.
+
+    Raises:
+        MissingDataset: if it is not in `root` and cannot be fetched.
+    """
     import torchvision.datasets
 
     try:
