@@ -1,4 +1,4 @@
-"""One of two processes of batch norm over gloo, for test_biggan.py; imports little, since a child pays for it."""
+"""One of two processes of batch norm over gloo, for test_biggan_module.py; imports little: a child pays for it."""
 
 import os
 import sys

@@ -71,3 +71,10 @@ def test_mistakes_are_one_sentence(capsys):
         main(["sample", "nowhere.ckpt"])
     assert refused.value.code == 2
     assert capsys.readouterr().err.startswith("error: no checkpoint at nowhere.ckpt")
+
+
+def test_train_domain_takes_one_data_set_or_several(capsys):
+    for given in ("nowhere.zip", "[nowhere.zip,b.zip]"):
+        with pytest.raises(SystemExit):
+            main(["train-domain", given, "domain.pt", "--resolution", "32"])
+        assert capsys.readouterr().err.startswith("error: no data set at nowhere.zip")

@@ -123,7 +123,7 @@ def compare(
 
 
 def train_domain(
-    path: list[str],
+    path: list[str] | str,
     out: Path,
     resolution: int | None = None,
     epochs: float = 5,
@@ -133,7 +133,7 @@ def train_domain(
     """Train a small classifier on labelled images, as an extractor where Inception's weights cannot be had.
 
     Args:
-        path: Folder (sub-folders are classes) or zip, or several zips to join.
+        path: Folder (sub-folders are classes) or zip, or several zips to join: '[a.zip,b.zip]'.
         out: The file to write; name it as an extractor by domain:FILE.
         resolution: Side of the images in pixels.
         epochs: Passes over the images.

@@ -106,7 +106,7 @@ PROTOCOLS: dict[str, Protocol] = {
     ),
     "studiogan": Protocol(
         about="as many samples as training images (ImageNet: 50,000) against the training set, IS in one part",
-        source="PyTorch-StudioGAN's 2023 benchmark, as the SNGAN and BigGAN cards read it",
+        source="PyTorch-StudioGAN's 2023 benchmark, read second-hand",
         differs="its earlier tables (2021) take test or validation images as reals, and that the IS has one part "
         "is known of those alone; our n_fake is 50,000 always; the number for precision and recall is unverified",
         is_splits=1,
