@@ -10,7 +10,7 @@ import pytest
 import torch
 from torch import nn
 from torch.nn.modules.batchnorm import _BatchNorm
-from vectors import Vectors, close, files, fit
+from vectors import Vectors, close, counterpart, files, fit, with_epsilon
 
 from zoo.losses import ADVERSARIAL
 from zoo.networks import sngan as networks
@@ -79,7 +79,8 @@ def check_discriminator(D: nn.Module, v: Vectors, rules: list, prefix: str = "di
     check_state(D, v.group(f"output/{prefix}_state/"), rules, "u after one pass")
     if "input/dis_cotangent" in v:
         (logits * v["input/dis_cotangent"].flatten()).sum().backward()
-        close_sub4(x.grad, v, f"output/{prefix}_grad_x")
+        if v.group(f"output/{prefix}_grad_x"):
+            close_sub4(x.grad, v, f"output/{prefix}_grad_x")
         grads = dict(D.named_parameters())
         for name, grad in official.convert(v.group(f"output/{prefix}_grad/"), rules).items():
             close(grads[name].grad, grad, f"gradient of {name}")
@@ -111,12 +112,13 @@ def check_generator(G: nn.Module, v: Vectors, rules: list) -> None:
 def test_resnet(path):
     v = Vectors(path)
     params, resolution, latent_dim = v.arrays, v["input/x"].shape[-1], v["input/z"].shape[1]
-    n_classes = params["param/dis/l_y/W"].shape[0] if "param/dis/l_y/W" in params else 0
+    classes_d = len(params["param/dis/l_y/W"]) if "param/dis/l_y/W" in params else 0
+    classes_g = len(params["param/gen/block2/b1/gammas/W"]) if "param/gen/block2/b1/gammas/W" in params else 0
     width_d = params["param/dis/block1/c1/W"].shape[0]
     first = networks.GENERATORS[resolution][2]  # channels of the first map, in widths
     width_g = params["param/gen/block2/c1/W"].shape[1] // first
-    G = networks.ResNetGenerator(resolution, width_g, latent_dim, n_classes)
-    D = networks.ResNetDiscriminator(resolution, width_d, n_classes)
+    G = networks.ResNetGenerator(resolution, width_g, latent_dim, classes_g)
+    D = networks.ResNetDiscriminator(resolution, width_d, classes_d)
     check_generator(loaded(G, v.group("param/gen/"), official.RESNET_GENERATOR), v, official.RESNET_GENERATOR)
     D = loaded(D, v.group("param/dis/"), official.RESNET_DISCRIMINATOR)
     check_discriminator(D, v, official.RESNET_DISCRIMINATOR)
@@ -156,6 +158,16 @@ def test_cnn_of_the_paper(path):
         check_state(D, v.group(f"output/dis{size}_train_state/"), official.CNN_DISCRIMINATOR, "u")
 
 
+def rounds_and_factor(v: Vectors, case: str) -> tuple[int, float]:
+    """Rounds of iteration and the factor that divides sigma: in words in meta, or in the case's name."""
+    words = str(v.meta["constructor"].get("Ip", 1))
+    special = re.search(rf"\b{case} \(Ip=(\d+)(?:, factor=([\d.]+))?\)", words)
+    special = special or re.search(r"_ip(\d+)_factor([\d.]+)$", case)
+    if special:
+        return int(special[1]), float(special[2] or 1)
+    return int(re.match(r"\d+", words)[0]), 1.0
+
+
 @pytest.mark.parametrize("path", files("sngan-sn_power_iteration*.npz"))
 def test_power_iteration(path):
     v = Vectors(path)
@@ -167,9 +179,7 @@ def test_power_iteration(path):
         else:
             layer = kind(*(w0.shape if kind is SNEmbedding else w0.t().shape))
         layer = layer.double()
-        # a case's name says how many rounds it runs and by what factor it divides sigma
-        special = re.search(r"_ip(\d+)_factor(\d+)$", case)
-        layer.n_iter, factor = map(int, special.groups()) if special else (1, 1)
+        layer.n_iter, factor = rounds_and_factor(v, case)
         layer.weight.data, layer.u = w0, u0
         for t, train in enumerate(train_flags):
             if t:
@@ -188,11 +198,16 @@ def test_power_iteration(path):
         close(largest, v[f"output/{case}/true_sigma_last"], "true sigma", rtol=1e-9)
 
 
+LOSSES = {"hinge": "hinge", "dcgan": "nonsaturating"}
+
+
 @pytest.mark.parametrize("path", files("sngan-losses*.npz"))
 def test_losses(path):
     v = Vectors(path)
-    for theirs, ours in {"hinge": "hinge", "dcgan": "nonsaturating"}.items():
-        loss_d, loss_g = ADVERSARIAL[ours]
+    losses = {key.split("/")[0] for key in v.group("output/")}
+    assert losses
+    for theirs in sorted(losses):
+        loss_d, loss_g = ADVERSARIAL[counterpart(LOSSES, theirs, "loss")]
         real, fake = v["input/dis_real"].requires_grad_(), v["input/dis_fake"].requires_grad_()
         value = loss_d(real, fake)
         close(value, v[f"output/{theirs}/loss_dis"], "D loss", rtol=1e-12)
@@ -205,19 +220,22 @@ def test_losses(path):
 
 
 def adam(text: str) -> dict[str, float]:
-    """`alpha 2e-4, beta1 0, beta2 0.9, eps 1e-8 ...` as arguments of SNGAN."""
-    said = dict(re.findall(r"(alpha|beta1|beta2|eps) ([\d.e-]+\d|\d)", text))
-    assert float(said.pop("eps")) == 1e-8
-    return {"lr": float(said.pop("alpha"))} | {k: float(v) for k, v in said.items()}
+    """`alpha 2e-4, beta1 0, beta2 0.9, eps 1e-8 ...` as arguments of SNGAN, and eps."""
+    said = {k: float(x) for k, x in re.findall(r"(alpha|beta1|beta2|eps) ([\d.e-]+\d|\d)", text)}
+    return {"lr": said.pop("alpha")} | said
 
 
 class Replayed(SNGAN):
     """SNGAN with the vectors' latents and fake classes in the order they are consumed; keeps each step's state."""
 
-    def replay(self, v: Vectors) -> None:
-        self.z, self.y = iter(v.group("input/z")), iter(v.group("input/y_fake"))
+    def replay(self, v: Vectors, epsilon: float) -> None:
+        self.z, self.y = (iter(sorted(map(int, v.group(f"input/{kind}")))) for kind in ("z", "y_fake"))
+        self.epsilon = epsilon
         self.v, self.after, self.losses = v, [], []
         self.quirk, self.extras = VarianceQuirk(self.G), []
+
+    def configure_optimizers(self):
+        return with_epsilon(super().configure_optimizers(), self.epsilon)
 
     def latents(self, n):
         z = self.v[f"input/z{next(self.z)}"]
@@ -241,7 +259,8 @@ def test_update_steps(path):
     about = v.meta["constructor"]
     n_dis, batch = about["n_dis"], about["batch"]
     n_steps = len([k for k in v.arrays if k.endswith("loss_gen")])
-    resolution = v["input/x_real0"].shape[-1]
+    resolution, optimizer = v["input/x_real0"].shape[-1], adam(about["adam"])
+    epsilon = optimizer.pop("eps", 1e-8)
     gan = Replayed(
         resolution=resolution,
         architecture="resnet",
@@ -249,16 +268,16 @@ def test_update_steps(path):
         width_g=about["gen"]["ch"],
         width_d=about["dis"]["ch"],
         latent_dim=about["gen"]["dim_z"],
-        loss={"dcgan": "nonsaturating"}.get(about["loss"], about["loss"]),
+        loss=counterpart(LOSSES, about["loss"], "loss"),
         n_dis=n_dis,
         batch_size=batch,
         batch_size_g=about["n_gen_samples"],
         decay_start_kimg=None,
-        **adam(about["adam"]),
+        **optimizer,
     )
     loaded(gan.G, v.group("param/gen/"), official.RESNET_GENERATOR)
     loaded(gan.D, v.group("param/dis/"), official.RESNET_DISCRIMINATOR)
-    gan.replay(v)
+    gan.replay(v, epsilon)
     batches = []
     for step in range(n_steps):
         reals = range(step * n_dis, (step + 1) * n_dis)

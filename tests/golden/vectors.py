@@ -2,7 +2,9 @@
 
 import json
 import os
+from collections.abc import Mapping
 from pathlib import Path
+from typing import Any
 
 import lightning.pytorch as L
 import numpy as np
@@ -53,6 +55,21 @@ class Vectors:
 
     def group(self, prefix: str) -> dict[str, np.ndarray]:
         return {k[len(prefix) :]: v for k, v in self.arrays.items() if k.startswith(prefix)}
+
+
+def counterpart(table: Mapping, choice: str, what: str) -> Any:
+    """Our counterpart of a choice that the official code has; where there is none the test skips and says so."""
+    if choice not in table:
+        pytest.skip(f"there is no {what} {choice!r} here, only {', '.join(table)}")
+    return table[choice]
+
+
+def with_epsilon(optimizers: list[torch.optim.Optimizer], epsilon: float) -> list[torch.optim.Optimizer]:
+    """The module's `AdamEpsilonHat`s with a file's epsilon; the papers' codes leave it at 1e-8."""
+    for optimizer in optimizers:
+        for group in optimizer.param_groups:
+            group["epsilon_hat"] = epsilon
+    return optimizers
 
 
 def fit(gan: L.LightningModule, batches: list, precision: str = "64-true") -> None:

@@ -22,6 +22,7 @@ from zoo.penalties import between, r1, r2, wgan_gp
 OPTIMIZERS = {
     "rmsprop": lambda parameters, lr: torch.optim.RMSprop(parameters, lr, alpha=0.99, eps=1e-8),
     "adam": lambda parameters, lr: torch.optim.Adam(parameters, lr, betas=(0.0, 0.99), eps=1e-8),
+    "sgd": torch.optim.SGD,
 }
 
 
@@ -75,7 +76,7 @@ class R1GAN(GAN):
         penalty: where D's input gradient is held: on real images ("r1"), on fakes ("r2"), on both, or between them
             at norm 1 ("wgan_gp") or 0 ("wgan_gp0").
         gamma: the penalty counts gamma/2 times (eq. 9). The code has reg_param and no 1/2: gamma = 2 reg_param.
-        optimizer: "rmsprop" (alpha 0.99) or "adam" (betas 0 and 0.99).
+        optimizer: "rmsprop" (alpha 0.99), "adam" (betas 0 and 0.99) or "sgd" (no momentum).
         lr: learning rate of both networks.
         ema_decay: decay of the average of G at each of its steps.
         batch_size: real images in one step, over all ranks.
@@ -95,7 +96,7 @@ class R1GAN(GAN):
         loss: Literal["nonsaturating", "wasserstein"] = "nonsaturating",
         penalty: Literal["none", "r1", "r2", "r1+r2", "wgan_gp", "wgan_gp0"] = "r1",
         gamma: float = 20.0,
-        optimizer: Literal["rmsprop", "adam"] = "adam",
+        optimizer: Literal["rmsprop", "adam", "sgd"] = "adam",
         lr: float = 1e-4,
         ema_decay: float = 0.999,
         batch_size: int = 128,
