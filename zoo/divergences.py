@@ -3,7 +3,8 @@
 F(P, Q; psi) = E_P[psi] - E_Q[f*(psi)] with psi = g(V), V the discriminator's logit; D maximises F, whose supremum
 is the divergence D_f(P || Q) = E_Q[f(p / q)]. The optimal psi is f'(p / q).
 
-f and g are those of Nowozin, Cseke, Tomioka 2016 (arXiv 1606.00709, Tables 1 and 2), every g increasing in V.
+f and g are those of f-GAN (Nowozin, Cseke, Tomioka 2016, arXiv 1606.00709), whose text was not at hand; every g is
+taken increasing in V, whatever its printed sign.
 The columns are checked against each other in tests/test_divergences.py: conjugate, derivatives, composition.
 """
 
@@ -120,10 +121,10 @@ DIVERGENCES = {
 
 
 def f_gan_d(divergence: Divergence, real: Tensor, fake: Tensor) -> Tensor:
-    """-F = E_Q[f*(g(V(G(z))))] - E_P[g(V(x))] of logits (N,)  (Nowozin et al. 2016, eq. 4 and 6)."""
+    """-F = E_Q[f*(g(V(G(z))))] - E_P[g(V(x))] of logits (N,)  (Nowozin et al. 2016)."""
     return divergence.on_fake(fake).mean() - divergence.activation(real).mean()
 
 
 def f_gan_g(divergence: Divergence, fake: Tensor, saturating: bool = False) -> Tensor:
-    """-E[g(V(G(z)))], or with `saturating` F itself, -E[f*(g(V(G(z))))]  (Nowozin et al. 2016, section 3.2)."""
+    """-E[g(V(G(z)))], or with `saturating` F itself, -E[f*(g(V(G(z))))]  (Nowozin et al. 2016)."""
     return -(divergence.on_fake if saturating else divergence.activation)(fake).mean()

@@ -58,8 +58,8 @@ ADVERSARIAL: dict[str, tuple[Callable[[Tensor, Tensor], Tensor], Callable[[Tenso
 def unlabelled_d(real: Tensor, fake: Tensor) -> Tensor:
     """1/2 (-E[Z(x)] + E[softplus Z(x)] + E[softplus Z(G(z))]), Z = logsumexp of the class logits (N, C).
 
-    "Real or fake" of a classifier with C logits and an implicit fake class of logit 0 (Salimans et al. 2016,
-    section 5; as weighted in biuyq/CT-GAN Theano_classifier/CT_CIFAR.py:110-123). Labelled images add the ordinary
+    "Real or fake" of a classifier with C logits and an implicit fake class of logit 0 (Salimans et al. 2016;
+    as weighted in biuyq/CT-GAN Theano_classifier/CT_CIFAR.py:105-123). Labelled images add the ordinary
     cross-entropy.
     """
     real, fake = real.logsumexp(1), fake.logsumexp(1)
@@ -67,7 +67,7 @@ def unlabelled_d(real: Tensor, fake: Tensor) -> Tensor:
 
 
 def feature_matching(real: Tensor, fake: Tensor, power: int = 1) -> Tensor:
-    """mean_k |mean_i f_ik(real) - mean_i f_ik(fake)|^power of features (N, K)  (Salimans et al. 2016, section 3.1).
+    """mean_k |mean_i f_ik(real) - mean_i f_ik(fake)|^power of features (N, K)  (Salimans et al. 2016).
 
     CT-GAN's classifiers take power 1 on CIFAR-10 and 2 on MNIST (CT_CIFAR.py:154-156, CT_MNIST.py:70-94).
     """
@@ -78,7 +78,7 @@ def gaussian_kl(mean: Tensor, logstd: Tensor) -> Tensor:
     """KL(N(mean, exp(logstd)^2) || N(0, I)) in nats, (N, K, ...) -> (N, ...), at least float32.
 
     sum_k [(exp(2 logstd_k) + mean_k^2 - 1) / 2 - logstd_k] over the channels; positions stay apart (Peng et al.
-    2019, arXiv 1810.00821, eq. 7; as reduced in akanazawa/vgan gan_training/train.py:184-197).
+    2019, arXiv 1810.00821, eq. 7-10; as reduced in akanazawa/vgan gan_training/train.py:184-197).
     """
     dtype = torch.promote_types(mean.dtype, torch.float32)
     mean, logstd = mean.to(dtype), logstd.to(dtype)

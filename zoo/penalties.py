@@ -58,7 +58,10 @@ def r1(logits: Tensor, real: Tensor) -> Tensor:
 
 
 def r2(logits: Tensor, fake: Tensor) -> Tensor:
-    """The same mean as `r1` on generated images  (Mescheder et al. 2018, eq. 10); they carry no graph of G."""
+    """The same mean as `r1` on generated images  (Mescheder et al. 2018, eq. 10, recalled: unverified).
+
+    They carry no graph of G.
+    """
     return r1(logits, fake)
 
 
@@ -68,10 +71,10 @@ def consistency(
     margin: float = 0.0,
     feature_weight: float = 0.1,
 ) -> Tensor:
-    """mean_i max(0, (D'_i - D''_i)^2 + w * mean_k (D_'_ik - D_''_ik)^2 - M')  (Wei et al. 2018, eq. 4).
+    """mean_i max(0, (D'_i - D''_i)^2 + w * mean_k (D_'_ik - D_''_ik)^2 - M')  (Wei et al. 2018).
 
-    The distances are squares, and the features' is a mean over k, as in CT_gan_cifar_resnet.py:288-292; the code
-    subtracts its margin after the factor lambda_2, so its Factor_M is lambda_2 * M'.
+    Squares, and of the features' a mean over k, as in biuyq/CT-GAN CT_gan_cifar_resnet.py:288-292, which subtracts
+    its margin after the factor lambda_2: its Factor_M is lambda_2 * M'. The paper's eq. 4 is recalled: unverified.
 
     Args:
         scores: critic's scores of the same images in two passes with independent dropout, (N,) each.
@@ -110,7 +113,8 @@ def f_gan_regularizer(divergence: Divergence, logits: Tensor, fake: Tensor) -> T
     """Omega_f = mean_i w(V(x_i)) ||dV(x_i)/dx||^2 over fakes, w(V) = f*''(g(V)) g'(V)^2  (Roth et al. 2017).
 
     What normal noise of variance gamma on both distributions does to an f-GAN, to first order in gamma: the
-    discriminator's loss grows by gamma / 2 * Omega_f. The weight w is not detached.
+    discriminator's loss grows by gamma / 2 * Omega_f. The weight w is not detached. Derived anew, the paper's
+    text not being at hand.
 
     Args:
         logits: V of the fakes, (N,), before the divergence's activation.

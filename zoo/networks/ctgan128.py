@@ -1,7 +1,7 @@
 """CT-GAN's networks for LSUN bedrooms at 128 px (biuyq/CT-GAN @ 5ebc7e1, wgan_LSUN_Bedrooms128.py:87-205).
 
-The script was read, not run: no golden vectors. Biases of the blocks' convolutions are unverified: as in the 64 px
-script's networks, `zoo.networks.wgan_gp`.
+The script was read, not run: no golden vectors. Biases of the blocks' convolutions and the start of weights, but
+for the gain of 0.5, are unverified: as in the 64 px script's networks, `zoo.networks.wgan_gp`.
 """
 
 from collections.abc import Sequence

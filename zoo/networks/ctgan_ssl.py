@@ -2,7 +2,8 @@
 
 As listed in biuyq/CT-GAN @ 5ebc7e1, Theano_classifier ("S"): CT_MNIST.py:33-53 and CT_CIFAR.py:69-93. They work on
 the scripts' own pixels: MNIST (N, 1, 28, 28) in [0, 1]; CIFAR-10 (N, 3, 32, 32), real images in [-0.5, 0.5] while G
-can reach [-1, 1]. D gives C class logits and features for matching; the logit of "real" is their log-sum-exp.
+can reach [-1, 1]. How weights start that are not weight-normalised, and the eps of CIFAR-10's batch norms, are
+unverified. D gives C class logits and features for matching; the logit of "real" is their log-sum-exp.
 """
 
 from itertools import pairwise

@@ -21,7 +21,7 @@ STD = 0.02  # of every weight in the DCGAN family, uniform
 
 
 def gate(x: Tensor) -> Tensor:
-    """sigmoid(even channels) * tanh(odd channels): half as many (R: pixcnn_gated_nonlinearity)."""
+    """sigmoid(even channels) * tanh(odd channels): half as many (R's "Gated")."""
     return torch.sigmoid(x[:, ::2]) * torch.tanh(x[:, 1::2])
 
 
@@ -140,6 +140,8 @@ class ConstantGenerator(nn.Module):
 
 class MLPGenerator(nn.Module):
     """G of dense layers only: four of `width` units with ReLU, He-uniform, then one to the pixels and tanh ("MLP").
+
+    How the last one starts is unverified: as tflib's dense layers do.
 
     Args:
         resolution: any (paper: 64).

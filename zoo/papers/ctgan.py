@@ -1,7 +1,8 @@
 """Improving the Improved Training of Wasserstein GANs: A Consistency Term and Its Dual Effect (ICLR 2018).
 
 Wei, Gong, Liu, Lu, Wang, arXiv 1803.01541. Official code: biuyq/CT-GAN @ 5ebc7e1, folder
-CT-GANs/tensorflow_generative_model ("C").
+CT-GANs/tensorflow_generative_model ("C"). The paper's text was not at hand: its equations' numbers are recalled,
+unverified, and every constant is the code's.
 
     python reproductions/ctgan.py                                                # CIFAR-10 ResNet, ten classes
     python reproductions/ctgan.py --config reproductions/ctgan/cifar10-1000.yaml # the first 1,000 images, CNN

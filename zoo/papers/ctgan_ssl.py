@@ -25,7 +25,7 @@ from zoo.networks.modes import evaluating, frozen
 from zoo.optim import AdamEpsilonInRoot
 from zoo.penalties import class_consistency
 
-INIT_IMAGES = 500  # S CT_MNIST.py
+INIT_IMAGES = 500  # S CT_MNIST.py; on CIFAR-10 unverified
 
 #: resolution -> G, D, and the scripts' pixels from the zoo's [-1, 1] and back
 SETS = {

@@ -45,7 +45,7 @@ def norm_0_between(D: nn.Module, real: Tensor, real_logits: Tensor, fake: Tensor
     return r1(D(x, label), x)
 
 
-#: name in recipes -> the terms of which gamma/2 times the sum is added to D's loss (GS train.py:39-77)
+#: name in recipes -> the terms of which gamma/2 times the sum is added to D's loss (GS train.py:53, 68)
 PENALTIES = {
     "none": (),
     "r1": (on_real,),

@@ -1,6 +1,7 @@
 """Stabilizing Training of Generative Adversarial Networks through Regularization (Roth et al., NIPS 2017).
 
-Roth, Lucchi, Nowozin, Hofmann, arXiv 1705.09367. Official code: rothk/Stabilizing_GANs @ 023b84d ("R").
+Roth, Lucchi, Nowozin, Hofmann, arXiv 1705.09367. Official code: rothk/Stabilizing_GANs @ 023b84d ("R"), which
+has the regulariser of the standard GAN only; the general form was derived anew, the paper's text not being at hand.
 
     python reproductions/rothgan.py                                           # LSUN bedrooms 64 px, DCGAN
     python reproductions/rothgan.py --model.architecture mlp                  # one of the fragile architectures

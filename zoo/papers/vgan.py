@@ -24,7 +24,7 @@ class VGAN(GAN):
     """GAN whose discriminator judges a noisy code z ~ N(mu(x), sigma(x)^2) that may hold only I_c nats about x.
 
     D pays beta * (KL - I_c), KL the mean of KL(E(z|x) || N(0, I)) over real and fake images, and beta climbs along
-    its excess: dual gradient ascent (eq. 7-9). With the penalty on real images it is VGAN-GP. One iteration is a D
+    its excess: dual gradient ascent (eq. 7-10). With the penalty on real images it is VGAN-GP. One iteration is a D
     step, an update of beta and a G step; each pass of D draws a code of its own.
 
     Args:
@@ -96,7 +96,7 @@ class VGAN(GAN):
 
     @torch.no_grad()
     def climb(self, kl: Tensor) -> None:
-        """beta <- max(0, beta + alpha (KL - I_c)), KL over all ranks (eq. 9; AK gan_training/train.py:158-163)."""
+        """beta <- max(0, beta + alpha (KL - I_c)), KL over all ranks (eq. 7-10; AK train.py:158-163)."""
         kl = self.trainer.strategy.reduce(kl.detach().clone(), reduce_op="mean")
         self.beta.add_(self.beta_step * (kl - self.information)).clamp_(min=0)
 
