@@ -20,10 +20,12 @@ _METRICS = {
     "ms_ssim": ("MS-SSIM", ".4f", True),
     "ppl_w_full": ("PPL w full", ".1f", True),
     "ppl_z_full": ("PPL z full", ".1f", True),
+    "test_accuracy": ("test accuracy in %", ".2f", False),
+    "test_error": ("test error in %", ".2f", True),
     "reconstruction_psnr": ("reconstruction PSNR", ".2f", True),
 }
 _HIGHER = (
-    *("is_", "precision", "recall", "density", "coverage", "label_accuracy"),
+    *("is_", "precision", "recall", "density", "coverage", "label_accuracy", "test_accuracy"),
     *("reconstruction_psnr", "reconstruction_ssim"),
 )
 
