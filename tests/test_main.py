@@ -1,6 +1,7 @@
 """The `zoo` command, called as a function."""
 
 import json
+import sys
 
 import pytest
 import torch
@@ -66,11 +67,40 @@ def test_leaderboard_check_fails_until_rendered(tmp_path, capsys):
     main(["leaderboard", "--results", str(tmp_path / "results"), "--check", "true"])
 
 
-def test_mistakes_are_one_sentence(capsys):
+@pytest.mark.parametrize(
+    ("args", "words"),
+    [
+        (["sample", "nowhere.ckpt"], "no checkpoint at nowhere.ckpt"),
+        (["sample", __file__], "test_main.py is not a checkpoint of this project, or it is damaged: take another"),
+        (["sample", "nowhere.ckpt", "--n", "0"], "n must be at least 1, not 0"),
+        (["data", "prepare", "CelebA", "a", "b.zip"], "kind takes celebahq, ffhq, "),
+        (
+            ["data", "prepare", "imagenet", str(ROOT), "b.zip", "--resolution", "8", "--split", "foo"],
+            "no split 'foo'",
+        ),
+        (["evaluate", "--real", "a", "--fake", "b", "--device", "gpu"], "there is no device gpu here"),
+        (
+            ["evaluate", "--real", "a", "--fake", "b", "--extractors", "random"],
+            "takes a list such as [a,b], not random",
+        ),
+        (["evaluate", "nowhere.ckpt", "--results_dir", f"{__file__}/rows"], "no results row can be written"),
+    ],
+    ids=["checkpoint", "damaged", "number", "kind", "split", "device", "list", "results"],
+)
+def test_mistakes_are_one_sentence(args, words, capsys):
     with pytest.raises(SystemExit) as refused:
-        main(["sample", "nowhere.ckpt"])
+        main(args)
     assert refused.value.code == 2
-    assert capsys.readouterr().err.startswith("error: no checkpoint at nowhere.ckpt")
+    (line,) = [e for e in capsys.readouterr().err.splitlines() if e.startswith("error:")]
+    assert words in line
+
+
+def test_a_package_that_is_missing_is_named(tmp_path, monkeypatch, capsys):
+    monkeypatch.setitem(sys.modules, "pyarrow.parquet", None)
+    (tmp_path / "a.parquet").touch()
+    with pytest.raises(SystemExit):
+        main(["data", "prepare", "folder", str(tmp_path), str(tmp_path / "b.zip"), "--resolution", "8"])
+    assert "pip install 'gan-zoo[data]'" in capsys.readouterr().err
 
 
 def test_train_domain_takes_one_data_set_or_several(capsys):

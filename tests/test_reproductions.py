@@ -269,8 +269,21 @@ def test_two_equal_commands_do_not_share_a_folder(tmp_path):
         (("--ckpt_path", "nowhere.ckpt"), ["nowhere.ckpt"]),
         (("--model.resolution", "36"), ["divisible by 8", "36"]),
         (("--model.decay_start_kimg", "99"), ["decay_start_kimg", "total_kimg"]),
+        (("--model.lr", "abc"), ["model.lr takes a number, not abc"]),
+        (("--model.architecture", "foo"), ["resnet-concat", "not foo"]),
+        (("--model.batch_size", "0"), ["batch_size must be at least 1"]),
+        (("--data", "CelebA"), ["no CelebA", "CelebAHQ, Drawn"]),
+        (("--data.pth", "x"), ["Drawn", "pth"]),
+        (("--data.limit", "0"), ["limit must be at least 1 image"]),
+        (("--data.resolution", "16"), ["--model.resolution"]),
+        (("--trainer.devices", "0"), ["--trainer", "devices"]),
+        (("--trainer.devices", "two"), ["--trainer.devices", "two"]),
+        (("--evaluation.n_real", "0"), ["n_real"]),
+        (("--evaluation.truncation", "-1"), ["truncation must be positive"]),
+        (("--evaluation.results_dir", f"{__file__}/rows"), ["results_dir"]),
+        (("--run_dir", f"{__file__}/run"), ["test_reproductions.py", "another path"]),
+        (("--samples.n", "0"), ["samples.n"]),
     ],
-    ids=["data", "resolution", "classes", "checkpoint", "cnn", "decay"],
 )
 def test_mistakes_are_told_in_one_sentence(more, words, tmp_path, capsys):
     with pytest.raises(SystemExit) as refused:

@@ -50,6 +50,8 @@ def main(args: list[str] | None = None) -> None:
     """Entry point of the console script."""
     from jsonargparse import auto_cli
 
+    from zoo.mistakes import Parser, sentence
+
     commands = {
         "list": list_papers,
         "sample": models.sample,
@@ -76,10 +78,11 @@ def main(args: list[str] | None = None) -> None:
             commands,
             args=listed(args),
             prog="zoo",
+            parser_class=Parser,
             description="Everything but training.",
         )
-    except (ValueError, OSError) as error:
-        print(f"error: {error}", file=sys.stderr)
+    except (ValueError, OSError, ImportError) as error:
+        print(f"error: {sentence(error)}", file=sys.stderr)
         raise SystemExit(2) from error
 
 

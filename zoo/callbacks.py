@@ -92,6 +92,8 @@ class Samples(Callback):
     """
 
     def __init__(self, every_kimg: float = 100, n: int = 64, seed: int = 0) -> None:
+        if n < 1:
+            raise ValueError(f"samples.n must be at least 1, not {n}")
         self.every_kimg, self.n, self.seed = every_kimg, n, seed
 
     def draw(self, trainer: L.Trainer, gan: GAN) -> None:

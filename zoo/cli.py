@@ -22,12 +22,14 @@ import lightning.pytorch as L
 import torch
 import yaml
 from lightning.pytorch.cli import ArgsType, LightningArgumentParser, LightningCLI
+from lightning.pytorch.utilities.exceptions import MisconfigurationException
 from lightning.pytorch.utilities.rank_zero import rank_zero_only
 
 from zoo.callbacks import Checkpoints, Diverged, Progress, Samples, Stop
 from zoo.data import BadImage, ImageDataModule
 from zoo.evaluation.callback import Evaluate
 from zoo.gan import GAN
+from zoo.mistakes import Sentences, sentence
 
 TRAINER = {
     "max_steps": -1,  # training ends at model.total_kimg
@@ -79,10 +81,16 @@ def compose(recipe: str | Path | None, args: list[str]) -> tuple[dict, list[str]
         try:
             part = yaml.safe_load(file.read_text()) or {}
             merged = merged | {k: merge(merged.get(k), v) for k, v in part.items()}
-        except (yaml.YAMLError, AttributeError) as error:
-            raise ValueError(f"{file} is not a recipe: {error}") from error
+        except yaml.YAMLError as error:
+            raise ValueError(f"{file} is not YAML: {error}") from error
+        except AttributeError as error:
+            raise ValueError(f"{file} is not a recipe: its sections are model, data and so on") from error
     if names_data(rest):
         merged.pop("data", None)
+    options = {word.partition("=")[0].removeprefix("--data.").removeprefix("init_args.") for word in rest}
+    options |= set((merged.get("data") or {}).get("init_args") or {})
+    for name in sorted(options & {"resolution", "batch_size"}):
+        raise ValueError(f"data.{name} is the model's to say: give --model.{name} instead")
     return merged, rest, files[-1].stem if files else "defaults"
 
 
@@ -126,6 +134,8 @@ def strategy_for(trainer: dict) -> str:
     if devices in ("auto", -1, "-1"):
         several = trainer.get("accelerator", "auto") in ("auto", "gpu", "cuda") and torch.cuda.device_count() > 1
     elif isinstance(devices, str) and "," not in devices:
+        if not devices.isdigit():
+            raise ValueError(f"--trainer.devices takes a number, or a list of devices such as 0,1, not {devices}")
         several = int(devices) > 1
     else:
         several = devices > 1 if isinstance(devices, int) else len(str(devices).strip(",").split(",")) > 1
@@ -148,7 +158,10 @@ def loggers(run: Run, use_wandb: bool, data: ImageDataModule) -> list:
     and the resolution."""
     found = [L.loggers.CSVLogger(run.folder, name="csv")]
     if use_wandb and os.environ.get("WANDB_MODE") != "disabled":
-        import wandb
+        try:
+            import wandb
+        except ImportError as error:
+            raise ValueError("W&B is not installed: pip install wandb, or go without by --wandb false") from error
 
         os.environ.setdefault("WANDB_SILENT", "true")
         offline = os.environ.get("WANDB_MODE") in ("offline", "dryrun") or not wandb.login(prompt=False)
@@ -188,7 +201,7 @@ def check_resume(path: Path, model: GAN) -> None:
         checkpoint = torch.load(path, map_location="cpu", weights_only=True, mmap=True)
         old, nimg = checkpoint["zoo"], checkpoint["state_dict"]["_extra_state"]["nimg"]
     except Exception as error:
-        raise ValueError(f"{path} is not a checkpoint of this project, or it is damaged ({error})") from error
+        raise ValueError(f"{path} is not a checkpoint of this project, or it is damaged: take another") from error
     if nimg >= model.total_kimg * 1000:
         raise ValueError(
             f"{path} has already reached {nimg / 1000:g} kimg; score it with `zoo evaluate {path}`, raise "
@@ -213,6 +226,10 @@ def data_of(config: dict) -> ImageDataModule:
     module, _, name = config["data"]["class_path"].rpartition(".")
     options = dict(config["data"].get("init_args") or {}) | {"resolution": config["model"]["resolution"]}
     return getattr(importlib.import_module(module or "zoo.data"), name)(**options)
+
+
+class ZooParser(Sentences, LightningArgumentParser):
+    """LightningCLI's parser, which ends with a sentence."""
 
 
 class ZooCLI(LightningCLI):
@@ -247,6 +264,8 @@ class ZooCLI(LightningCLI):
 
     def instantiate_trainer(self) -> L.Trainer:
         """Check the data, choose the run's folder, then build the trainer around it."""
+        if self.config.trainer.log_every_n_steps == 0:
+            raise ValueError("--trainer.log_every_n_steps must be at least 1")
         if self.config.threads:
             torch.set_num_threads(self.config.threads)
         paper, recipe = type(self.model).__name__.lower(), self.recipe
@@ -310,7 +329,7 @@ def fail(error: Exception) -> None:
     """One sentence to the user, without a traceback unless ZOO_TRACEBACK is set."""
     if os.environ.get("ZOO_TRACEBACK"):
         raise error
-    print(f"error: {error}", file=sys.stderr)
+    print(f"error: {sentence(error)}", file=sys.stderr)
     raise SystemExit(2) from error
 
 
@@ -359,6 +378,7 @@ def train(
             auto_configure_optimizers=False,
             run=False,
             args=["--config", yaml.safe_dump(config), *given] if config else given,
+            parser_class=ZooParser,
             parser_kwargs={"description": f"{model.__name__}: {inspect.getdoc(model).splitlines()[0]}"},
             recipe=name,
         )
@@ -366,7 +386,9 @@ def train(
     except Diverged as error:
         print(f"error: {error}", file=sys.stderr)
         raise SystemExit(1) from error
-    except (ValueError, OSError) as error:
+    except MisconfigurationException as error:
+        fail(ValueError(f"the options under --trainer do not fit this machine or each other: {error}"))
+    except (ValueError, OSError, ImportError) as error:
         if cli is not None and cli.model.started:
             if not isinstance(error, BadImage):
                 raise

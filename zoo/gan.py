@@ -309,7 +309,9 @@ class GAN(L.LightningModule):
         """
         for name, given in self.hparams.items():
             sizes = given.values() if isinstance(given, dict) else [given]
-            for size in sizes if given and name.startswith("batch_size") else ():
+            for size in sizes if given is not None and name.startswith("batch_size") else ():
+                if size < 1:
+                    raise ValueError(f"{name} must be at least 1, not {size}: change --model.{name}")
                 if size % self.world_size:
                     raise ValueError(
                         f"{name} {size} does not divide over {self.world_size} processes: "
@@ -404,6 +406,20 @@ class GAN(L.LightningModule):
             return self.generate(G, z, label, truncation)
 
 
+def device_here(name: str) -> torch.device:
+    """The device of that name.
+
+    Raises:
+        ValueError: if this machine has none.
+    """
+    try:
+        return torch.empty(0, device=name).device
+    except (RuntimeError, AssertionError) as error:  # no driver; PyTorch without CUDA
+        raise ValueError(
+            f"there is no device {name} here: leave out --device, or give cpu, cuda or cuda:1"
+        ) from error
+
+
 def load(path: str | Path, device: str = "cpu") -> GAN:
     """The model of a checkpoint, in eval mode on `device`.
 
@@ -420,7 +436,8 @@ def load(path: str | Path, device: str = "cpu") -> GAN:
         checkpoint = torch.load(path, map_location="cpu", weights_only=True)
         about = checkpoint["zoo"]
     except Exception as error:
-        raise ValueError(f"{path} is not a checkpoint of this project, or it is damaged ({error})") from error
+        raise ValueError(f"{path} is not a checkpoint of this project, or it is damaged: take another") from error
+    device = device_here(device)
     model = paper_class(about["paper"])(**about["hparams"])
     model.load_state_dict(checkpoint["state_dict"])
     model._conditions = about["conditions"]

@@ -35,6 +35,8 @@ def sample(
     from zoo.callbacks import sample_grid, save_grid
     from zoo.gan import load
 
+    if n < 1:
+        raise ValueError(f"n must be at least 1, not {n}")
     gan = load(checkpoint, device)
     side = max(2, math.isqrt(n))
     if sheet == "mixing":
@@ -74,6 +76,8 @@ def reconstruct(
     from zoo import encoding
     from zoo.evaluation.reconstruction import mean_errors
 
+    if n < 1:
+        raise ValueError(f"n must be at least 1, not {n}")
     gan = encoding.load_encoder(checkpoint, device)
     photos, _ = encoding.read_photos(images, gan.resolution)
     again = encoding.decode(gan, encoding.encode(gan, photos), ema)

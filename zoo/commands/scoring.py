@@ -42,10 +42,14 @@ def evaluate(
     from zoo.cli import data_of, run_id
     from zoo.evaluation import truncation as curves
     from zoo.evaluation.callback import Evaluate
+    from zoo.evaluation.folders import absences
     from zoo.evaluation.protocols import OPTIONS
+    from zoo.evaluation.results import check_writable
     from zoo.gan import load
 
     values = curves.bounds(truncation) if isinstance(truncation, str) else None
+    if results_dir:
+        check_writable(results_dir)
     gan = load(checkpoint, device)
     folder = checkpoint.resolve().parents[1]
     if not (folder / "config.yaml").is_file():
@@ -77,6 +81,7 @@ def evaluate(
     callback = Evaluate(**options)
     callback.config, callback.run = about, run_id(folder)
     result = callback.score(gan, data)
+    print(*absences(result), sep="\n")
     if results_dir:
         callback.write(gan, data, result)
 

@@ -216,7 +216,7 @@ def reason(error: Exception) -> str:
     """Why a file cannot be decoded, in words for users."""
     if isinstance(error, UnidentifiedImageError):  # Pillow's own text names an object in memory
         return "it is no image, or its first bytes are damaged"
-    return str(error) or type(error).__name__
+    return str(error).partition("\n")[0] or type(error).__name__
 
 
 def listing_hash(entries: Iterable[tuple[str, str, int | str]]) -> str:

@@ -75,6 +75,9 @@ def open_source(kind: str, path: Path, split: str, download: bool = False) -> So
         MissingDataset: nothing is there.
         ValueError: it is no layout that is known, or damaged.
     """
+    counts = KINDS[kind].counts
+    if counts and split not in counts:
+        raise ValueError(f"{KINDS[kind].title} has no split {split!r}: choose one of {', '.join(counts)}.")
     if kind in TORCHVISION and not path.is_file():
         return _torchvision(kind, path, split, download)
     if not path.exists():
@@ -208,8 +211,6 @@ def _torchvision(kind: str, path: Path, split: str, download: bool) -> Source:
 
     name, options = TORCHVISION[kind]
     title = KINDS[kind].title
-    if split not in KINDS[kind].counts:
-        raise ValueError(f"{title} has no split {split!r}: choose one of {', '.join(KINDS[kind].counts)}.")
     data = torchvision_set(name, title, str(path), download=download, **options(split))
     targets = getattr(data, "targets", None) if kind == "cifar10" else data.labels
     labels = None if targets is None or min(map(int, targets)) < 0 else [int(t) for t in targets]

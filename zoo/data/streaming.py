@@ -55,6 +55,7 @@ def write_stream(source: str | Path, dest: str | Path, chunk_mb: int = 64) -> in
         FileExistsError: there is something in `dest`.
         ValueError: `source` is no data set, or chunk_mb is not positive.
     """
+    _litdata()
     from litdata.streaming import Cache
 
     if chunk_mb < 1:

@@ -15,7 +15,7 @@ from zoo.evaluation.evaluate import build_extractors, evaluate
 from zoo.evaluation.extractors import Extractor, headline_names
 from zoo.evaluation.extras import find
 from zoo.evaluation.protocols import resolve
-from zoo.evaluation.results import make_row, versions, write_row
+from zoo.evaluation.results import check_writable, make_row, versions, write_row
 from zoo.gan import GAN
 
 
@@ -110,16 +110,20 @@ class Evaluate(L.Callback):
         """Find out now, not after a week, what would stop the evaluation.
 
         Raises:
-            ValueError: without a data module, or if it has fewer images than `n_real`.
+            ValueError: without a data module, if it has fewer images than `n_real`, for a truncation the model does
+                not know, or if the row could not be written.
         """
         data, n_real = trainer.datamodule, self.protocol.n_real
         if data is None:
             raise ValueError("Evaluate compares with real images: fit with datamodule=...")
-        if n_real is not None and n_real > len(data):
+        if n_real is not None and not 2 <= n_real <= len(data):
             raise ValueError(
                 f"n_real is {n_real}, but {data.name} has {len(data)} images: set --evaluation.n_real, or another "
                 "--evaluation.protocol"
             )
+        gan.indexed_latents(0, truncation=self.protocol.truncation)
+        if self.results_dir is not None and trainer.is_global_zero:
+            check_writable(Path(self.results_dir))
         if trainer.is_global_zero:
             self._software = versions()  # of the code that trains, whatever becomes of the checkout meanwhile
         self._file = Path(trainer.default_root_dir, "evaluations.jsonl")

@@ -10,6 +10,7 @@ from torch import Tensor
 from zoo.data import ImageDataModule
 from zoo.data.files import Files
 from zoo.evaluation.evaluate import evaluate
+from zoo.gan import device_here
 
 
 class Pictures:
@@ -63,6 +64,7 @@ def compare(
     Raises:
         ValueError: as `open_pair`, or if there are fewer fakes than asked for.
     """
+    device_here(device)
     reals, fakes = open_pair(real, fake)
     for name in ("n_fake", "n_is"):
         if options.get(name) is not None and options[name] > len(fakes):
@@ -81,8 +83,12 @@ def report(result: dict[str, dict]) -> str:
         lines.append(f"{name:24} {value:.6g}")
         if name in result["notes"]:
             lines.append(f"  ({result['notes'][name]})")
+    return "\n".join([*lines, *absences(result)])
+
+
+def absences(result: dict[str, dict]) -> list[str]:
+    """A line for each reason why metrics are absent."""
     reasons: dict[str, list[str]] = {}
     for name, reason in result["absent"].items():
         reasons.setdefault(reason, []).append(name)
-    lines += [f"{', '.join(names)}: absent, {reason}" for reason, names in reasons.items()]
-    return "\n".join(lines)
+    return [f"{', '.join(names)}: absent, {reason}" for reason, names in reasons.items()]

@@ -132,6 +132,20 @@ def make_row(
     }
 
 
+def check_writable(results_dir: Path) -> None:
+    """Find out before training whether rows can be written to a folder that need not exist yet.
+
+    Raises:
+        ValueError: if they cannot.
+    """
+    folder = results_dir.absolute()
+    there = next(path for path in (folder, *folder.parents) if path.exists())
+    if not there.is_dir() or not os.access(there, os.W_OK):
+        raise ValueError(
+            f"no results row can be written to {results_dir}: choose another results_dir, or null for none"
+        )
+
+
 def write_row(row: dict, results_dir: str | Path, draw: Callable[[Path], None] | None = None) -> Path:
     """Write `row` to `<results_dir>/<paper>/<recipe>-<time>-<random>.json`, complete or not at all.
 

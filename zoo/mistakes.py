@@ -1,0 +1,60 @@
+"""A user's mistake as one sentence.
+
+jsonargparse tells every way in which a value failed to fit, over many lines; the operating system names a file
+and no mend.
+"""
+
+import re
+from typing import NoReturn
+
+from jsonargparse import ArgumentParser
+
+#: what is told instead of a type's name
+TYPES = {
+    "int": "a whole number",
+    "float": "a number",
+    "bool": "true or false",
+    "str": "text",
+    "dict": "{name: value}",
+    "list": "a list such as [a,b]",
+    "Sequence": "a list such as [a,b]",
+}
+TYPE = re.compile(r"Expected a (?:<class '([\w.]+)'>|typing\.Literal\[(.*)\](?=\. Got|$))", re.M)
+
+
+def sentence(error: Exception | str) -> str:
+    """What to tell the user of `error`."""
+    if isinstance(error, OSError) and error.errno and error.filename:  # the zoo's own have a text alone
+        return f"{error.filename}: {error.strerror}; give another path, or mend this one"
+    text = str(error)
+    key = ".".join(re.findall(r'Parser key "(.*?)"', text))
+    if refused := re.search(r"Errors:\s*- (?!Expected|Problem)(.*)", text):  # by a class of the zoo
+        return refused[1]
+    if missing := re.search(r"Expected a dot import path string: (\S+)", text):
+        import zoo.data
+
+        kinds = {k: v for k, v in vars(zoo.data).items() if isinstance(v, type)}
+        known = sorted(k for k, v in kinds.items() if issubclass(v, zoo.data.ImageDataModule))
+        return f"{key}: there is no {missing[1]}; there are {', '.join(known)}"
+    if refused := re.search(r"Problem with given class_path '(?:\w+\.)*(\w+)':\s*(?!Parser key)(.*)", text):
+        return f"{key}: {refused[1]}: {refused[2]}"
+    wanted = dict.fromkeys(
+        choices.replace("'", "") or TYPES.get(name.rpartition(".")[2], name)
+        for name, choices in TYPE.findall(text)
+        if name != "NoneType"
+    )
+    value = re.findall(r"(?:Given|Got) value: (.*)", text)
+    if wanted and value:
+        return f"{key} takes {' or '.join(wanted)}, not {value[-1]}"
+    return " ".join(text.split())
+
+
+class Sentences:
+    """For a parser of jsonargparse: it ends with a sentence."""
+
+    def error(self, message: str, ex: Exception | None = None) -> NoReturn:
+        super().error(sentence(message) if self.exit_on_error else message, ex)
+
+
+class Parser(Sentences, ArgumentParser):
+    """The parser of `zoo`."""
