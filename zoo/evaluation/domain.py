@@ -18,8 +18,6 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-SHIPPED = Path(__file__).parent / "weights"
-
 
 class Classifier(nn.Module):
     """Five 3x3 convolutions with batch norm, then a linear layer on the spatial means of the last three (320).

@@ -100,7 +100,7 @@ def build(name: str, weights: str | Path | None = None) -> Extractor:
     """The extractor called `name`, on the CPU.
 
     Args:
-        name: `inception`, `random`, `domain:FILE` (of `zoo train-domain`; shipped ones by their short name) or
+        name: `inception`, `random`, `domain:FILE` (of `zoo train-domain`) or
             one of torch-fidelity's: vgg16, clip-vit-b-32, dinov2-vit-b-14, ... `NAME:FILE` takes weights from a
             file.
         weights: file of the Inception weights; default the environment's `ZOO_INCEPTION`, then torch hub's
@@ -251,10 +251,9 @@ def _random() -> Extractor:
 def _domain(file: str) -> Extractor:
     from zoo.evaluation import domain
 
-    shipped = {path.stem: path for path in sorted(domain.SHIPPED.glob("*.pt"))}
     if not file:
-        raise ValueError(f"say which classifier, as domain:FILE; shipped are {', '.join(shipped) or 'none'}")
-    net, about = domain.load(shipped.get(file, file))
+        raise ValueError("say which classifier, as domain:FILE: `zoo train-domain` makes one")
+    net, about = domain.load(file)
     size = f"{about['resolution']}x{about['resolution']} bilinear, antialiased, where images are of another size"
     return Extractor(
         name=f"domain:{about['sha256'][:8]}",
