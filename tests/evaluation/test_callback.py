@@ -155,9 +155,12 @@ def test_an_interrupted_run_leaves_no_row(tmp_path):
     assert not (tmp_path / "results").exists()
 
 
-def test_a_full_disk_does_not_fail_the_training(tmp_path, capsys):
-    (tmp_path / "file").write_text("")
-    fit(tmp_path, [Evaluate(extractors=["random"], **options(tmp_path, results_dir=str(tmp_path / "file")))])
+def test_a_full_disk_does_not_fail_the_training(tmp_path, monkeypatch, capsys):
+    def full(*_):
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr("zoo.evaluation.callback.write_row", full)
+    fit(tmp_path, [Evaluate(extractors=["random"], **options(tmp_path))])
     out = capsys.readouterr().out
     assert "results row was not written" in out
     assert "fd_random" in out
@@ -168,6 +171,8 @@ def test_mistakes_are_told_before_training(tmp_path):
         fit(tmp_path, [Evaluate(extractors=["random"], **options(tmp_path, n_real=41))])
     with pytest.raises(ValueError, match="rounding must be"):
         Evaluate(rounding="up")
+    with pytest.raises(ValueError, match="no results row can be written to"):
+        fit(tmp_path, [Evaluate(extractors=["random"], **options(tmp_path, results_dir=__file__))])
     with pytest.raises(ValueError, match="at least 2 fakes"):
         Evaluate(n_fake=5)
     with pytest.raises(ValueError, match="no extractor is called"):
