@@ -81,7 +81,8 @@ def evaluate(
     callback = Evaluate(**options)
     callback.config, callback.run = about, run_id(folder)
     result = callback.score(gan, data)
-    print(*absences(result), sep="\n")
+    for line in absences(result):
+        print(line)
     if results_dir:
         callback.write(gan, data, result)
 
