@@ -27,7 +27,7 @@ class EMA:
 
     def beta(self, nimg: int, images: int) -> float:
         """Weight of the old average for a G update after `nimg` images that stands for `images` of them."""
-        if nimg < self.start_kimg * 1000:
+        if nimg / 1000 < self.start_kimg:  # exact where start_kimg was a count of images
             return 0.0
         if self.decay is not None:
             return self.decay

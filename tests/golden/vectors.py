@@ -72,6 +72,13 @@ def with_epsilon(optimizers: list[torch.optim.Optimizer], epsilon: float) -> lis
     return optimizers
 
 
+def only(about: dict, **values) -> None:
+    """Skip a file whose meta asks for what the zoo does not build; `values`: name -> the one value that it does."""
+    for name, value in values.items():
+        if about.get(name, value) != value:
+            pytest.skip(f"{name} = {about[name]!r} is not built here, where it is always {value!r}")
+
+
 def fit(gan: L.LightningModule, batches: list, precision: str = "64-true") -> None:
     """Run the module's own training steps under Lightning, one for each batch."""
     trainer = L.Trainer(

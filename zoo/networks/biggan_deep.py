@@ -14,13 +14,14 @@ from torch import Tensor, nn
 from zoo.networks.biggan import Generator, Init, Stage, layout
 from zoo.networks.biggan_layers import ConditionalNorm, SNConv2d, SNEmbedding, SNLinear, settle
 
-# resolution: channels / width before and after each stage of D, all of which halve the size
+# resolution: channels / width before and after each stage of D, the size of its output in px as BP labels it, and
+# how many of the stages halve
 DISCRIMINATORS = {
-    32: (4, 4, 4, 4),  # ours: BP's table at this size was not read
-    64: (1, 2, 4, 8, 16),  # BP
-    128: (1, 2, 4, 8, 16, 16),  # Table 7
-    256: (1, 2, 4, 8, 8, 16, 16),  # Table 8
-    512: (1, 1, 2, 4, 8, 8, 16, 16),  # Table 9
+    32: ((4, 4, 4, 4), (16, 16, 16), 2),  # as BP's plain D at this size; unverified, its deep table was not read
+    64: ((1, 2, 4, 8, 16), (32, 16, 8, 4), 4),  # BP
+    128: ((1, 2, 4, 8, 16, 16), (64, 32, 16, 8, 4), 5),  # Table 7
+    256: ((1, 2, 4, 8, 8, 16, 16), (128, 64, 32, 16, 8, 4), 6),  # Table 8
+    512: ((1, 1, 2, 4, 8, 8, 16, 16), (256, 128, 64, 32, 16, 8, 4), 7),  # Table 9
 }
 
 
@@ -114,7 +115,7 @@ class DeepDownBlock(nn.Module):
 
 
 class DeepDiscriminator(nn.Module):
-    """D of BigGAN-deep: a convolution 3 -> width, then stages of `depth` blocks, the first of which halves.
+    """D of BigGAN-deep: a convolution to `width` maps, then stages of `depth` blocks, the first of which halves.
 
     The last map is summed over space as in BP; CG says the mean (resnet_biggan_deep.py:41), which is not resolved.
     Arguments as for `zoo.networks.biggan.Discriminator`.
@@ -132,16 +133,17 @@ class DeepDiscriminator(nn.Module):
         channels: int = 3,
     ) -> None:
         super().__init__()
-        plan = [width * m for m in layout(DISCRIMINATORS, resolution)]
+        multipliers, sizes, n_down = layout(DISCRIMINATORS, resolution)
+        plan = [width * m for m in multipliers]
         if attention is None:
             attention = (64,) if resolution >= 128 else ()
         self.conv = SNConv2d(channels, plan[0], 3, padding=1)
         self.stages = nn.Sequential(
             *(
                 Stage(
-                    [DeepDownBlock(i, o, True), *(DeepDownBlock(o, o, False) for _ in range(depth - 1))],
+                    [DeepDownBlock(i, o, k < n_down), *(DeepDownBlock(o, o, False) for _ in range(depth - 1))],
                     o,
-                    resolution // 2 ** (k + 1) in attention,
+                    sizes[k] in attention,
                 )
                 for k, (i, o) in enumerate(pairwise(plan))
             )

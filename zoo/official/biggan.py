@@ -16,8 +16,6 @@ LEAF = {
     "gain": "weight",
     "stored_mean": "running_mean",
     "stored_var": "running_var",
-    "u0": "u",
-    "sv0": "sv",
 }
 TOP = {
     "shared": "embedding",
@@ -69,11 +67,15 @@ def convert(arrays: Mapping[str, np.ndarray], of: str, per_stage: int = 1) -> di
 
     Arguments as for `rename`. Raises KeyError for a name that no rule knows.
     """
-    state = {}
+    state, rows = {}, {}
     for name, array in arrays.items():
-        if ours := rename(name, of, per_stage):
+        if not (ours := rename(name, of, per_stage)):
+            continue
+        if match := re.fullmatch(r"(.+\.(?:u|sv))(\d+)", ours):  # of one singular value each
+            rows.setdefault(match[1], {})[int(match[2])] = torch.from_numpy(np.array(array))
+        else:
             state[ours] = torch.from_numpy(np.array(array))
-    return state
+    return state | {name: torch.cat([found[i] for i in sorted(found)]) for name, found in rows.items()}
 
 
 def tfhub_generator(
