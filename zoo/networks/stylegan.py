@@ -333,7 +333,7 @@ class Discriminator(nn.Module):
         resolution, fmap_base, fmap_max, channels: as G's.
         n_classes: 0 for none.
         group_size: images of a group of the minibatch stddev layer, or all of a smaller batch.
-        stddev_features: channels that layer appends.
+        stddev_features: channels that layer appends; 0 for no such layer.
     """
 
     def __init__(
@@ -364,7 +364,9 @@ class Discriminator(nn.Module):
             h = self.blocks[i](h)
             if i == top - 1 and t > 0:
                 h = fade(h, leaky(self.from_rgb[i](downscale(x))), t)
-        h = leaky(self.conv(minibatch_stddev(h, self.group_size, self.stddev_features)))
+        if self.stddev_features:
+            h = minibatch_stddev(h, self.group_size, self.stddev_features)
+        h = leaky(self.conv(h))
         logits = self.head(leaky(self.dense(h.flatten(1))))
         if not self.n_classes:
             return logits[:, 0]

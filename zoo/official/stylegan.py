@@ -62,14 +62,16 @@ def convert(arrays: Mapping[str, np.ndarray], of: str, fused_from: int = 128) ->
     turns its kernel by 180 degrees; ours does not, so those kernels are turned here.
 
     Args:
-        arrays: without "G/" and the like in front of the names; a whole network's, since levels are counted.
+        arrays: without "G/" and the like in front of the names; a whole network's, since its largest maps tell the
+            number of levels.
         of: "G" or "D".
 
     Raises:
         KeyError: for a name that no rule knows.
     """
     rename = {"G": generator, "D": discriminator}[of]
-    levels = len({m[1] for name in arrays if (m := re.search(r"(?:To|From)RGB_lod(\d+)/", name))})
+    sizes = [int(m[1]) for name in arrays if (m := re.match(r"(?:G_synthesis/)?(\d+)x\d+/", name))]
+    levels = int(math.log2(max(sizes, default=4))) - 1
     state = {}
     for name, array in arrays.items():
         table = name == "G_mapping/LabelConcat/weight"  # a row for each class, as ours
