@@ -25,11 +25,13 @@ def arguments(v: Vectors) -> dict:
     sizes = [int(m[1]) for n in shapes if (m := re.fullmatch(r"decoder\.main\.res_in_(\d+)\.conv1\.weight", n))]
     inner = sorted((size for size in sizes if 4 < size < max(sizes)), reverse=True)
     stem = shapes["encoder.main.0.weight"]
+    expanded = [shape for name, shape in shapes.items() if name.endswith("conv_expand.weight")]
     return {
         "resolution": max(sizes),
         "widths": [stem[0], *(shapes[f"encoder.main.res_in_{size}.conv1.weight"][0] for size in inner)],
         "latent_dim": shapes["decoder.fc.0.weight"][1],
         "channels": stem[1],
+        "expand_equal_above_256": any(shape[0] == shape[1] for shape in expanded),
     }
 
 
@@ -114,12 +116,22 @@ class Replayed(IntroVAE):
     def replay(self, v: Vectors, steps: int) -> None:
         names = ("eps",) if v.meta["num_vae"] else ("noise", "eps")  # the warm-up draws no samples
         self.normal = iter([v[f"input/{name}_{i}"] for i in range(steps) for name in names])
+        argv = dict(word.removeprefix("--").split("=", 1) for word in v.meta.get("argv", []) if "=" in word)
+        self.rates = [float(argv.get(name, self.lr)) for name in ("lr_g", "lr_e")]
+        self.adam = v.meta.get("adam", {})
         self.gradients, self.after, self.seen = [], [], []
 
     def latents(self, n):
         z = next(self.normal)
         assert len(z) == n
         return z
+
+    def configure_optimizers(self):
+        """The module's own, with what the authors' program was given for each network."""
+        optimizers = super().configure_optimizers()
+        for optimizer, rate in zip(optimizers, self.rates, strict=True):
+            optimizer.param_groups[0].update(self.adam, lr=rate)
+        return optimizers
 
     def apply_gradients(self, optimizer, clip=None):
         net = self.G if optimizer is self.opt_g else self.E
@@ -134,8 +146,6 @@ class Replayed(IntroVAE):
         self.after.append([{k: t.clone() for k, t in net.state_dict().items()} for net in (self.E, self.G)])
         self.seen.append(scalars)
 
-
-ADAM = {"betas": [0.9, 0.999], "eps": 1e-8}  # PyTorch's, which the module takes
 
 #: what the file calls it -> what the log calls it
 NAMES = {
@@ -154,7 +164,6 @@ NAMES = {
 
 def replayed(v: Vectors, steps: int) -> Replayed:
     about, m = arguments(v), v.meta
-    assert m.get("adam", ADAM) == ADAM
     del about["channels"]
     gan = Replayed(
         **about,

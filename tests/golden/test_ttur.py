@@ -10,7 +10,7 @@ from functools import partial
 import pytest
 import torch
 from torch import Tensor, nn
-from vectors import Vectors, close, files, fit
+from vectors import Vectors, close, files, fit, only
 
 from zoo.dynamics.saddle import objective, play
 from zoo.evaluation.metrics import frechet_distance, inception_score, mean_cov
@@ -31,6 +31,11 @@ def agree(ours: Tensor, v: Vectors, key: str, rtol: float = 1e-8) -> None:
     if key not in v:
         return
     close(ours, v[key], key, rtol=1e-6 if v.arrays[key].dtype == "float32" else rtol, atol=1e-10)
+
+
+def in_float32(**constants: float) -> dict[str, float]:
+    """Constants as TensorFlow holds them even where the variables are float64."""
+    return {name: torch.tensor(value).item() for name, value in constants.items()}
 
 
 class Replayed(TTUR):
@@ -75,6 +80,7 @@ def test_dcgan(path):
     v = Vectors(path)
     config, adam = v.meta["config"], v.meta["config"]["adam"]
     bn = config.get("bn", {"decay": 0.9, "eps": 1e-5})
+    momentum = in_float32(momentum=1 - bn["decay"])["momentum"]
     assert {"output/d_loss", "output/g_loss"} <= v.arrays.keys()
     n, size, _, channels = v["input/real_int"].shape
     z = v["input/z"]
@@ -85,17 +91,14 @@ def test_dcgan(path):
         assert not unexpected
         assert all(k.rpartition(".")[2] in AVERAGES for k in missing), missing
         for norm in (m for m in net.modules() if isinstance(m, BiasedBatchNorm2d)):
-            norm.momentum, norm.eps = 1 - bn["decay"], bn["eps"]
+            norm.momentum, norm.eps = momentum, bn["eps"]
     gan = Replayed(
         resolution=size,
         width_g=1,
         width_d=1,
-        lr_d=config["lr_d"],
-        lr_g=config["lr_g"],
-        beta1=adam["beta1"],
-        beta2=adam["beta2"],
+        **in_float32(lr_d=config["lr_d"], lr_g=config["lr_g"], beta1=adam["beta1"], beta2=adam["beta2"]),
         batch_size=n,
-    ).replay(G, D, z, adam["eps"])
+    ).replay(G, D, z, **in_float32(eps=adam["eps"]))
     start = {k: t.clone() for k, t in D.state_dict().items()}
     real = v["input/real_int"].permute(0, 3, 1, 2).double() / 127.5 - 1
     same = partial(agree, v=v, rtol=1e-6)
@@ -129,7 +132,6 @@ def test_dcgan(path):
         D(x)
         alone.append({k: t.clone() for k, t in D.state_dict().items()})
         D.load_state_dict(start)
-    momentum = 1 - bn["decay"]
 
     def raced(name: str) -> list[Tensor]:
         one, two = (state[name] - (1 - momentum) * start[name] for state in alone)
@@ -167,7 +169,11 @@ def test_wgan_gp(path, monkeypatch):
     z, alpha = v["input/G_noise"], v["input/gp_alpha"]
     width_g = len(v["param/Generator.Output.Filters"][0, 0])
     width_d = v["param/Discriminator.Input.Filters"].shape[-1]
-    pack = len(v["param/Discriminator.Output.W"]) // (8 * width_d * (size // 16) ** 2)
+    pack, rest = divmod(len(v["param/Discriminator.Output.W"]), 8 * width_d * (size // 16) ** 2)
+    if rest or not pack:
+        pytest.skip(
+            f"at {size} px the official reshape would cut an image's last map into parts, which is not built"
+        )
     G = GoodGenerator(size, width_g, z.shape[1], channels)
     norm = layer_norm if config.get("BN_D", True) else nn.Identity
     D = GoodCritic(size, width_d, norm, pack=pack, channels=channels)
@@ -187,13 +193,10 @@ def test_wgan_gp(path, monkeypatch):
         width_g=1,
         width_d=1,
         pack=pack,
-        lr_d=config["D_LR"],
-        lr_g=config["G_LR"],
-        beta1=adam["beta1"],
-        beta2=adam["beta2"],
+        **in_float32(lr_d=config["D_LR"], lr_g=config["G_LR"], beta1=adam["beta1"], beta2=adam["beta2"]),
         lambda_gp=config["LAMBDA"],
         batch_size=n,
-    ).replay(G, D, z, adam["eps"])
+    ).replay(G, D, z, **in_float32(eps=adam["eps"]))
     real = 2 * (images.double() / 255 - 0.5)
 
     fake = G(z)
@@ -241,6 +244,7 @@ class Unnormalised(nn.Identity):
 def test_penalty_of_the_toy_critic(path):
     v = Vectors(path)
     config, same = v.meta["config"], partial(agree, v=v, rtol=1e-10)
+    only(config, MODE="wgan-gp")
     G, D = mlp(v.group("param/Generator.")), mlp(v.group("param/Discriminator."))
     real, alpha = v["input/real"], v["input/gp_alpha"]
     fake = G(v["input/G_noise"])
@@ -267,8 +271,7 @@ def test_penalty_of_the_toy_critic(path):
     same(loss_d, key="output/disc_cost")
     check_mlp(D, loss_d, v, "output/grad_disc_cost/Discriminator.")
 
-    # TensorFlow holds Adam's constants in float32 even where the variables are float64
-    adam = {k: torch.tensor(config["adam"][k]).item() for k in ("lr", "beta1", "beta2", "eps")}
+    adam = in_float32(**{k: config["adam"][k] for k in ("lr", "beta1", "beta2", "eps")})
     optimizer = AdamEpsilonHat(D.parameters(), adam["lr"], (adam["beta1"], adam["beta2"]), adam["eps"])
     loss_d.backward()
     optimizer.step()

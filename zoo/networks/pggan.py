@@ -51,7 +51,7 @@ def split(lod: float, levels: int) -> tuple[int, float]:
 class Generator(nn.Module):
     """z (N, latent_dim) ~ N(0, I), label (N,) or None -> images (N, channels, r, r), nominally in [-1, 1].
 
-    PG:144-229. At lod 0 the images have the full size.
+    PG:144-229. At lod 0 the images have the full size. A float label (N, n_classes) takes the place of the one-hot.
 
     Args:
         resolution: R, of the finished network.
@@ -106,7 +106,8 @@ class Generator(nn.Module):
             return pixel_norm(z)
         if label is None:
             raise ValueError(f"this network has {self.n_classes} classes: give a label to every image")
-        label = F.one_hot(label, self.n_classes).to(z.dtype)
+        if not label.is_floating_point():
+            label = F.one_hot(label, self.n_classes).to(z.dtype)
         if self.label_after_norm:
             return torch.cat([pixel_norm(z), label], 1)
         return pixel_norm(torch.cat([z, label], 1))
