@@ -197,6 +197,8 @@ def test_summary_sets_ours_beside_the_papers(tmp_path):
         add(tmp_path, "cifar10", training__seed=seed, metrics=ROW["metrics"] | {"fid": fid}, date=date)
     sizes = {"conditions__n_fake": 5000, "conditions__n_real": 10000}
     add(tmp_path, "cifar10", conditions__protocol="sngan-2018", metrics=ROW["metrics"] | {"fid": 24.0}, **sizes)
+    cut = ROW["metrics"] | {"fid": 99.0}  # a newer row, but of truncated latents
+    add(tmp_path, "cifar10", conditions__truncation=0.5, metrics=cut, date="2024-06-01T12:00:00+00:00")
     add(tmp_path, "tiny", paper="rothgan")
     sngan, roth = sorted(summaries(page(tmp_path)), key=lambda line: line["paper"], reverse=True)
     assert sngan["published (protocol)"] == "FID ↓ 21.7 ± .21: ResNet (10,000 real, 5,000 generated)"

@@ -148,9 +148,12 @@ def _heading(row: dict) -> str:
 
 
 def _summary_table(numbers: list[dict[str, str]], ours: list[dict]) -> str:
-    """A line a recipe: the paper's best published number, ours under its protocol and under the default one."""
+    """A line a recipe: the paper's best published number, ours under its protocol and under the default one.
+
+    A row with truncation speaks for its recipe only where there is none without.
+    """
     recipes: dict[tuple[str, ...], list[dict]] = defaultdict(list)
-    for row in sorted(ours, key=lambda row: (row["date"], row["file"])):
+    for row in sorted(ours, key=lambda row: (not row["conditions"]["truncation"], row["date"], row["file"])):
         recipes[row["paper"], row["recipe"], row["data"]["name"], row["data"]["fingerprint"]].append(row)
     head = [
         "paper",

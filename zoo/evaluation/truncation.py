@@ -69,12 +69,13 @@ def curve(gan: Any, data: Any, options: dict, values: list[float], config: dict,
         rows.append({"truncation": value, **result["metrics"]})
     names = list(dict.fromkeys(k for row in rows for k in row))
     out.parent.mkdir(parents=True, exist_ok=True)
-    with out.with_suffix(".csv").open("w", newline="") as file:
+    table, picture = Path(f"{out}.csv"), Path(f"{out}.png")
+    with table.open("w", newline="") as file:
         writer = csv.DictWriter(file, names)
         writer.writeheader()
         writer.writerows(rows)
-    about = draw(rows, out.with_suffix(".png"), f"{type(gan).__name__}, {data.name}, {gan.nimg / 1000:g} kimg")
-    print(f"{out.with_suffix('.csv')}, {out.with_suffix('.png')}: {about}")
+    about = draw(rows, picture, f"{type(gan).__name__}, {data.name}, {gan.nimg / 1000:g} kimg")
+    print(f"{table}, {picture}: {about}")
     points = best(rows)
     for name, row in points.items():
         print(f"best {name}: {row[name]:.4g} at truncation {row['truncation']:g}")
