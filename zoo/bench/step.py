@@ -94,6 +94,9 @@ def measure(paper: str, options: dict, precision: str, layout: str, steps: int, 
                 torch.cuda.synchronize()
             times.append(time.perf_counter() - began[-1])
             cpu.append(time.process_time() - self.cpu_began)
+            if times[-1] > 30:
+                step = f"step {len(times)}: {times[-1]:.0f} s ({cpu[-1]:.0f} s of CPU), peak {_peak_gib():.2f} GiB"
+                print(f"  {precision:11} {layout:14} {step}", flush=True)
 
     trainer = L.Trainer(
         accelerator="gpu" if cuda else "cpu",
