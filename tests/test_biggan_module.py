@@ -1,15 +1,14 @@
 """BigGAN beyond the golden vectors: parts of a batch, standing statistics, cross-replica batch norm, counts."""
 
-import lightning.pytorch as L
 import pytest
 import torch
 import torch.multiprocessing as mp
 from biggan_replica import normed, replica
+from fitting import fit
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from torch import nn
 
-from zoo.gan import GAN
 from zoo.networks import biggan as networks
 from zoo.networks import biggan_deep as deep
 from zoo.networks.biggan_layers import BatchNorm2d, SNConv2d, SNLinear, SpectralNorm, singular_vectors
@@ -90,20 +89,6 @@ def test_what_cannot_be_built_is_named(arguments, words):
         networks.Generator(**arguments)
 
 
-def steps(gan: GAN, batches: list) -> GAN:
-    trainer = L.Trainer(
-        accelerator="cpu",
-        precision="64-true",
-        max_epochs=1,
-        logger=False,
-        enable_checkpointing=False,
-        enable_progress_bar=False,
-        enable_model_summary=False,
-    )
-    trainer.fit(gan, torch.utils.data.DataLoader(batches, batch_size=None))
-    return gan
-
-
 class Still(BigGAN):
     """Batch norm on running statistics and frozen power iterations, so that a batch's parts do not interact."""
 
@@ -128,7 +113,7 @@ def test_parts_of_a_batch_give_the_update_of_the_whole():
             return z[take.rows]
 
         gan.latents, gan.random_labels = take, lambda n, y=y, take=take: y[take.rows]
-        states.append({k: v for k, v in steps(gan, [batch]).state_dict().items() if isinstance(v, torch.Tensor)})
+        states.append({k: v for k, v in fit(gan, [batch]).state_dict().items() if isinstance(v, torch.Tensor)})
     moved = BigGAN(**SMALL).state_dict()
     assert any(not torch.equal(v.float(), moved[k]) for k, v in states[0].items() if k in moved)
     for other in states[1:]:
@@ -140,7 +125,7 @@ def test_parts_of_a_batch_give_the_update_of_the_whole():
 def test_batches_that_do_not_divide_into_parts_are_refused(wrong):
     gan = BigGAN(**SMALL | wrong)
     with pytest.raises(ValueError, match="does not divide into"):
-        steps(gan, [(torch.zeros(12, 3, 32, 32, dtype=torch.float64), torch.zeros(12, dtype=torch.int64))])
+        fit(gan, [(torch.zeros(12, 3, 32, 32, dtype=torch.float64), torch.zeros(12, dtype=torch.int64))])
 
 
 def test_a_sample_depends_on_no_other_and_statistics_follow_the_weights():

@@ -2,6 +2,7 @@
 
 import pytest
 import torch
+from fitting import fit
 from torch import nn
 
 from zoo.networks.progressive import downscale, upscale
@@ -75,19 +76,9 @@ class Recorded(PGGAN):
 
 @pytest.mark.parametrize("updates", ["alternating", "simultaneous"])
 def test_simultaneous_updates_see_the_same_discriminator(updates):
-    import lightning.pytorch as L
-
     torch.manual_seed(0)
     model = Recorded(**SMALL, updates=updates)
-    trainer = L.Trainer(
-        accelerator="cpu",
-        max_epochs=1,
-        logger=False,
-        enable_checkpointing=False,
-        enable_progress_bar=False,
-        enable_model_summary=False,
-    )
-    trainer.fit(model, torch.utils.data.DataLoader([(torch.rand(8, 3, 4, 4), None)], batch_size=None))
+    fit(model, [(torch.rand(8, 3, 4, 4), None)], precision="32-true")
     (first, before), (second, after) = model.order
     assert (first, second) == (("D", "G") if updates == "alternating" else ("G", "D"))
     assert torch.equal(before, after) == (updates == "simultaneous")

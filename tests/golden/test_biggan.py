@@ -8,8 +8,9 @@ import re
 
 import pytest
 import torch
+from fitting import fit
 from torch import Tensor, nn
-from vectors import Vectors, close, files, fit, only
+from vectors import Vectors, close, files, only
 
 from zoo.losses import ADVERSARIAL
 from zoo.networks import biggan as networks

@@ -7,8 +7,9 @@ shapes in it; dropout masks, noise and interpolation points are the stored ones.
 import pytest
 import torch
 import torch.nn.functional as F
+from fitting import fit
 from torch import Tensor, nn
-from vectors import Vectors, close, files, fit, with_epsilon
+from vectors import Vectors, close, files, with_epsilon
 
 from zoo.data import to_float
 from zoo.losses import feature_matching, unlabelled_d

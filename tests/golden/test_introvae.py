@@ -7,8 +7,9 @@ import re
 
 import pytest
 import torch
+from fitting import fit
 from torch import nn
-from vectors import Vectors, close, files, fit
+from vectors import Vectors, close, files
 
 from zoo.losses import gaussian_kl, introspective_e, introspective_g, squared_error
 from zoo.networks import introvae as networks

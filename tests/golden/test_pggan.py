@@ -5,9 +5,10 @@ import math
 
 import pytest
 import torch
+from fitting import fit
 from growth import check_table, check_trace
 from torch import Tensor
-from vectors import Vectors, close, files, fit, only
+from vectors import Vectors, close, files, only
 
 from zoo.data import pixels, to_float
 from zoo.data.images import box_down

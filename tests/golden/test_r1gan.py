@@ -7,8 +7,9 @@ from collections.abc import Callable
 
 import pytest
 import torch
+from fitting import fit
 from torch import Tensor, nn
-from vectors import Vectors, close, counterpart, files, fit
+from vectors import Vectors, close, counterpart, files
 
 from zoo.networks import r1gan as networks
 from zoo.official import r1gan as official

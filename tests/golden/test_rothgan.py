@@ -6,8 +6,9 @@ is built from a file's meta and the shapes in it.
 
 import pytest
 import torch
+from fitting import fit
 from torch import Tensor
-from vectors import Vectors, close, counterpart, files, fit
+from vectors import Vectors, close, counterpart, files
 
 from zoo.data.mixture import embed, rotation
 from zoo.divergences import DIVERGENCES, f_gan_d, f_gan_g

@@ -8,9 +8,10 @@ import re
 
 import pytest
 import torch
+from fitting import fit
 from torch import nn
 from torch.nn.modules.batchnorm import _BatchNorm
-from vectors import Vectors, close, counterpart, files, fit, with_epsilon
+from vectors import Vectors, close, counterpart, files, with_epsilon
 
 from zoo.losses import ADVERSARIAL
 from zoo.networks import sngan as networks

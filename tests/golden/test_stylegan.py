@@ -9,9 +9,10 @@ import re
 
 import pytest
 import torch
+from fitting import fit
 from growth import check_table, check_trace, rows
 from torch import Tensor, nn
-from vectors import Vectors, close, files, fit, only
+from vectors import Vectors, close, files, only
 
 from zoo.ema import EMA
 from zoo.evaluation import ppl, separability

@@ -9,8 +9,9 @@ from functools import partial
 
 import pytest
 import torch
+from fitting import fit
 from torch import Tensor, nn
-from vectors import Vectors, close, files, fit, only
+from vectors import Vectors, close, files, only
 
 from zoo.dynamics.saddle import objective, play
 from zoo.evaluation.metrics import frechet_distance, inception_score, mean_cov

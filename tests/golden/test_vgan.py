@@ -9,8 +9,9 @@ import numpy as np
 import pytest
 import torch
 import torch.nn.functional as F
+from fitting import fit
 from torch import Tensor, nn
-from vectors import Vectors, close, counterpart, files, fit
+from vectors import Vectors, close, counterpart, files
 
 from zoo.losses import gaussian_kl, nonsaturating_d
 from zoo.networks.r1gan import Generator

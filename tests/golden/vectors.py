@@ -6,7 +6,6 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-import lightning.pytorch as L
 import numpy as np
 import pytest
 import torch
@@ -77,21 +76,6 @@ def only(about: dict, **values) -> None:
     for name, value in values.items():
         if about.get(name, value) != value:
             pytest.skip(f"{name} = {about[name]!r} is not built here, where it is always {value!r}")
-
-
-def fit(gan: L.LightningModule, batches: list, precision: str = "64-true") -> None:
-    """Run the module's own training steps under Lightning, one for each batch."""
-    trainer = L.Trainer(
-        precision=precision,
-        accelerator="cpu",
-        max_steps=-1,
-        max_epochs=1,
-        logger=False,
-        enable_checkpointing=False,
-        enable_progress_bar=False,
-        enable_model_summary=False,
-    )
-    trainer.fit(gan, torch.utils.data.DataLoader(batches, batch_size=None))
 
 
 def close(ours: torch.Tensor, official: torch.Tensor, what: str, rtol: float = 1e-7, atol: float = 1e-12) -> None:

@@ -1,8 +1,8 @@
 """Parameter counts of the official models, what the bottlenecks draw, and the dual ascent by hand."""
 
-import lightning.pytorch as L
 import pytest
 import torch
+from fitting import fit
 
 from zoo.networks.r1gan import Generator
 from zoo.networks.vgan import Discriminator
@@ -54,17 +54,7 @@ def test_drawn_codes_have_the_stated_mean_and_spread():
 def stepped(steps: int, **options) -> VGAN:
     gan = VGAN(**SMALL, batch_size=4, **options)
     batch = (torch.randn(4, 3, 8, 8, generator=torch.Generator().manual_seed(0)).clamp(-1, 1), None)
-    trainer = L.Trainer(
-        accelerator="cpu",
-        max_steps=-1,
-        max_epochs=1,
-        logger=False,
-        enable_checkpointing=False,
-        enable_progress_bar=False,
-        enable_model_summary=False,
-    )
-    trainer.fit(gan, torch.utils.data.DataLoader([batch] * steps, batch_size=None))
-    return gan
+    return fit(gan, [batch] * steps, precision="32-true")
 
 
 @pytest.mark.parametrize("penalty", ["none", "r1", "wgan_gp"])

@@ -49,8 +49,12 @@ def _draw(resolution: int, indices: Sequence[int]) -> Tensor:
 
 
 class _Torchvision(ImageDataModule):
-    """Small labelled images that torchvision holds; `title` and `side` (px) are the set's."""
+    """Small labelled images that torchvision holds.
 
+    `dataset` is torchvision's class, `title` what people call the set, `side` that of its images in px.
+    """
+
+    dataset: str
     title: str
     side: int
 
@@ -62,7 +66,7 @@ class _Torchvision(ImageDataModule):
     def fetch(self, download: bool) -> Any:
         """torchvision's data set of the split."""
         which = {"train": self.split == "train"}
-        return torchvision_set(type(self).__name__, self.title, self.paths[0], download=download, **which)
+        return torchvision_set(self.dataset, self.title, self.paths[0], download=download, **which)
 
     def pixels(self, data: Any) -> tuple[Tensor, Tensor]:
         """uint8 images (n, 3, side, side) and int64 labels (n,) of what `fetch` gave."""
@@ -94,7 +98,7 @@ class CIFAR10(_Torchvision):
         download: Fetch the files if they are not there.
     """
 
-    title, side = "CIFAR-10", 32
+    dataset, title, side = "CIFAR10", "CIFAR-10", 32
 
     def __init__(
         self,
@@ -120,7 +124,7 @@ class SVHN(_Torchvision):
         download: Fetch the file if it is not there.
     """
 
-    title, side = "SVHN", 32
+    dataset, title, side = "SVHN", "SVHN", 32
 
     def __init__(
         self,
@@ -133,7 +137,7 @@ class SVHN(_Torchvision):
         super().__init__(path, resolution, split, download, **options)
 
     def fetch(self, download: bool) -> Any:
-        return torchvision_set("SVHN", "SVHN", self.paths[0], download=download, split=self.split)
+        return torchvision_set(self.dataset, self.title, self.paths[0], download=download, split=self.split)
 
     def pixels(self, data: Any) -> tuple[Tensor, Tensor]:
         return torch.from_numpy(data.data), torch.from_numpy(data.labels)
@@ -149,7 +153,7 @@ class MNIST(_Torchvision):
         download: Fetch the files if they are not there.
     """
 
-    title, side = "MNIST", 28
+    dataset, title, side = "MNIST", "MNIST", 28
 
     def __init__(
         self,

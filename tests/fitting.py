@@ -1,0 +1,20 @@
+"""A module's own training steps under Lightning, for every test that replays some."""
+
+import lightning.pytorch as L
+import torch
+
+
+def fit(gan: L.LightningModule, batches: list, precision: str = "64-true") -> L.LightningModule:
+    """Run the module's own training steps under Lightning, one for each batch."""
+    trainer = L.Trainer(
+        precision=precision,
+        accelerator="cpu",
+        max_steps=-1,
+        max_epochs=1,
+        logger=False,
+        enable_checkpointing=False,
+        enable_progress_bar=False,
+        enable_model_summary=False,
+    )
+    trainer.fit(gan, torch.utils.data.DataLoader(batches, batch_size=None))
+    return gan
