@@ -2,9 +2,9 @@
 
 from pathlib import Path
 
-from zoo.cli import train
 from zoo.data import CelebAHQ
 from zoo.papers.introvae import IntroVAE
+from zoo.training.cli import train
 
 if __name__ == "__main__":
     train(IntroVAE, CelebAHQ, recipe=Path(__file__).with_suffix("") / "paper.yaml")

@@ -2,9 +2,9 @@
 
 from pathlib import Path
 
-from zoo.cli import train
 from zoo.data import CelebAHQ
 from zoo.papers.pggan import PGGAN
+from zoo.training.cli import train
 
 if __name__ == "__main__":
     train(PGGAN, CelebAHQ, recipe=Path(__file__).with_suffix("") / "paper.yaml")

@@ -2,9 +2,9 @@
 
 from pathlib import Path
 
-from zoo.cli import train
 from zoo.data import ImageNet
 from zoo.papers.sngan import SNGAN
+from zoo.training.cli import train
 
 if __name__ == "__main__":
     train(SNGAN, ImageNet, recipe=Path(__file__).with_suffix("") / "paper.yaml")

@@ -2,9 +2,9 @@
 
 from pathlib import Path
 
-from zoo.cli import train
 from zoo.data import FFHQ
 from zoo.papers.stylegan import StyleGAN
+from zoo.training.cli import train
 
 if __name__ == "__main__":
     train(StyleGAN, FFHQ, recipe=Path(__file__).with_suffix("") / "paper.yaml")

@@ -2,9 +2,9 @@
 
 from pathlib import Path
 
-from zoo.cli import train
 from zoo.data import ImageDataModule
 from zoo.papers.ttur import TTUR
+from zoo.training.cli import train
 
 if __name__ == "__main__":
     train(TTUR, ImageDataModule, recipe=Path(__file__).with_suffix("") / "paper.yaml")

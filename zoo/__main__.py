@@ -50,7 +50,7 @@ def main(args: list[str] | None = None) -> None:
     """Entry point of the console script."""
     from jsonargparse import auto_cli
 
-    from zoo.mistakes import Parser, sentence
+    from zoo.training.mistakes import Parser, sentence
 
     commands = {
         "list": list_papers,

@@ -14,7 +14,7 @@ from pictures import pixels, png
 from PIL import Image
 
 from zoo.data import BadImage, Drawn, ImageDataModule, MissingDataset, to_float
-from zoo.schedules import Stage
+from zoo.data.stage import Stage
 
 CIFAR = Path(__file__).parents[2] / ".." / "shared" / "data" / "cifar10-test.zip"
 

@@ -14,7 +14,7 @@ from PIL import Image
 from zoo.data import CIFAR10, Drawn, ImageDataModule, Images
 from zoo.data.files import decode as real
 from zoo.data.images import box_down, loader
-from zoo.schedules import Stage
+from zoo.data.stage import Stage
 
 
 @given(st.integers(0, 3), st.integers(0, 2**31))

@@ -11,7 +11,7 @@ from pictures import png
 from zoo import data
 from zoo.data import CIFAR10, FFHQ, MNIST, STL10, SVHN, CelebAHQ, ImageDataModule, ImageNet, MissingDataset
 from zoo.data.kinds import KINDS
-from zoo.data.prepare import prepare
+from zoo.preparation.prepare import prepare
 
 
 def fake(monkeypatch, name: str, images: np.ndarray, targets: list[int] | None = None):

@@ -5,7 +5,7 @@ from evaluation_fakes import Noise
 from zoo.evaluation import domain
 from zoo.evaluation.evaluate import evaluate
 from zoo.evaluation.extractors import build, metric_names
-from zoo.ranking import higher
+from zoo.leaderboard.ranking import higher
 
 
 class Bright(Noise):

@@ -5,11 +5,11 @@ import torch
 from evaluation_fakes import Noise, Sampler
 from torch import nn
 
+from zoo.engine.gan import GAN
 from zoo.evaluation.evaluate import evaluate
 from zoo.evaluation.ms_ssim import ms_ssim_of_pairs
 from zoo.evaluation.subject import Subject, to_uint8
 from zoo.evaluation.swd import swd
-from zoo.gan import GAN
 
 SMALL = {"n_fake": 21, "kid_subsets": 2}
 

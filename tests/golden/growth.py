@@ -8,7 +8,7 @@ from pathlib import Path
 
 import numpy as np
 
-from zoo.schedules import ProgressiveSchedule
+from zoo.engine.schedules import ProgressiveSchedule
 
 COLUMNS = {"lod": "lod", "resolution": "resolution", "minibatch": "images_per_step", "G_lrate": "lr"}
 

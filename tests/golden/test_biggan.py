@@ -12,13 +12,13 @@ from fitting import fit
 from torch import Tensor, nn
 from vectors import Vectors, close, files, only
 
-from zoo.losses import ADVERSARIAL
 from zoo.networks import biggan as networks
 from zoo.networks import biggan_deep as deep
 from zoo.networks import biggan_layers as layers
+from zoo.objectives.losses import ADVERSARIAL
+from zoo.objectives.penalties import orthogonality
 from zoo.official import biggan as official
 from zoo.papers.biggan import ORTHO, BigGAN
-from zoo.penalties import orthogonality
 
 
 def sizes(attention: str) -> tuple[int, ...]:

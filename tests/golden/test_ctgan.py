@@ -12,10 +12,10 @@ from torch import Tensor, nn
 from vectors import Vectors, close, files, with_epsilon
 
 from zoo.data import to_float
-from zoo.losses import feature_matching, unlabelled_d
+from zoo.objectives.losses import feature_matching, unlabelled_d
+from zoo.objectives.penalties import class_consistency, consistency, wgan_gp
 from zoo.official import ctgan as official
 from zoo.papers.ctgan import CTGAN
-from zoo.penalties import class_consistency, consistency, wgan_gp
 
 
 def agree(ours: Tensor, v: Vectors, key: str) -> None:

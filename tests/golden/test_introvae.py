@@ -11,9 +11,9 @@ from fitting import fit
 from torch import nn
 from vectors import Vectors, close, files
 
-from zoo.losses import gaussian_kl, introspective_e, introspective_g, squared_error
 from zoo.networks import introvae as networks
 from zoo.networks.modes import evaluating
+from zoo.objectives.losses import gaussian_kl, introspective_e, introspective_g, squared_error
 from zoo.official import introvae as official
 from zoo.papers.introvae import IntroVAE, regularization
 

@@ -10,16 +10,18 @@ from growth import check_table, check_trace
 from torch import Tensor
 from vectors import Vectors, close, files, only
 
-from zoo.data import pixels, to_float
+from zoo.data import to_float
 from zoo.data.images import box_down
-from zoo.data.tfrecords import TFRecords
+from zoo.data.stage import Stage
+from zoo.engine.schedules import ProgressiveSchedule
 from zoo.evaluation import ms_ssim, swd
 from zoo.networks import pggan as networks
 from zoo.networks import progressive as layers
+from zoo.objectives.penalties import input_gradient
 from zoo.official import pggan as official
 from zoo.papers.pggan import PGGAN, fade_bytes
-from zoo.penalties import input_gradient
-from zoo.schedules import ProgressiveSchedule, Stage
+from zoo.preparation import pixels
+from zoo.preparation.tfrecords import TFRecords
 
 #: config.py:99-103 of the authors' TensorFlow release
 PRESETS = {

@@ -12,10 +12,10 @@ from torch import Tensor, nn
 from vectors import Vectors, close, counterpart, files
 
 from zoo.networks import r1gan as networks
+from zoo.objectives.penalties import input_gradient, r1
 from zoo.official import r1gan as official
 from zoo.papers import r1gan as paper
 from zoo.papers.r1gan import R1GAN
-from zoo.penalties import input_gradient, r1
 
 LOSSES = {"standard": "nonsaturating", "wgan": "wasserstein"}
 PENALTIES = {"none": "none", "real": "r1", "fake": "r2", "real_fake": "r1+r2"}

@@ -11,13 +11,13 @@ from torch import Tensor
 from vectors import Vectors, close, counterpart, files
 
 from zoo.data.mixture import embed, rotation
-from zoo.divergences import DIVERGENCES, f_gan_d, f_gan_g
+from zoo.engine.optim import AdamEpsilonHat
+from zoo.engine.schedules import exponential_decay
 from zoo.networks.rothgan import ToyMLP
+from zoo.objectives.divergences import DIVERGENCES, f_gan_d, f_gan_g
+from zoo.objectives.penalties import f_gan_regularizer, input_gradient, js_regularizer
 from zoo.official import rothgan as official
-from zoo.optim import AdamEpsilonHat
 from zoo.papers.rothgan import RothGAN
-from zoo.penalties import f_gan_regularizer, input_gradient, js_regularizer
-from zoo.schedules import exponential_decay
 
 RULES = {
     "DCGAN": ("dcgan", official.DCGAN_GENERATOR, official.DCGAN_DISCRIMINATOR),

@@ -13,9 +13,9 @@ from torch import nn
 from torch.nn.modules.batchnorm import _BatchNorm
 from vectors import Vectors, close, counterpart, files, with_epsilon
 
-from zoo.losses import ADVERSARIAL
 from zoo.networks import sngan as networks
 from zoo.networks.layers import SNConv2d, SNEmbedding, SNLinear, power_iteration
+from zoo.objectives.losses import ADVERSARIAL
 from zoo.official import sngan as official
 from zoo.papers.sngan import SNGAN
 

@@ -14,17 +14,18 @@ from growth import check_table, check_trace, rows
 from torch import Tensor, nn
 from vectors import Vectors, close, files, only
 
-from zoo.ema import EMA
+from zoo.data.stage import Stage
+from zoo.engine.ema import EMA
+from zoo.engine.schedules import ProgressiveSchedule
 from zoo.evaluation import ppl, separability
 from zoo.evaluation.subject import to_uint8
-from zoo.losses import nonsaturating_d, nonsaturating_g, saturating_g
 from zoo.networks import progressive as layers
 from zoo.networks import stylegan as networks
+from zoo.objectives.losses import nonsaturating_d, nonsaturating_g, saturating_g
+from zoo.objectives.penalties import input_gradient, r1, r2
 from zoo.official import stylegan as official
 from zoo.papers import stylegan as paper
 from zoo.papers.stylegan import StyleGAN
-from zoo.penalties import input_gradient, r1, r2
-from zoo.schedules import ProgressiveSchedule, Stage
 
 FUSED_FROM = {"auto": 128, True: 8, False: 2**20}
 #: what the official constructors could also do otherwise, and no file of the paper's models does

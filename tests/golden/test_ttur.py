@@ -13,16 +13,16 @@ from fitting import fit
 from torch import Tensor, nn
 from vectors import Vectors, close, files, only
 
-from zoo.dynamics.saddle import objective, play
+from zoo.engine.optim import AdamEpsilonHat
 from zoo.evaluation.metrics import frechet_distance, inception_score, mean_cov
-from zoo.losses import nonsaturating_d, nonsaturating_g, wasserstein_d, wasserstein_g
+from zoo.lab.saddle import objective, play
 from zoo.networks import ttur as networks
 from zoo.networks.layers import BiasedBatchNorm2d
 from zoo.networks.wgan_gp import GoodCritic, GoodGenerator, layer_norm
+from zoo.objectives.losses import nonsaturating_d, nonsaturating_g, wasserstein_d, wasserstein_g
+from zoo.objectives.penalties import between, input_gradient, wgan_gp
 from zoo.official import ttur as official
-from zoo.optim import AdamEpsilonHat
 from zoo.papers.ttur import TTUR
-from zoo.penalties import between, input_gradient, wgan_gp
 
 AVERAGES = ("num_batches_tracked", "running_mean", "running_var")
 

@@ -13,9 +13,9 @@ from fitting import fit
 from torch import Tensor, nn
 from vectors import Vectors, close, counterpart, files
 
-from zoo.losses import gaussian_kl, nonsaturating_d
 from zoo.networks.r1gan import Generator
 from zoo.networks.vgan import Discriminator
+from zoo.objectives.losses import gaussian_kl, nonsaturating_d
 from zoo.official import vgan as official
 from zoo.papers.vgan import VGAN
 

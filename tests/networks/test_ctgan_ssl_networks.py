@@ -3,8 +3,8 @@
 import pytest
 import torch
 
+from zoo.engine.optim import AdamEpsilonInRoot
 from zoo.networks import ctgan_ssl as networks
-from zoo.optim import AdamEpsilonInRoot
 from zoo.papers.ctgan_ssl import CTGAN_SSL, crop_and_flip, few
 
 PAIRS = {

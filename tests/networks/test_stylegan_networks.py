@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 
 from zoo.networks.progressive import instance_norm, upscale
 from zoo.networks.stylegan import Discriminator, Generator, Mapping, Parts, Synthesis, mix
-from zoo.penalties import input_gradient
+from zoo.objectives.penalties import input_gradient
 
 SMALL = {"resolution": 32, "fmap_base": 64, "fmap_max": 8}
 

@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from torch import Tensor
 
-from zoo.losses import introspective_e, introspective_g, squared_error
+from zoo.objectives.losses import introspective_e, introspective_g, squared_error
 from zoo.papers.introvae import IntroVAE, regularization
 
 SMALL = {"resolution": 16, "widths": [3, 4], "latent_dim": 5, "batch_size": 4, "total_kimg": 1}

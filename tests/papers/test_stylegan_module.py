@@ -7,7 +7,7 @@ from zoo.evaluation.ppl import perceptual_path_length
 from zoo.networks.stylegan import Discriminator
 from zoo.papers.pggan import PGGAN
 from zoo.papers.stylegan import OBJECTIVES, StyleGAN
-from zoo.style_sheets import PSI, levels, mixing_sheet, truncation_strip
+from zoo.pictures.styles import PSI, levels, mixing_sheet, truncation_strip
 
 SMALL = {"resolution": 32, "fmap_base": 64, "fmap_max": 8, "latent_dim": 6, "w_dim": 6, "mapping_width": 6}
 

@@ -2,7 +2,7 @@
 
 import pytest
 import torch
-from test_reproductions import assert_same_training, final_state, own_cache, run  # noqa: F401
+from runs import assert_same_training, final_state, own_cache, run  # noqa: F401
 
 from zoo.papers.ttur import TTUR
 

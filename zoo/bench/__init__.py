@@ -1,1 +1,1 @@
-"""Measurements: one module a command of `zoo bench`."""
+"""Measurements of speed and memory."""

@@ -21,7 +21,7 @@ from torch.utils.data import DataLoader
 
 from zoo.data import EndlessBatches, ImageDataModule, Images, drawn
 from zoo.data.images import loader
-from zoo.schedules import Stage
+from zoo.data.stage import Stage
 
 ROUNDS = 3  # each rate is the best of them: other processes can only slow it down
 

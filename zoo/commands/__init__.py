@@ -1,1 +1,1 @@
-"""Commands of `zoo`: thin functions whose docstrings are their help; imports of torch wait until one is called."""
+"""The verbs of `zoo`, thin."""

@@ -42,7 +42,7 @@ def prepare(
         workers: Processes (default: all cores).
         download: Let torchvision fetch CIFAR-10, STL-10 or SVHN.
     """
-    from zoo.data.prepare import prepare as run
+    from zoo.preparation.prepare import prepare as run
 
     print(
         run(
@@ -70,8 +70,8 @@ def inspect(
         split: Of sources that have several.
         sample: Look at so many images, evenly spaced; the classes are counted over all of them.
     """
-    from zoo.data.inspection import inspect as look
-    from zoo.data.sheet import contact_sheet
+    from zoo.preparation.inspection import inspect as look
+    from zoo.preparation.sheet import contact_sheet
 
     found = look(path, kind, split, sample)
     print(found)

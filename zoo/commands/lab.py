@@ -12,7 +12,7 @@ def saddle(out: Path = Path("saddle.png"), steps: int = 5000, runs: int = 20, se
         runs: Runs of each setting; one is drawn.
         seed: Names the noise.
     """
-    from zoo.dynamics.saddle import lab
+    from zoo.lab.saddle import lab
 
     print(lab(out, steps, runs, seed))
 
@@ -35,6 +35,6 @@ def plane(
         seed: Of weights, latents and points.
         options: Arguments of the paper's model over its setting, such as '{penalty: none}'.
     """
-    from zoo.dynamics.plane import lab
+    from zoo.lab.plane import lab
 
     print(lab(paper, data, out or Path(f"plane-{paper}-{data}.png"), kimg, seed, options))

@@ -31,9 +31,10 @@ def sample(
     """
     import math
 
-    from zoo import sheets, style_sheets
-    from zoo.callbacks import sample_grid, save_grid
-    from zoo.gan import load
+    from zoo.pictures import styles as style_sheets
+    from zoo.pictures import walks as sheets
+    from zoo.pictures.grids import sample_grid, save_grid
+    from zoo.training.loading import load
 
     if n < 1:
         raise ValueError(f"n must be at least 1, not {n}")
@@ -73,8 +74,8 @@ def reconstruct(
         ema: Use the average of G where the model keeps one.
         device: Where to compute, such as cuda.
     """
-    from zoo import encoding
     from zoo.evaluation.reconstruction import mean_errors
+    from zoo.pictures import encoded as encoding
 
     if n < 1:
         raise ValueError(f"n must be at least 1, not {n}")
@@ -109,7 +110,7 @@ def encode(
     """
     import numpy as np
 
-    from zoo import encoding
+    from zoo.pictures import encoded as encoding
 
     gan = encoding.load_encoder(checkpoint, device)
     photos, names = encoding.read_photos(images, gan.resolution)
@@ -141,7 +142,7 @@ def interpolate(
         ema: Use the average of G where the model keeps one.
         device: Where to compute, such as cuda.
     """
-    from zoo import encoding
+    from zoo.pictures import encoded as encoding
 
     gan = encoding.load_encoder(checkpoint, device)
     start, end = (encoding.read_photo(path, gan.resolution) for path in (a, b))
@@ -176,7 +177,7 @@ def attribute(
         ema: Use the average of G where the model keeps one.
         device: Where to compute, such as cuda.
     """
-    from zoo import encoding
+    from zoo.pictures import encoded as encoding
 
     gan = encoding.load_encoder(checkpoint, device)
     strengths = [-1.0, 0.0, 0.5, 1.0, 1.5] if strengths is None else strengths

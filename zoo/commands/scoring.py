@@ -39,13 +39,13 @@ def evaluate(
     """
     import yaml
 
-    from zoo.cli import data_of, run_id
-    from zoo.evaluation import truncation as curves
-    from zoo.evaluation.callback import Evaluate
     from zoo.evaluation.folders import absences
     from zoo.evaluation.protocols import OPTIONS
-    from zoo.evaluation.results import check_writable
-    from zoo.gan import load
+    from zoo.leaderboard.rows import check_writable
+    from zoo.training import truncation as curves
+    from zoo.training.cli import data_of, run_id
+    from zoo.training.evaluate import Evaluate
+    from zoo.training.loading import load
 
     values = curves.bounds(truncation) if isinstance(truncation, str) else None
     if results_dir:
@@ -169,7 +169,7 @@ def leaderboard(results: Path = Path("results"), check: bool = False) -> None:
         results: Folder of the rows and of published.csv.
         check: Write nothing; fail if the rendered files are older than the rows.
     """
-    from zoo import leaderboard as board
+    from zoo.leaderboard import render as board
 
     if check and not board.check(results):
         raise ValueError(f"{results}/README.md is older than the rows: run `zoo leaderboard`")
@@ -193,6 +193,6 @@ def curves(
         out: The picture to write; its ending chooses the format.
         log_y: Draw the metric on a logarithmic scale.
     """
-    from zoo.curves import curves as run
+    from zoo.leaderboard.curves import curves as run
 
     print(run(runs, metric, x, out, log_y))

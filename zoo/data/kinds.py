@@ -11,8 +11,8 @@ class Kind:
 
     Attributes:
         title: its name in messages and results.
-        crop: see `zoo.data.pixels.CROPS`.
-        filter: see `zoo.data.pixels.FILTERS`.
+        crop: see `zoo.preparation.pixels.CROPS`.
+        filter: see `zoo.preparation.pixels.FILTERS`.
         labelled: False drops labels that the papers do not use, such as the folders that only shard FFHQ.
         counts: images of each split; unknown splits and sets of no fixed size are absent.
         resolution: the usual side in pixels when none is given.

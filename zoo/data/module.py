@@ -21,8 +21,8 @@ from torch.utils.data import DataLoader
 from zoo.data.files import TINY, Files, MissingDataset, check_size, decode
 from zoo.data.images import Batch, Images, loader, worth_workers
 from zoo.data.order import EndlessBatches, seed_of, subset
+from zoo.data.stage import Stage
 from zoo.data.streaming import is_stream, open_stream
-from zoo.schedules import Stage
 
 
 def at_resolution(path: str, resolution: int) -> str:

@@ -1,5 +1,4 @@
-"""Scoring: one pass over features gives every metric; reference features are cached; each result is one row.
+"""Images in, numbers out: features, metrics, protocols and references.
 
-`evaluate.evaluate` scores a model against a data set, `callback.Evaluate` does so during training,
-`results` writes and reads the rows, and `zoo.leaderboard` renders them.
+One pass over features gives every metric (`evaluate.evaluate`); reference features are cached.
 """

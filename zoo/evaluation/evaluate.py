@@ -73,7 +73,7 @@ def evaluate(
     depends only through the rounding of float32 convolutions (relative 1e-4 or less).
 
     Args:
-        gan: a `zoo.gan.GAN`, or a function `(n, seed, start) -> images` where image i depends on (seed,
+        gan: a `zoo.engine.gan.GAN`, or a function `(n, seed, start) -> images` where image i depends on (seed,
             start + i) only; images are float in [-1, 1] or uint8, (n, 3, H, W). A model's method
             `prepared(truncation, ema, seed)` is entered around the sampling, and what it yields enters the
             conditions.

@@ -9,8 +9,8 @@ from torch import Tensor
 
 from zoo.data import ImageDataModule
 from zoo.data.files import Files
+from zoo.engine.devices import device_here
 from zoo.evaluation.evaluate import evaluate
-from zoo.gan import device_here
 
 
 class Pictures:

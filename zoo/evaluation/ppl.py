@@ -131,7 +131,7 @@ def path_lengths(
     N draws it once a minibatch.
 
     Args:
-        gan: a `zoo.gan.GAN`, in eval mode.
+        gan: a `zoo.engine.gan.GAN`, in eval mode.
         distance: of two batches of images in [0, 255].
         space: "w" steps straight between two w, "z" on the sphere between two z.
         sampling: t ~ U(0, 1) ("full") or t = 0 ("end").

@@ -6,8 +6,8 @@ from torchmetrics.functional.image import structural_similarity_index_measure
 
 from zoo.data import ImageDataModule
 from zoo.data.order import subset
-from zoo.encoding import BATCH, decode, encode, pairs
-from zoo.gan import GAN
+from zoo.engine.encoders import BATCH, decode, encode
+from zoo.engine.gan import GAN
 
 NAMES = ("mse", "psnr", "ssim")
 
@@ -76,5 +76,4 @@ def pairs_of_data(gan: GAN, data: ImageDataModule, n: int = 32) -> tuple[Tensor,
     """n images, held out ones if there are any, each with its reconstruction at its right, and the columns."""
     images = data.held_out() or data.opened
     real = images[subset(len(images), n)][0].float() / 127.5 - 1
-    sheet = pairs(real, decode(gan, encode(gan, real)))
-    return sheet.images, sheet.columns
+    return torch.stack([real, decode(gan, encode(gan, real))], 1).flatten(0, 1), 2 * min(4, len(real))

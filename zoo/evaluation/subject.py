@@ -31,7 +31,7 @@ class Subject:
     that do not depend on their number, and nothing is padded or repeated, so neither does any result.
 
     Attributes:
-        gan: a `zoo.gan.GAN`, or a function `(n, seed, start) -> images`.
+        gan: a `zoo.engine.gan.GAN`, or a function `(n, seed, start) -> images`.
         data: the data module.
         seed, truncation, ema, rounding, batch_size: see `evaluate`.
         device: where networks of metrics compute; None for the device of the samples.

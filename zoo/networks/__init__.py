@@ -1,0 +1,1 @@
+"""The papers' networks: plain modules, `G(z, label) -> images`, `D(x, label) -> logits`."""

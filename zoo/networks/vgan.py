@@ -9,8 +9,8 @@ from typing import Literal
 import torch
 from torch import Tensor, nn
 
-from zoo.losses import gaussian_kl
 from zoo.networks.r1gan import Head, Trunk, pick
+from zoo.objectives.losses import gaussian_kl
 
 
 class GaussianBottleneck(nn.Module):

@@ -1,1 +1,1 @@
-"""Names of the official codes mapped to the zoo's: for golden vectors and for official checkpoints."""
+"""Names and formats of the official codes: their parameters' names mapped to ours."""

@@ -16,15 +16,15 @@ import torch
 from lightning.pytorch.callbacks import Callback
 from torch import Tensor, nn
 
-from zoo.collapse import CollapseWatch
-from zoo.ema import EMA
-from zoo.gan import GAN
-from zoo.losses import hinge_d, hinge_g
+from zoo.engine.collapse import CollapseWatch
+from zoo.engine.ema import EMA
+from zoo.engine.gan import GAN
 from zoo.networks import biggan as networks
 from zoo.networks import biggan_deep as deep
 from zoo.networks.biggan_layers import BatchNorm2d, standing_statistics
 from zoo.networks.modes import frozen
-from zoo.penalties import orthogonality
+from zoo.objectives.losses import hinge_d, hinge_g
+from zoo.objectives.penalties import orthogonality
 
 #: whose gradient of the orthogonal regulariser: the paper's R, or the released code's, which has half of it
 ORTHO = {"paper": 1.0, "released": 0.5}

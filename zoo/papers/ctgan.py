@@ -14,14 +14,14 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from zoo.gan import GAN
-from zoo.losses import wasserstein_d, wasserstein_g
+from zoo.engine.gan import GAN
+from zoo.engine.optim import AdamEpsilonHat
+from zoo.engine.schedules import linear_decay
 from zoo.networks import wgan_gp as networks
 from zoo.networks.ctgan128 import Critic128, Generator128
 from zoo.networks.modes import frozen
-from zoo.optim import AdamEpsilonHat
-from zoo.penalties import between, consistency, wgan_gp
-from zoo.schedules import linear_decay
+from zoo.objectives.losses import wasserstein_d, wasserstein_g
+from zoo.objectives.penalties import between, consistency, wgan_gp
 
 Architecture = Literal["resnet", "cnn"]
 

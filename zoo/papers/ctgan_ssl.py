@@ -18,12 +18,12 @@ from torch import Tensor, nn
 
 from zoo.data import EndlessBatches, to_float
 from zoo.data.order import permutation
-from zoo.gan import GAN
-from zoo.losses import feature_matching, unlabelled_d
+from zoo.engine.gan import GAN
+from zoo.engine.optim import AdamEpsilonInRoot
 from zoo.networks import ctgan_ssl as networks
 from zoo.networks.modes import evaluating, frozen
-from zoo.optim import AdamEpsilonInRoot
-from zoo.penalties import class_consistency
+from zoo.objectives.losses import feature_matching, unlabelled_d
+from zoo.objectives.penalties import class_consistency
 
 INIT_IMAGES = 500  # S CT_MNIST.py; on CIFAR-10 unverified
 

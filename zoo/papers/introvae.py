@@ -14,12 +14,12 @@ from lightning.pytorch.callbacks import Callback
 from torch import Tensor, nn
 
 from zoo.data import ImageDataModule
+from zoo.engine.gan import GAN
+from zoo.engine.introspection import Introspection
 from zoo.evaluation import reconstruction
-from zoo.gan import GAN
-from zoo.introspection import Introspection
-from zoo.losses import gaussian_kl, introspective_e, introspective_g, squared_error
 from zoo.networks import introvae as networks
 from zoo.networks.modes import evaluating, frozen
+from zoo.objectives.losses import gaussian_kl, introspective_e, introspective_g, squared_error
 
 
 def regularization(posterior: tuple[Tensor, Tensor]) -> Tensor:

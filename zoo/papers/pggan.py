@@ -13,15 +13,16 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from zoo.ema import EMA
-from zoo.gan import GAN
-from zoo.losses import wasserstein_d, wasserstein_g
+from zoo.data.stage import Stage
+from zoo.engine.ema import EMA
+from zoo.engine.gan import GAN
+from zoo.engine.optim import AdamEpsilonHat
+from zoo.engine.schedules import ProgressiveSchedule
 from zoo.networks.modes import frozen
 from zoo.networks.pggan import Discriminator, Generator
 from zoo.networks.progressive import fade_reals
-from zoo.optim import AdamEpsilonHat
-from zoo.penalties import between, wgan_gp
-from zoo.schedules import ProgressiveSchedule, Stage
+from zoo.objectives.losses import wasserstein_d, wasserstein_g
+from zoo.objectives.penalties import between, wgan_gp
 
 
 def fade_bytes(real: Tensor, lod: float) -> Tensor:

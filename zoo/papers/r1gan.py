@@ -11,12 +11,12 @@ from typing import Literal
 import torch
 from torch import Tensor, nn
 
-from zoo.ema import EMA
-from zoo.gan import GAN
-from zoo.losses import ADVERSARIAL
+from zoo.engine.ema import EMA
+from zoo.engine.gan import GAN
 from zoo.networks import r1gan as networks
 from zoo.networks.modes import frozen
-from zoo.penalties import between, r1, r2, wgan_gp
+from zoo.objectives.losses import ADVERSARIAL
+from zoo.objectives.penalties import between, r1, r2, wgan_gp
 
 #: as GS config.py:80-114 builds them
 OPTIMIZERS = {

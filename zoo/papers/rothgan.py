@@ -13,14 +13,14 @@ from typing import Literal
 import torch
 from torch import Tensor, nn
 
-from zoo.divergences import DIVERGENCES, f_gan_d, f_gan_g
-from zoo.gan import GAN
+from zoo.engine.gan import GAN
+from zoo.engine.optim import AdamEpsilonHat
+from zoo.engine.schedules import exponential_decay
 from zoo.networks import rothgan as networks
 from zoo.networks.modes import frozen
 from zoo.networks.wgan_gp import GoodCritic, GoodGenerator
-from zoo.optim import AdamEpsilonHat
-from zoo.penalties import f_gan_regularizer, js_regularizer
-from zoo.schedules import exponential_decay
+from zoo.objectives.divergences import DIVERGENCES, f_gan_d, f_gan_g
+from zoo.objectives.penalties import f_gan_regularizer, js_regularizer
 
 Architecture = Literal["dcgan", "resnet", "constant", "mlp", "no-norm", "gated", "tanh"]
 DivergenceName = Literal["gan", "js", "kl", "reverse_kl", "pearson_chi2", "neyman_chi2", "squared_hellinger"]

@@ -12,12 +12,12 @@ from typing import Literal
 import torch
 from torch import Tensor, nn
 
-from zoo.gan import GAN
-from zoo.losses import ADVERSARIAL
+from zoo.engine.gan import GAN
+from zoo.engine.optim import AdamEpsilonHat
+from zoo.engine.schedules import linear_decay
 from zoo.networks import sngan as networks
 from zoo.networks.modes import frozen
-from zoo.optim import AdamEpsilonHat
-from zoo.schedules import linear_decay
+from zoo.objectives.losses import ADVERSARIAL
 
 Architecture = Literal["resnet", "resnet-concat", "cnn", "cnn-cgl"]
 

@@ -14,15 +14,16 @@ from typing import Literal
 import torch
 from torch import Tensor, nn
 
-from zoo.ema import EMA
-from zoo.gan import GAN
-from zoo.losses import nonsaturating_d, nonsaturating_g, wasserstein_d, wasserstein_g
+from zoo.data.stage import Stage
+from zoo.engine.ema import EMA
+from zoo.engine.gan import GAN
+from zoo.engine.optim import AdamEpsilonHat
+from zoo.engine.schedules import ProgressiveSchedule
 from zoo.networks import stylegan as networks
 from zoo.networks.modes import frozen
 from zoo.networks.progressive import fade_reals
-from zoo.optim import AdamEpsilonHat
-from zoo.penalties import between, r1, wgan_gp
-from zoo.schedules import ProgressiveSchedule, Stage
+from zoo.objectives.losses import nonsaturating_d, nonsaturating_g, wasserstein_d, wasserstein_g
+from zoo.objectives.penalties import between, r1, wgan_gp
 
 #: resolution -> minibatch over 8 GPUs (N train.py), and learning rate (N train.py:54), where not the base's
 EIGHT_GPUS = {4: 512, 8: 256, 16: 128, 32: 64, 64: 32}

@@ -13,14 +13,14 @@ from typing import Literal
 import torch
 from torch import Tensor, nn
 
-from zoo.gan import GAN
-from zoo.losses import nonsaturating_d, nonsaturating_g, wasserstein_d, wasserstein_g
+from zoo.engine.gan import GAN
+from zoo.engine.optim import AdamEpsilonHat
 from zoo.networks import ttur as networks
 from zoo.networks.modes import frozen
 from zoo.networks.rothgan import check_resolution
 from zoo.networks.wgan_gp import GoodCritic, GoodGenerator
-from zoo.optim import AdamEpsilonHat
-from zoo.penalties import between, wgan_gp
+from zoo.objectives.losses import nonsaturating_d, nonsaturating_g, wasserstein_d, wasserstein_g
+from zoo.objectives.penalties import between, wgan_gp
 
 
 def uniform(z: Tensor) -> Tensor:

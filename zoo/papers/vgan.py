@@ -11,12 +11,12 @@ from typing import Literal
 import torch
 from torch import Tensor
 
-from zoo.ema import EMA
-from zoo.gan import GAN
-from zoo.losses import ADVERSARIAL
+from zoo.engine.ema import EMA
+from zoo.engine.gan import GAN
 from zoo.networks.modes import frozen
 from zoo.networks.r1gan import Generator
 from zoo.networks.vgan import Discriminator
+from zoo.objectives.losses import ADVERSARIAL
 from zoo.papers.r1gan import PENALTIES
 
 

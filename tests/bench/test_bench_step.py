@@ -1,0 +1,54 @@
+"""What `zoo bench step` measures, in this process at a tiny size."""
+
+from pathlib import Path
+
+import pytest
+
+from zoo.bench.step import measure, model_options, step
+
+ROOT = Path(__file__).parents[2]
+
+
+@pytest.mark.parametrize("recipe", ["paper", "imagenet128-bs256x8"])
+def test_every_batch_of_a_recipe_is_cut_and_starts_are_cheap(recipe):
+    paper, options = model_options(ROOT / f"reproductions/biggan/{recipe}.yaml", 2)
+    assert paper == "biggan"
+    assert (options["batch_size"], options["batch_size_g"], options["d_steps"]) == (2, 2, 1)
+    assert (options["accumulate_d"], options["accumulate_g"], options["init"]) == (1, 1, "normal")
+    assert options["width_g"] == 96
+    _, whole = model_options(ROOT / f"reproductions/biggan/{recipe}.yaml", None)
+    assert whole["batch_size"] == 2048
+
+
+def test_batches_by_resolution_are_cut_too():
+    _, options = model_options(ROOT / "reproductions/pggan/paper.yaml", 2)
+    assert (options["batch_size"], options["batch_size_at"]) == (2, {})
+
+
+def test_a_recipe_of_batch_2048_is_measured_at_two_images(tmp_path, capsys):
+    """A narrow recipe in a folder named as the paper, with the paper's batch, D steps and start."""
+    (tmp_path / "biggan").mkdir()
+    recipe = tmp_path / "biggan" / "paper.yaml"
+    recipe.write_text(
+        "model: {resolution: 32, n_classes: 3, width_g: 2, width_d: 2, latent_dim: 8, shared_dim: 4, "
+        "batch_size: 2048, batch_size_g: 2048, d_steps: 2, accumulate_d: 8, init: orthogonal}"
+    )
+    result = measure(*model_options(recipe, 2), "32-true", "contiguous", 1, "cpu")
+    assert result["images"] == 2
+    assert 0 < result["built_s"] < 60
+    assert "32-true     contiguous     first step begun after" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize("layout", ["channels_last", "contiguous"])
+def test_a_step_takes_time_and_memory(layout):
+    options = {"resolution": 32, "n_classes": 3, "width_g": 2, "width_d": 2, "latent_dim": 8, "shared_dim": 4}
+    options |= {"batch_size": 2, "batch_size_g": 2}
+    result = measure("biggan", options, "32-true", layout, 1, "cpu")
+    assert result["images"] == 4  # two D steps
+    assert result["seconds"] > 0
+    assert result["peak_gib"] >= result["start_gib"] > 0
+
+
+def test_what_is_no_recipe_is_named():
+    with pytest.raises(FileNotFoundError, match="nowhere"):
+        step(Path("nowhere.yaml"))

@@ -1,0 +1,110 @@
+"""The `zoo` command, called as a function."""
+
+import json
+import sys
+
+import pytest
+import torch
+from PIL import Image
+from runs import ROOT, own_cache, run  # noqa: F401
+
+from zoo.__main__ import main
+
+
+def test_list_shows_papers_and_recipes(monkeypatch, capsys):
+    monkeypatch.chdir(ROOT)
+    main(["list"])
+    shown = capsys.readouterr().out
+    assert "sngan" in shown
+    assert "cifar10" in shown
+
+
+def test_sample_and_evaluate_a_checkpoint(tmp_path, monkeypatch, capsys):
+    run("sngan", tmp_path)
+    monkeypatch.chdir(tmp_path)
+    last = str(tmp_path / "run-001" / "checkpoints" / "last.ckpt")
+    main(["sample", last, "--n", "9", "--out", "grid.png"])
+    assert Image.open("grid.png").size == (3 * 98 + 2, 3 * 98 + 2)
+    with pytest.raises(SystemExit):
+        main(["sample", last, "--label", "3"])
+    assert "without classes" in capsys.readouterr().err
+    (trained,) = (tmp_path / "results" / "sngan").glob("*.json")
+    common = ["--n_fake", "16", "--extractors", "[random]", "--results_dir", "again"]
+    main(["evaluate", last, *common])
+    (again,) = (tmp_path / "again" / "sngan").glob("*.json")
+    one, two = json.loads(trained.read_text()), json.loads(again.read_text())
+    assert one["metrics"]["fd_random"] == pytest.approx(two["metrics"]["fd_random"], rel=1e-4)
+    for key in ("nimg", "seed", "precision", "hardware", "world_size", "steps"):
+        assert one["training"][key] == two["training"][key]
+    assert one["training"]["hours"] == pytest.approx(two["training"]["hours"], abs=1e-3)
+    assert one["data"] == two["data"]
+
+
+def test_prepare_makes_a_zip_that_trains(tmp_path, capsys):
+    for label in ("a", "b"):
+        (tmp_path / "raw" / label).mkdir(parents=True)
+        for i in range(8):
+            pixels = torch.randint(0, 256, (40, 50, 3), dtype=torch.uint8).numpy()
+            Image.fromarray(pixels).save(tmp_path / "raw" / label / f"{i}.png")
+    dest = tmp_path / "set-32.zip"
+    main(["data", "prepare", "folder", str(tmp_path / "raw"), str(dest), "--resolution", "32"])
+    assert "16 images in 2 classes at 32 px" in capsys.readouterr().out
+    from zoo.data import ImageDataModule
+
+    data = ImageDataModule(str(dest), resolution=32)
+    data.setup("fit")
+    assert len(data) == 16
+    assert data.n_classes == 2
+
+
+def test_leaderboard_check_fails_until_rendered(tmp_path, capsys):
+    run("sngan", tmp_path)
+    (tmp_path / "results" / "published.csv").write_bytes((ROOT / "results" / "published.csv").read_bytes())
+    with pytest.raises(SystemExit):
+        main(["leaderboard", "--results", str(tmp_path / "results"), "--check", "true"])
+    assert "zoo leaderboard" in capsys.readouterr().err
+    main(["leaderboard", "--results", str(tmp_path / "results")])
+    main(["leaderboard", "--results", str(tmp_path / "results"), "--check", "true"])
+
+
+@pytest.mark.parametrize(
+    ("args", "words"),
+    [
+        (["sample", "nowhere.ckpt"], "no checkpoint at nowhere.ckpt"),
+        (["sample", __file__], "test_main.py is not a checkpoint of this project, or it is damaged: take another"),
+        (["sample", "nowhere.ckpt", "--n", "0"], "n must be at least 1, not 0"),
+        (["data", "prepare", "CelebA", "a", "b.zip"], "kind takes celebahq, ffhq, "),
+        (
+            ["data", "prepare", "imagenet", str(ROOT), "b.zip", "--resolution", "8", "--split", "foo"],
+            "no split 'foo'",
+        ),
+        (["evaluate", "--real", "a", "--fake", "b", "--device", "gpu"], "there is no device gpu here"),
+        (
+            ["evaluate", "--real", "a", "--fake", "b", "--extractors", "random"],
+            "takes a list such as [a,b], not random",
+        ),
+        (["evaluate", "nowhere.ckpt", "--results_dir", f"{__file__}/rows"], "no results row can be written"),
+    ],
+    ids=["checkpoint", "damaged", "number", "kind", "split", "device", "list", "results"],
+)
+def test_mistakes_are_one_sentence(args, words, capsys):
+    with pytest.raises(SystemExit) as refused:
+        main(args)
+    assert refused.value.code == 2
+    (line,) = [e for e in capsys.readouterr().err.splitlines() if e.startswith("error:")]
+    assert words in line
+
+
+def test_a_package_that_is_missing_is_named(tmp_path, monkeypatch, capsys):
+    monkeypatch.setitem(sys.modules, "pyarrow.parquet", None)
+    (tmp_path / "a.parquet").touch()
+    with pytest.raises(SystemExit):
+        main(["data", "prepare", "folder", str(tmp_path), str(tmp_path / "b.zip"), "--resolution", "8"])
+    assert "pip install 'gan-zoo[data]'" in capsys.readouterr().err
+
+
+def test_train_domain_takes_one_data_set_or_several(capsys):
+    for given in ("nowhere.zip", "[nowhere.zip,b.zip]"):
+        with pytest.raises(SystemExit):
+            main(["train-domain", given, "domain.pt", "--resolution", "32"])
+        assert capsys.readouterr().err.startswith("error: no data set at nowhere.zip")

@@ -1,0 +1,71 @@
+"""Rows of a made-up leaderboard."""
+
+from pathlib import Path
+
+from zoo.leaderboard.rows import write_row
+
+COLUMNS = "paper,dataset,resolution,model,metric,value,std,protocol,table,source_note,verified\n"
+
+
+ROW = {
+    "schema": 1,
+    "paper": "sngan",
+    "recipe": "cifar10",
+    "date": "2024-05-01T12:00:00+00:00",
+    "data": {
+        "name": "CIFAR-10",
+        "fingerprint": "ab" * 32,
+        "n_images": 50000,
+        "resolution": 32,
+        "n_classes": 10,
+        "note": "",
+    },
+    "metrics": {"fid": 20.0, "is_mean": 8.0, "is_std": 0.1, "kid": 0.01, "fd_random": 1.0, "kid_random": 0.1},
+    "absent": {},
+    "conditions": {
+        "protocol": "zoo",
+        "n_real": 50000,
+        "n_fake": 50000,
+        "extractors": {"inception": {"id": "inception-2015-12-05:6726825d", "resize": "299x299"}},
+        "rounding": "round",
+        "truncation": None,
+        "ema": False,
+        "is_splits": 10,
+        "seed": 0,
+    },
+    "training": {
+        "nimg": 16000000,
+        "kimg": 16000,
+        "seed": 0,
+        "precision": "32-true",
+        "batch_size": 64,
+        "steps": 50000,
+        "hours": 3.25,
+        "hardware": "a GPU",
+        "world_size": 1,
+    },
+    "software": {
+        "zoo": "0.1.0",
+        "commit": "0123456789abcdef",
+        "dirty": True,
+        "python": "3.11",
+        "torch": "2.7",
+        "lightning": "2.5",
+        "torchmetrics": "1.9",
+        "torch_fidelity": "0.4.0",
+    },
+    "samples": None,
+    "config": {"lr": 2e-4},
+}
+
+
+def add(folder: Path, recipe: str, **changes) -> None:
+    """Write ROW with `section__field=value` changed."""
+    row = copy.deepcopy(ROW) | {"recipe": recipe}
+    for name, value in changes.items():
+        section, _, field = name.partition("__")
+        if field:
+            row[section][field] = value
+        else:
+            row[section] = value
+    write_row(row, folder)

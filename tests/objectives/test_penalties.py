@@ -1,0 +1,107 @@
+"""Penalties at points where the value is known by hand."""
+
+import pytest
+import torch
+
+from zoo.objectives.penalties import between, class_consistency, consistency, r1, r2, wgan_gp
+
+
+def normal(*shape: int) -> torch.Tensor:
+    return torch.randn(*shape, dtype=torch.float64, generator=torch.Generator().manual_seed(sum(shape)))
+
+
+def test_wgan_gp_of_a_linear_critic():
+    w, x = normal(3 * 4 * 4), normal(5, 3, 4, 4).requires_grad_()
+    torch.testing.assert_close(wgan_gp(x.flatten(1) @ w, x), (w.norm() - 1) ** 2)
+
+
+def test_wgan_gp_averages_squares_over_images():
+    """D(x) = |x|^2 / 2 has the gradient x, so the penalty is the mean of (|x_i| - 1)^2."""
+    x = normal(6, 2).requires_grad_()
+    torch.testing.assert_close(wgan_gp(x.square().sum(1) / 2, x), (x.norm(dim=1) - 1).square().mean())
+
+
+def test_wgan_gp_of_a_critic_that_scores_pairs():
+    """D(x1, x2) = u.x1 + v.x2: every image has a norm of its own, |u| or |v|."""
+    u, v, x = normal(4), normal(5)[1:], normal(6, 4).requires_grad_()
+    value = wgan_gp(x.view(3, 8) @ torch.cat([u, v]), x)
+    torch.testing.assert_close(value, ((u.norm() - 1) ** 2 + (v.norm() - 1) ** 2) / 2)
+
+
+def test_given_points_between_real_and_fake():
+    real, fake = normal(5, 3, 2, 2), normal(5, 3, 2, 3)[..., :2]
+    torch.testing.assert_close(between(real, fake, torch.zeros(5)).detach(), real)
+    torch.testing.assert_close(between(real, fake, torch.ones(5, 1)).detach(), fake)
+
+
+def test_wgan_gp_has_a_finite_gradient_where_the_critic_is_flat():
+    w = torch.zeros(4, dtype=torch.float64, requires_grad=True)
+    x = normal(3, 4).requires_grad_()
+    (grad,) = torch.autograd.grad(wgan_gp(x @ w, x), w)
+    assert torch.isfinite(grad).all()
+
+
+@pytest.mark.parametrize("penalty", [r1, r2])
+def test_zero_centred_penalty_of_a_linear_critic_and_its_gradient(penalty):
+    """D(x) = w.x: the penalty is |w|^2, a sum over pixels and no 1/2, and its gradient 2w."""
+    w, x = normal(3 * 4 * 4).requires_grad_(), normal(5, 3, 4, 4).requires_grad_()
+    value = penalty(x.flatten(1) @ w, x)
+    torch.testing.assert_close(value, w.square().sum())
+    torch.testing.assert_close(torch.autograd.grad(value, w)[0], 2 * w)
+
+
+def test_zero_centred_penalty_averages_squares_over_images():
+    x = normal(6, 2).requires_grad_()
+    torch.testing.assert_close(r1(x.square().sum(1) / 2, x), x.square().sum(1).mean())
+
+
+def test_zero_centred_penalty_is_computed_in_float32():
+    x = normal(6, 2).bfloat16().requires_grad_()
+    assert r1(x.square().sum(1), x).dtype == torch.float32
+
+
+def test_consistency_of_a_linear_critic_under_dropout():
+    """E (D' - D'')^2 = 2 (1 - q) / q * sum w_k^2 x_k^2 for masks that keep with probability q."""
+    q, n = 0.8, 200_000
+    w, x = normal(6), normal(6, 1).flatten()
+    rng = torch.Generator().manual_seed(0)
+    scores = [(x / q * (torch.rand(n, 6, generator=rng) < q)) @ w for _ in range(2)]
+    expected = 2 * (1 - q) / q * (w * x).square().sum()
+    ours = consistency((scores[0], scores[1]), (torch.zeros(n, 1), torch.zeros(n, 1)))
+    torch.testing.assert_close(ours, expected, rtol=0.02, atol=0)
+
+
+@pytest.mark.parametrize("penalty", [consistency, class_consistency])
+def test_equal_passes_cost_nothing_and_the_width_of_the_features_does_not_count(penalty):
+    shape = (4,) if penalty is consistency else (4, 3)
+    a, b, f, g = normal(*shape), 2 * normal(*shape) + 1, normal(4, 5), normal(4, 5) + 1
+    assert penalty((a, a), (f, f)) == 0
+    double = torch.cat([f, f], 1), torch.cat([g, g], 1)
+    torch.testing.assert_close(penalty((a, b), (f, g)), penalty((a, b), double))
+
+
+def test_consistency_by_hand():
+    """Distances 1 + 0.1 * 4 and 0 + 0.1 * 0; the margin is subtracted per image, before the mean."""
+    scores = torch.tensor([1.0, 5.0]), torch.tensor([0.0, 5.0])
+    features = torch.tensor([[2.0, 2.0], [0.0, 0.0]]), torch.zeros(2, 2)
+    assert consistency(scores, features).item() == pytest.approx(1.4 / 2)
+    assert consistency(scores, features, margin=0.4).item() == pytest.approx(1.0 / 2)
+    assert consistency(scores, features, margin=2).item() == 0
+
+
+def test_consistency_pulls_at_both_passes():
+    a, b = torch.ones(2, requires_grad=True), torch.zeros(2, requires_grad=True)
+    grads = torch.autograd.grad(consistency((a, b), (torch.zeros(2, 1), torch.zeros(2, 1))), (a, b))
+    assert torch.all(grads[0] > 0)
+    assert torch.all(grads[1] < 0)
+
+
+def test_points_between_lie_on_the_line_of_each_pair_of_any_shape():
+    for shape in ((5, 2), (5, 3, 4, 4)):
+        real, fake = torch.zeros(shape).requires_grad_(), torch.ones(shape)
+        x = between(real, fake)
+        assert x.is_leaf
+        assert x.requires_grad
+        alpha = x.detach().flatten(1)
+        assert torch.equal(alpha, alpha[:, :1].expand_as(alpha))  # one for all coordinates of a sample
+        assert 0 <= alpha.min() < alpha.max() < 1

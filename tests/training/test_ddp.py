@@ -1,0 +1,101 @@
+"""Two processes against one, through the command line and gloo.
+
+G's batch norm takes its statistics per process, as the paper's code does per GPU, so a two-process run is another
+function of the same global batch. With G's statistics held fixed the two runs must agree; with them free, the two
+processes must at least hold bit-identical parameters.
+"""
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+import torch
+
+HERE = Path(__file__).parents[1] / "helpers"
+
+
+#: models of 48 images. PGGAN grows from 4 to 16 px on the way and stops in a fade, its batch 8, then 16, then 8.
+#: BigGAN's biases before batch norm have a gradient of rounding alone, which Adam's own eps of 1e-8 lets through.
+SMALL = {
+    "biggan": "--model.resolution 32 --model.n_classes 10 --model.width_g 2 --model.width_d 2 --model.latent_dim 8 "
+    "--model.shared_dim 4 --model.batch_size 8 --model.batch_size_g 8 --model.standing_passes 1 "
+    "--model.watch_kimg 0.016 --model.adam_eps 1e-4",
+    "sngan": "--model.resolution 32 --model.architecture cnn --model.n_classes 0 --model.width_g 4 "
+    "--model.width_d 4 --model.n_dis 2 --model.batch_size 8 --model.batch_size_g 8 --model.decay_start_kimg 0",
+    "pggan": "--model.resolution 16 --model.fmap_base 32 --model.fmap_max 4 --model.latent_dim 4 "
+    "--model.batch_size 8 --model.batch_size_at.8 16 --model.stddev_group 4 "
+    "--model.train_kimg 0.01 --model.transition_kimg 0.01",
+}
+
+
+def start(out: Path, devices: int, paper: str = "sngan", **env: str) -> list[dict]:
+    """State of every process after 48 images in float64."""
+    out.mkdir()
+    command = [
+        *(sys.executable, HERE / "ddp_run.py", *SMALL[paper].split()),
+        *("--model.total_kimg", "0.048", "--data.n_images", "64", "--data.flip", "false"),
+        *("--trainer.accelerator", "cpu", "--trainer.devices", str(devices), "--trainer.precision", "64-true"),
+        *("--wandb", "false", "--evaluation.extractors", "[random]", "--evaluation.n_fake", "10"),
+        *("--evaluation.kid_subsets", "1", "--run_dir", out / "run", "--evaluation.results_dir", out / "results"),
+    ]
+    env = {
+        **os.environ,
+        **env,
+        "OUT": str(out),
+        "PAPER": paper,
+        "OMP_NUM_THREADS": "1",
+        "ZOO_CACHE": str(out / "cache"),
+    }
+    env.pop("ZOO_RUN_DIR", None)
+    done = subprocess.run([str(c) for c in command], env=env, capture_output=True, text=True, timeout=240)
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert len(list((out / "results").rglob("*.json"))) == 1
+    assert len(list(out.glob("run-*"))) == 1
+    return [torch.load(out / f"rank{r}.pt", weights_only=True) for r in range(devices)]
+
+
+def tensors(state: dict) -> dict[str, torch.Tensor]:
+    return {k: v for k, v in state.items() if isinstance(v, torch.Tensor)}
+
+
+def same(one: dict, two: list[dict]) -> None:
+    for state in two:
+        assert state["_extra_state"]["nimg"] == one["_extra_state"]["nimg"] == 48
+        for name, tensor in tensors(one).items():
+            torch.testing.assert_close(
+                state[name], tensor, rtol=1e-9, atol=1e-11, msg=lambda m, n=name: f"{n}: {m}"
+            )
+
+
+@pytest.fixture(scope="module")
+def fixed(tmp_path_factory):
+    base = tmp_path_factory.mktemp("ddp")
+    return start(base / "one", 1, FIXED_STATISTICS="1"), start(base / "two", 2, FIXED_STATISTICS="1")
+
+
+def test_two_processes_end_with_the_weights_of_one(fixed):
+    (one,), two = fixed
+    same(one, two)
+
+
+def test_processes_hold_identical_parameters_with_batch_norm_free(tmp_path):
+    a, b = start(tmp_path / "free", 2)
+    assert torch.equal(a["_extra_state"]["latent_rng"], b["_extra_state"]["latent_rng"])
+    differ = [name for name, tensor in tensors(a).items() if not torch.equal(tensor, b[name])]
+    assert all(name.startswith("G.") and "running_" in name for name in differ), differ
+    assert differ, "statistics are per process: were they equal, the ranks saw the same latents"
+
+
+def test_two_growing_processes_end_with_the_weights_of_one(tmp_path):
+    """Over changes of resolution and batch size; the minibatch stddev's strided groups are those of one process."""
+    (one,), two = start(tmp_path / "one", 1, "pggan"), start(tmp_path / "two", 2, "pggan")
+    same(one, two)
+
+
+def test_two_processes_with_cross_replica_batch_norm_end_with_the_weights_of_one(tmp_path):
+    """BigGAN's whole step, statistics, averages and power iterations included; rank 0 watches for a collapse."""
+    (one,), two = start(tmp_path / "one", 1, "biggan"), start(tmp_path / "two", 2, "biggan")
+    same(one, two)
+    assert len(list((tmp_path / "two").glob("run-*/csv/*/metrics.csv"))) == 1

@@ -1,0 +1,39 @@
+"""Weights & Biases without a network: grouping, tags, and one W&B run however often a training is resumed."""
+
+from pathlib import Path
+
+import pytest
+
+from zoo.training.cli import Run, loggers, run_id
+
+
+class Data:
+    name, resolution = "drawn faces", 32
+
+
+@pytest.fixture
+def offline(monkeypatch):
+    monkeypatch.setenv("WANDB_MODE", "offline")
+    monkeypatch.setenv("WANDB_SILENT", "true")
+
+
+def parts(folder: Path) -> list[str]:
+    return sorted(path.name for path in (folder / "wandb").glob("offline-run-*"))
+
+
+def test_a_resumed_run_goes_on_in_its_wandb_run(tmp_path, offline, capsys):
+    ids = []
+    for _ in range(2):  # a start, and a resume in the same folder
+        logger = loggers(Run("sngan", "tiny", tmp_path, {"model": {"lr": 1}}), True, Data())[-1]
+        ids.append(logger.experiment.id)
+        settings = logger.experiment
+        assert settings.group == "sngan / drawn faces"
+        assert set(settings.tags) == {"sngan", "drawn faces", "tiny", "32px"}
+        assert settings.config["model"] == {"lr": 1}
+        logger.log_metrics({"kimg": 1.0, "loss/d": 0.5}, step=1)
+        settings.finish()
+    assert ids[0] == ids[1] == run_id(tmp_path)
+    assert all(name.endswith(ids[0]) for name in parts(tmp_path))
+    (tmp_path / "other").mkdir()
+    assert run_id(tmp_path / "other") != ids[0]
+    assert "wandb sync" in capsys.readouterr().out

@@ -1,0 +1,102 @@
+"""Checkpoints every so many thousand images, written whole or not at all; numbers gone bad end the training."""
+
+import math
+import os
+import sys
+from pathlib import Path
+
+import lightning.pytorch as L
+from lightning.pytorch.callbacks import Callback
+
+from zoo.data import BadImage
+from zoo.engine.failures import NotFinite
+from zoo.engine.gan import GAN
+
+
+class Checkpoints(Callback):
+    """Checkpoints every N kimg and whenever training stops; `checkpoints/last.ckpt` is always the newest.
+
+    A file is written beside its final name and renamed, so a full disk or a kill never damages an older one;
+    a model with numbers that are not finite is never written.
+
+    Args:
+        every_kimg: thousands of images between two checkpoints; 0 leaves only the one at the end.
+        keep: how many numbered checkpoints are kept beside `last.ckpt`.
+    """
+
+    def __init__(self, every_kimg: float = 500, keep: int = 2) -> None:
+        self.every_kimg, self.keep, self.saved_at = every_kimg, keep, -1
+
+    def save(self, trainer: L.Trainer, gan: GAN) -> None:
+        if self.saved_at == gan.nimg:
+            return
+        with gan.off_the_clock():
+            if not all(p.isfinite().all() for p in gan.parameters()):
+                raise NotFinite(self.tell(trainer, gan, "a weight"))
+            folder = Path(trainer.default_root_dir, "checkpoints")
+            name = f"kimg-{gan.nimg / 1000:09.1f}.ckpt"
+            part = folder / f"{name}.part"
+            try:
+                trainer.save_checkpoint(part)
+            except OSError as error:  # only the writing rank comes here; the others wait for it
+                trainer.strategy.barrier()
+                self.complain(gan, part, error)
+                return
+            self.saved_at = gan.nimg
+            if trainer.is_global_zero:
+                try:
+                    os.replace(part, folder / name)
+                    self.link(folder / name, folder / "last.ckpt")
+                    for old in sorted(folder.glob("kimg-*.ckpt"))[: -max(self.keep, 1)]:
+                        old.unlink()
+                except OSError as error:
+                    self.complain(gan, part, error)
+
+    @staticmethod
+    def complain(gan: GAN, part: Path, error: OSError) -> None:
+        part.unlink(missing_ok=True)
+        print(
+            f"checkpoint at {gan.nimg / 1000:.1f} kimg not saved whole ({error}); training goes on, older ones are "
+            "untouched. Free some space, or set --run_dir to another disk and resume with --ckpt_path",
+            file=sys.stderr,
+        )
+
+    @staticmethod
+    def link(file: Path, name: Path) -> None:
+        """Make `name` the same file as `file`, by a hard link where the file system has them."""
+        part = Path(f"{name}.part")
+        part.unlink(missing_ok=True)
+        try:
+            os.link(file, part)
+        except OSError:
+            part.write_bytes(file.read_bytes())
+        os.replace(part, name)
+
+    @staticmethod
+    def last_good(trainer: L.Trainer) -> str:
+        last = Path(trainer.default_root_dir, "checkpoints", "last.ckpt")
+        return f"the last good checkpoint is {last}" if last.exists() else "no checkpoint was written before"
+
+    @classmethod
+    def tell(cls, trainer: L.Trainer, gan: GAN, what: str) -> str:
+        return (
+            f"{what} is not finite at {gan.nimg / 1000:.1f} kimg, so training stopped; {cls.last_good(trainer)}. "
+            "Lower the learning rate or use --trainer.precision 32-true"
+        )
+
+    def on_train_batch_end(self, trainer: L.Trainer, gan: GAN, outputs, batch, batch_idx: int) -> None:
+        if gan.steps % trainer.log_every_n_steps == 0:
+            bad = [k for k, v in gan.scalars.items() if not math.isfinite(v)]
+            # every rank must stop at the same batch
+            if trainer.strategy.reduce_boolean_decision(bool(bad), all=False):
+                raise NotFinite(self.tell(trainer, gan, " and ".join(bad) or "a loss of another process"))
+        if gan.passed(self.every_kimg):
+            self.save(trainer, gan)
+
+    def on_train_end(self, trainer: L.Trainer, gan: GAN) -> None:
+        self.save(trainer, gan)
+
+    def on_exception(self, trainer: L.Trainer, gan: GAN, exception: BaseException) -> None:
+        # met between two steps; of several processes the others would not come to save
+        if isinstance(exception, BadImage) and gan.started and trainer.world_size == 1:
+            self.save(trainer, gan)

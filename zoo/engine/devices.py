@@ -1,0 +1,39 @@
+"""Devices by name, and what they are."""
+
+import platform
+import re
+from functools import cache
+from pathlib import Path
+
+import torch
+
+
+def device_here(name: str) -> torch.device:
+    """The device of that name.
+
+    Raises:
+        ValueError: if this machine has none.
+    """
+    try:
+        return torch.empty(0, device=name).device
+    except (RuntimeError, AssertionError) as error:  # no driver; PyTorch without CUDA
+        raise ValueError(
+            f"there is no device {name} here: leave out --device, or give cpu, cuda or cuda:1"
+        ) from error
+
+
+def hardware(device: torch.device | str) -> str:
+    """Name of the processor behind `device`."""
+    device = torch.device(device)
+    if device.type == "cuda":
+        return torch.cuda.get_device_name(device)
+    return _cpu() if device.type == "cpu" else device.type
+
+
+@cache
+def _cpu() -> str:
+    try:
+        found = re.search(r"^model name\s*:\s*(.+)$", Path("/proc/cpuinfo").read_text(), re.MULTILINE)
+    except OSError:
+        found = None
+    return found.group(1).strip() if found else platform.processor() or platform.machine()

@@ -1,0 +1,33 @@
+"""Both ways through a model that has `encode(images (N, 3, R, R) in [-1, 1]) -> latents (N, latent_dim)`."""
+
+import torch
+from torch import Tensor
+
+from zoo.engine.gan import GAN
+
+BATCH = 64  # images in one pass
+
+
+def check_encoder(gan: GAN) -> None:
+    """Refuse a model that cannot encode.
+
+    Raises:
+        ValueError: naming the model.
+    """
+    if not hasattr(gan, "encode"):
+        raise ValueError(
+            f"{type(gan).__name__} has no encoder, so it cannot place a photo in its latent space: take a "
+            "checkpoint of a model that has one, such as introvae"
+        )
+
+
+def encode(gan: GAN, images: Tensor) -> Tensor:
+    """Latents (N, latent_dim) of images (N, 3, R, R) in [-1, 1], in batches, on the CPU."""
+    check_encoder(gan)
+    return torch.cat([gan.encode(part.to(gan.device, gan.dtype)).cpu() for part in images.split(BATCH)])
+
+
+def decode(gan: GAN, z: Tensor, ema: bool = True) -> Tensor:
+    """Images (N, 3, R, R) of latents (N, latent_dim), clipped to [-1, 1], in batches, on the CPU."""
+    parts = [gan.decode(part.to(gan.device, gan.dtype), ema=ema).cpu().clamp(-1, 1) for part in z.split(BATCH)]
+    return torch.cat(parts)

@@ -1,0 +1,1 @@
+"""Laboratories: small experiments in which theory can be seen."""

@@ -1,0 +1,266 @@
+"""The papers' training steps on points of the plane: samples, level sets of D, its gradient, and modes covered.
+
+Each paper's own LightningModule trains here, with multilayer perceptrons in the place of its networks
+(`GAN.use_networks`) and points in the place of images.
+"""
+
+import logging
+import time
+import warnings
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import lightning.pytorch as L
+import torch
+from torch import Tensor, nn
+
+from zoo.data.plane import Points, Target
+from zoo.engine.gan import GAN
+from zoo.engine.progress import Progress
+from zoo.engine.stop import Stop
+from zoo.networks.mlp import PointCritic, PointGenerator, PointTrunk, ToyCritic, ToyGenerator
+from zoo.networks.vgan import Discriminator
+from zoo.papers import paper_class
+from zoo.pictures.plots import new_figure, save_figure
+
+#: a sample within this distance of a target is good; Roth's toy is measured so (ours: it published pictures)
+RADIUS = 0.1
+N_SAMPLES = 5000
+LATENT_DIM = 2
+
+
+def bottleneck(dim: int) -> nn.Module:
+    return Discriminator(code_channels=8, trunk=PointTrunk(dim))
+
+
+def logits(D: nn.Module, x: Tensor) -> Tensor:
+    return D(x)
+
+
+def logits_of_mean_code(D: nn.Module, x: Tensor) -> Tensor:
+    return D(x, sample=False)
+
+
+@dataclass(frozen=True)
+class Setting:
+    """What one paper needs on points.
+
+    Args:
+        options: arguments of its LightningModule: networks small enough to be thrown away, and rates and weights
+            for a run of a minute. None is a setting of the paper unless it says so.
+        generator: dimension of the points -> its generator.
+        critic: dimension of the points -> its discriminator.
+        judge: how the picture asks the discriminator, (D, points) -> logits without randomness.
+    """
+
+    options: dict[str, Any] = field(default_factory=dict)
+    generator: Callable[[int], nn.Module] = PointGenerator
+    critic: Callable[[int], nn.Module] = PointCritic
+    judge: Callable[[nn.Module, Tensor], Tensor] = logits
+
+
+def thrown_away(**options: Any) -> dict[str, Any]:
+    """What makes a paper's own networks cheap to build, before they are replaced."""
+    return {"width_g": 1, "width_d": 1, **options}
+
+
+#: 128 points of each kind in a step, 3,000 steps: less than 45 seconds of a core; a dearer step gets fewer
+LENGTH = {"batch_size": 128, "total_kimg": 384}
+SETTINGS = {
+    "r1gan": Setting(
+        thrown_away(resolution=8, architecture="resnet", n_classes=0)
+        | {"gamma": 0.05, "optimizer": "adam", "lr": 3e-3, "ema_decay": 0.99}
+        | LENGTH
+    ),
+    # gamma as in Roth's toy, annealed as its flag does
+    "rothgan": Setting(thrown_away(resolution=16) | {"gamma": 0.1, "annealing": 0.01, "lr": 2e-3} | LENGTH),
+    # D's rate is the lower one, as in the paper's DCGANs
+    "ttur": Setting(thrown_away(resolution=16, game="dcgan") | {"lr_d": 1e-3, "lr_g": 2e-3} | LENGTH),
+    # lambda of igul222's gan_toy.py; two critic steps where it takes five
+    "ctgan": Setting(
+        thrown_away(architecture="cnn", n_classes=0)
+        | {"lambda_gp": 0.1, "lambda_ct": 0.1, "n_dis": 2, "lr": 2e-3, "beta1": 0.5, "bn_groups": 1}
+        | {"decay_start_kimg": 0, "batch_size_g": 128}
+        | LENGTH,
+        critic=partial(PointCritic, dropout=(0.0, 0.1, 0.1)),
+    ),
+    "vgan": Setting(
+        thrown_away(resolution=8, max_width=1, code_channels=1)
+        | {"information": 1.0, "beta": 0.01, "beta_step": 1e-4, "gamma": 0.05, "lr": 1e-3, "ema_decay": 0.99}
+        | LENGTH
+        | {"total_kimg": 192},
+        critic=bottleneck,
+        judge=logits_of_mean_code,
+    ),
+}
+
+#: (paper, data) -> what the paper itself took on these points, shorter
+PUBLISHED = {
+    # rothk/Stabilizing_GANs @ 023b84d, 3DGAN/3DGAN.py: networks, rates, the saturating loss, gamma with the flag
+    # that anneals it. Ours: 3,000 steps of 128 points for 100,000 of 512, and G before D, as for its images.
+    ("rothgan", "submanifold"): Setting(
+        thrown_away(resolution=16)
+        | {"gamma": 0.1, "annealing": 0.01, "saturating": True, "lr": 1e-3, "beta1": 0.5}
+        | LENGTH,
+        generator=ToyGenerator,
+        critic=ToyCritic,
+    ),
+}
+
+
+def setting_of(paper: str, data: str) -> Setting:
+    """The paper's own setting on these points where it has one, else ours.
+
+    Raises:
+        ValueError: for a paper without one.
+    """
+    if paper not in SETTINGS:
+        raise ValueError(f"{paper} has no setting for points; there are {', '.join(SETTINGS)}")
+    return PUBLISHED.get((paper, data), SETTINGS[paper])
+
+
+def build(paper: str, options: dict[str, Any]) -> GAN:
+    """The paper's LightningModule from arguments that are checked as the command line checks them.
+
+    Raises:
+        ValueError: naming an argument that is wrong.
+    """
+    from jsonargparse import ArgumentError, ArgumentParser
+
+    parser = ArgumentParser(exit_on_error=False)
+    parser.add_class_arguments(paper_class(paper), "model")
+    try:
+        arguments = parser.parse_object({"model": options}).model
+    except ArgumentError as error:
+        raise ValueError(f"{paper}: {' '.join(str(error).split())}") from error
+    return paper_class(paper)(**arguments.as_dict())
+
+
+def train(
+    paper: str, data: str, kimg: float | None = None, seed: int = 0, options: dict[str, Any] | None = None
+) -> tuple[GAN, Target]:
+    """The trained model and the distribution that it was trained on.
+
+    Args:
+        paper: one of `SETTINGS`.
+        data: one of `zoo.data.plane.TARGETS`.
+        kimg: thousands of points shown to D; None takes the setting's.
+        seed: of weights, latents and points.
+        options: arguments of the paper's LightningModule over the setting's, such as another penalty.
+
+    Raises:
+        ValueError: for a paper, a data set or an option that is not there, or numbers that are not finite any more.
+    """
+    setting = setting_of(paper, data)
+    torch.manual_seed(seed)
+    gan = build(paper, setting.options | (options or {}) | ({} if kimg is None else {"total_kimg": kimg}))
+    points = Points(data, gan.images_per_step, seed)
+    dim = points.target.dim
+    gan.use_networks(setting.generator(dim), setting.critic(dim), LATENT_DIM)
+    trainer = L.Trainer(
+        accelerator="cpu",
+        max_steps=-1,
+        max_epochs=-1,
+        logger=False,
+        enable_checkpointing=False,
+        enable_progress_bar=False,
+        enable_model_summary=False,
+        callbacks=[Progress(), stop := Stop()],
+    )
+    trainer.fit(gan, datamodule=points)
+    if stop.interrupted:
+        raise KeyboardInterrupt
+    gan.eval()
+    if not all(p.isfinite().all() for p in gan.parameters()):
+        raise ValueError(f"{paper} on {data}: a weight is not finite any more; lower lr by --options")
+    return gan, points.target
+
+
+def measure(samples: Tensor, target: Target) -> dict[str, float]:
+    """How well samples (N, dim) lie where the mass is.
+
+    Returns:
+        `modes`, of `n_modes`: those with at least 1 % of the samples within `RADIUS`; `near`: share of samples
+        within `RADIUS` of any target; `distance`: mean distance to the nearest target.
+    """
+    distance, nearest = torch.cdist(samples.float(), target.targets).min(1)
+    near = distance <= RADIUS
+    counts = torch.bincount(target.mode[nearest[near]], minlength=target.n_modes)
+    return {
+        "modes": int((counts >= 0.01 * len(samples)).sum()),
+        "n_modes": target.n_modes,
+        "near": near.float().mean().item(),
+        "distance": distance.mean().item(),
+    }
+
+
+def field_of(gan: GAN, judge: Callable, target: Target, x: Tensor) -> tuple[Tensor, Tensor]:
+    """D's logits at points of the picture's plane x (N, 2), and their gradient there, (N,) and (N, 2)."""
+    x = x.clone().requires_grad_()
+    value = judge(gan.D, target.lift(x))
+    (gradient,) = torch.autograd.grad(value.sum(), x)
+    return value.detach(), gradient
+
+
+def draw(axes: Any, gan: GAN, target: Target, judge: Callable, seed: int = 0) -> dict[str, float]:
+    """One panel: D's level sets and gradient, samples orange, real points black; returns the samples' `measure`."""
+    real = target.flatten(target.draw(1000, torch.Generator().manual_seed(seed)))
+    samples = gan.sample(N_SAMPLES, seed=seed)
+    scores = measure(samples, target)
+    span = 1.35 * target.flatten(target.targets).abs().max().item()
+    fine, coarse = torch.linspace(-span, span, 120), torch.linspace(-span, span, 20)
+    value, _ = field_of(gan, judge, target, torch.cartesian_prod(fine, fine))
+    where = torch.cartesian_prod(coarse, coarse)
+    _, gradient = field_of(gan, judge, target, where)
+    arrows = gradient / gradient.norm(dim=1, keepdim=True).clamp_min(1e-12)
+    axes.contourf(fine, fine, value.view(120, 120).T, levels=20, cmap="RdBu_r", alpha=0.6)
+    axes.contour(fine, fine, value.view(120, 120).T, levels=20, colors="white", linewidths=0.4)
+    axes.quiver(*where.T, *arrows.T, color="black", alpha=0.35, scale=40, width=0.002)
+    axes.scatter(*target.flatten(samples[:1000]).T, s=3, c="darkorange", linewidths=0)
+    axes.scatter(*real.T, s=1.5, c="black", alpha=0.5, linewidths=0)  # on top: good samples would hide them
+    axes.set(xlim=(-span, span), ylim=(-span, span), xticks=[], yticks=[], aspect="equal")
+    return scores
+
+
+def lab(
+    papers: str,
+    data: str,
+    out: Path,
+    kimg: float | None = None,
+    seed: int = 0,
+    options: dict[str, Any] | None = None,
+) -> str:
+    """Train each paper on `data` and draw them side by side into `out`; a table of their numbers.
+
+    Args:
+        papers: names with commas between them, or "all".
+        data, kimg, seed, options: as `train`.
+
+    Raises:
+        ValueError: as `train`; without matplotlib, or for a picture's ending that it does not know.
+    """
+    names = list(SETTINGS) if papers == "all" else papers.split(",")
+    warnings.filterwarnings("ignore", module="lightning")
+    logging.getLogger("lightning.pytorch").setLevel(logging.WARNING)
+    figure = new_figure(4 * len(names), 4.4)
+    axes = figure.subplots(1, len(names), squeeze=False)
+    lines = [
+        "| paper | data | modes | within 0.1 | mean distance | thousand points | CPU seconds |",
+        "| --- " * 7 + "|",
+    ]
+    seconds: list[float] = []
+    for name, axis in zip(names, axes[0], strict=True):
+        start = time.process_time()
+        gan, target = train(name, data, kimg, seed, options)
+        seconds.append(time.process_time() - start)
+        s = draw(axis, gan, target, setting_of(name, data).judge, seed)
+        axis.set_title(f"{name}: {s['modes']}/{s['n_modes']} modes, {s['near']:.0%} within {RADIUS}", fontsize=10)
+        lines.append(
+            f"| {name} | {data} | {s['modes']} of {s['n_modes']} | {s['near']:.3f} | {s['distance']:.3f} | "
+            f"{gan.nimg / 1000:g} | {seconds[-1]:.0f} |"
+        )
+    save_figure(figure, out)
+    return "\n".join([*lines, f"{out}, after {sum(seconds):.0f} CPU seconds of training"])

@@ -1,0 +1,1 @@
+"""Rows of results, ranked and rendered: tables, curves and the web page."""

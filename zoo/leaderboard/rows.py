@@ -1,0 +1,286 @@
+"""One JSON file per finished evaluation: the numbers, and everything needed to judge and repeat them.
+
+Parallel runs never lose or overwrite a row, since every row is a file of its own.
+"""
+
+import json
+import os
+import platform
+import re
+import secrets
+import subprocess
+import tempfile
+from collections.abc import Callable
+from datetime import datetime, timezone
+from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
+from typing import Any
+
+import torch
+
+SCHEMA = 1
+
+_NUMBER, _OPTIONAL_NUMBER, _OPTIONAL_TEXT = (int, float), (int, float, type(None)), (str, type(None))
+
+# What a row must hold, section by section; more is allowed, and null only where a type says so. Rows may also hold
+# `notes` (remarks by metric), `run` (which made it) and `history` (its evaluations: nimg, kimg, hours, metrics).
+_FIELDS: dict[str, dict[str, tuple[type, ...]]] = {
+    "": {
+        "schema": (int,),
+        "paper": (str,),
+        "recipe": (str,),
+        "date": (str,),
+        "data": (dict,),
+        "metrics": (dict,),
+        "absent": (dict,),
+        "conditions": (dict,),
+        "training": (dict,),
+        "software": (dict,),
+        "samples": _OPTIONAL_TEXT,
+        "config": (dict, type(None)),
+    },
+    "data": {
+        "name": (str,),
+        "fingerprint": (str,),
+        "n_images": (int,),
+        "resolution": (int,),
+        "n_classes": (int,),
+        "note": (str,),
+    },
+    "conditions": {
+        "protocol": (str,),
+        "n_real": (int,),
+        "n_fake": (int,),
+        "extractors": (dict,),
+        "rounding": (str,),
+        "truncation": _OPTIONAL_NUMBER,
+        "ema": (bool,),
+        "is_splits": (int,),
+        "seed": (int,),
+    },
+    "training": {
+        "nimg": (int,),
+        "kimg": _NUMBER,
+        "seed": (int, type(None)),
+        "precision": _OPTIONAL_TEXT,
+        "batch_size": (int, type(None)),
+        "steps": (int, type(None)),
+        "hours": _OPTIONAL_NUMBER,
+        "hardware": _OPTIONAL_TEXT,
+        "world_size": (int, type(None)),
+    },
+    "software": {
+        "zoo": (str,),
+        "commit": (str,),
+        "dirty": (bool, type(None)),
+        "python": (str,),
+        "torch": (str,),
+        "lightning": (str,),
+        "torchmetrics": (str,),
+        "torch_fidelity": (str,),
+    },
+}
+
+
+def make_row(
+    paper: str,
+    recipe: str,
+    data: Any,
+    result: dict,
+    training: dict,
+    config: dict | None = None,
+    software: dict | None = None,
+) -> dict:
+    """The row of one evaluation.
+
+    Args:
+        paper: the paper's short name, which is its folder in `results/`.
+        recipe: name of the recipe.
+        data: the data module that was scored against.
+        result: what `evaluate.evaluate` returned.
+        training: any of nimg, kimg, seed, precision, batch_size, steps, hours (of training alone), hardware,
+            world_size; what is not known becomes null.
+        config: the sections `model` and `data` of the run's configuration, or null.
+        software: `versions()` as taken at the start of a run, before the checkout could change; default now's.
+    """
+    known = dict.fromkeys(_FIELDS["training"]) | training
+    if known["kimg"] is None and known["nimg"] is not None:
+        known["kimg"] = known["nimg"] / 1000
+    resolution = getattr(data, "resolution", None)
+    return {
+        "schema": SCHEMA,
+        "paper": paper,
+        "recipe": recipe,
+        "date": datetime.now(timezone.utc).isoformat(timespec="seconds"),
+        "data": {
+            "name": data.name,
+            "fingerprint": data.fingerprint,
+            "n_images": len(data),
+            "resolution": resolution or data.images(torch.tensor([0])).shape[-1],
+            "n_classes": data.n_classes,
+            "note": getattr(data, "note", ""),
+        },
+        "metrics": result["metrics"],
+        "absent": result["absent"],
+        "notes": result.get("notes", {}),
+        "conditions": result["conditions"],
+        "training": known,
+        "software": software or versions(),
+        "samples": None,
+        "config": None if config is None else json.loads(json.dumps(config, default=str)),
+    }
+
+
+def check_writable(results_dir: Path) -> None:
+    """Find out before training whether rows can be written to a folder that need not exist yet.
+
+    Raises:
+        ValueError: if they cannot.
+    """
+    folder = results_dir.absolute()
+    there = next(path for path in (folder, *folder.parents) if path.exists())
+    if not there.is_dir() or not os.access(there, os.W_OK):
+        raise ValueError(
+            f"no results row can be written to {results_dir}: choose another results_dir, or null for none"
+        )
+
+
+def write_row(row: dict, results_dir: str | Path, draw: Callable[[Path], None] | None = None) -> Path:
+    """Write `row` to `<results_dir>/<paper>/<recipe>-<time>-<random>.json`, complete or not at all.
+
+    Args:
+        row: see `make_row`.
+        draw: writes a picture of samples to the path it is given, beside the row, which names it.
+
+    Returns:
+        The file's path.
+
+    Raises:
+        ValueError: if the row lacks something, or holds a number that is not finite.
+    """
+    validate(row, "the row")
+    results_dir = Path(results_dir)
+    folder = results_dir / _slug(row["paper"])
+    folder.mkdir(parents=True, exist_ok=True)
+    stamp = datetime.now(timezone.utc).strftime("%Y%m%dT%H%M%SZ")
+    path = folder / f"{_slug(row['recipe'])}-{stamp}-{secrets.token_hex(4)}.json"
+    if draw is not None:
+        picture = path.with_suffix(".png")
+        draw(picture)
+        row = row | {"samples": picture.relative_to(results_dir).as_posix()}
+    write_atomically(path, json.dumps(row, indent=2, allow_nan=False) + "\n")
+    return path
+
+
+def read_rows(results_dir: str | Path) -> list[tuple[Path, dict]]:
+    """All rows under `results_dir` with their files, in the order of the files' names.
+
+    Raises:
+        ValueError: naming the first file that is not a row of this schema.
+    """
+    return [(path, read_row(path)) for path in sorted(Path(results_dir).glob("*/*.json"))]
+
+
+def read_row(path: Path) -> dict:
+    """One row.
+
+    Raises:
+        ValueError: if the file is not a row of this schema.
+    """
+    try:
+        row = json.loads(path.read_text(encoding="utf-8"))
+    except ValueError as error:
+        raise ValueError(f"{path} is not JSON ({error}); repair or remove it") from error
+    validate(row, str(path))
+    return row
+
+
+def validate(row: Any, where: str) -> None:
+    """Check `row` against the schema.
+
+    Raises:
+        ValueError: naming `where` and the first thing that is wrong.
+    """
+    if not isinstance(row, dict) or row.get("schema") != SCHEMA:
+        raise ValueError(f"{where} is not a results row of schema {SCHEMA}")
+    for section, fields in _FIELDS.items():
+        values = row[section] if section else row
+        for field, types in fields.items():
+            name = f"{section}.{field}".lstrip(".")
+            if field not in values:
+                raise ValueError(f"{where} lacks {name}")
+            value = values[field]
+            if not isinstance(value, types) or (isinstance(value, bool) and bool not in types):
+                raise ValueError(f"{where}: {name} is {value!r}, not {' or '.join(t.__name__ for t in types)}")
+    for field, kind in {"notes": dict, "run": str, "history": list}.items():
+        if not isinstance(row.get(field), kind | None):
+            raise ValueError(f"{where}: {field} is {row[field]!r}, not {kind.__name__}")
+    for at, one in enumerate(row.get("history") or []):
+        if not (isinstance(one, dict) and {"nimg", "kimg", "hours", "metrics"} <= one.keys()):
+            raise ValueError(f"{where}: entry {at} of the history lacks nimg, kimg, hours or metrics")
+    for name, value in row["metrics"].items():
+        finite = isinstance(value, int | float) and not isinstance(value, bool) and abs(value) < float("inf")
+        if not finite:
+            raise ValueError(f"{where}: the metric {name} is {value!r}, not a finite number")
+
+
+def write_atomically(path: Path, text: str) -> None:
+    """Replace `path` by `text` in one step: a reader sees the old file or the new one."""
+    with tempfile.NamedTemporaryFile(
+        "w", dir=path.parent, suffix=".tmp", delete=False, encoding="utf-8", newline="\n"
+    ) as file:
+        try:
+            file.write(text)
+            file.close()
+            os.chmod(file.name, 0o644)  # temporary files are private, results are not
+            os.replace(file.name, path)
+        except BaseException:
+            Path(file.name).unlink(missing_ok=True)
+            raise
+
+
+def versions() -> dict[str, Any]:
+    """Versions of what computed the numbers; `commit` is `unknown` and `dirty` null outside a checkout."""
+    commit, dirty = _commit()
+    return {
+        "zoo": _version("gan-zoo"),
+        "commit": commit,
+        "dirty": dirty,
+        "python": platform.python_version(),
+        "torch": torch.__version__,
+        "lightning": _version("lightning"),
+        "torchmetrics": _version("torchmetrics"),
+        "torch_fidelity": _version("torch-fidelity"),
+    }
+
+
+def _version(package: str) -> str:
+    try:
+        return version(package)
+    except PackageNotFoundError:
+        return "unknown"
+
+
+def _commit() -> tuple[str, bool | None]:
+    """Commit of the checkout this package lies in, and whether its code or recipes differ from it."""
+    root = Path(__file__).resolve().parents[2]
+
+    def git(*arguments: str) -> str:
+        command = ["git", "-C", str(root), *arguments]
+        return subprocess.run(command, capture_output=True, text=True, check=True, timeout=30).stdout.strip()
+
+    try:
+        # an installed package may lie inside somebody else's repository: only our own root counts
+        if Path(git("rev-parse", "--show-toplevel")).resolve() != root:
+            return "unknown", None
+        changed = git("status", "--porcelain", "--", "zoo", "reproductions", "pyproject.toml")
+        return git("rev-parse", "HEAD"), bool(changed)
+    except (OSError, subprocess.SubprocessError):
+        return "unknown", None
+
+
+def _slug(name: str) -> str:
+    slug = re.sub(r"[^\w.-]+", "-", name).strip("-.")
+    if not slug:
+        raise ValueError(f"{name!r} is no name for a paper or recipe: it needs a letter or a digit")
+    return slug

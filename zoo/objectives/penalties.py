@@ -1,0 +1,150 @@
+"""Gradient and consistency penalties: functions of tensors, each a scalar mean over its batch, without a weight.
+
+The factor belongs to the training step, where it can be seen: public codes differ in it. Compute the network's
+outputs outside autocast when a penalty follows: its second derivative needs float32.
+"""
+
+import torch
+from torch import Tensor
+
+from zoo.objectives.divergences import Divergence
+
+
+def input_gradient(logits: Tensor, x: Tensor) -> Tensor:
+    """d(sum of logits)/dx as (N, numbers of one image), itself differentiable, at least float32.
+
+    Args:
+        logits: (N,).
+        x: (N, ...) that requires a gradient and led to the logits.
+    """
+    (gradient,) = torch.autograd.grad(logits.sum(), x, create_graph=True)
+    return gradient.flatten(1).to(torch.promote_types(gradient.dtype, torch.float32))
+
+
+def between(real: Tensor, fake: Tensor, alpha: Tensor | None = None) -> Tensor:
+    """real + alpha (fake - real), where WGAN-GP holds the slope; a leaf that requires a gradient.
+
+    Args:
+        real, fake: (N, ...) alike (Gulrajani et al. 2017, algorithm 1, line 6).
+        alpha: (N,) or (N, 1); None draws it from U(0, 1) for each image.
+    """
+    if alpha is None:
+        alpha = torch.rand(len(real), device=real.device, dtype=real.dtype)
+    alpha = alpha.view(-1, *[1] * (real.ndim - 1))
+    return (real + alpha * (fake - real)).detach().requires_grad_()
+
+
+def wgan_gp(logits: Tensor, x: Tensor) -> Tensor:
+    """mean_i (||d logit_i / d x_i||_2 - 1)^2  (Gulrajani et al. 2017, arXiv 1704.00028, eq. 3, without lambda).
+
+    Args:
+        logits: critic's scores of x, (N,).
+        x: points on lines from real to fake images, as `between` draws them.
+    """
+    norms = torch.linalg.vector_norm(input_gradient(logits, x), dim=1)  # its gradient at 0 is 0, not NaN
+    return (norms - 1).square().mean()
+
+
+def r1(logits: Tensor, real: Tensor) -> Tensor:
+    """mean_i ||d logit_i / d x_i||_2^2, a sum over pixels  (Mescheder et al. 2018, arXiv 1801.04406, eq. 9).
+
+    Without the factor: the paper writes gamma / 2, the authors' code reg_param (no 1/2), StyleGAN 0.5 * r1_gamma.
+
+    Args:
+        logits: D's raw logits of the real images, (N,).
+        real: real images (N, ...) that require a gradient.
+    """
+    return input_gradient(logits, real).square().sum(1).mean()
+
+
+def r2(logits: Tensor, fake: Tensor) -> Tensor:
+    """The same mean as `r1` on generated images  (Mescheder et al. 2018, eq. 10, recalled: unverified).
+
+    They carry no graph of G.
+    """
+    return r1(logits, fake)
+
+
+def consistency(
+    scores: tuple[Tensor, Tensor],
+    features: tuple[Tensor, Tensor],
+    margin: float = 0.0,
+    feature_weight: float = 0.1,
+) -> Tensor:
+    """mean_i max(0, (D'_i - D''_i)^2 + w * mean_k (D_'_ik - D_''_ik)^2 - M')  (Wei et al. 2018).
+
+    Squares, and of the features' a mean over k, as in biuyq/CT-GAN CT_gan_cifar_resnet.py:288-292, which subtracts
+    its margin after the factor lambda_2: its Factor_M is lambda_2 * M'. The paper's eq. 4 is recalled: unverified.
+
+    Args:
+        scores: critic's scores of the same images in two passes with independent dropout, (N,) each.
+        features: the second-to-last layer's outputs in the same passes, (N, K) each.
+        margin: M', the distance that costs nothing.
+        feature_weight: w.
+    """
+    score_distance = (scores[0] - scores[1]).square()
+    feature_distance = (features[0] - features[1]).square().mean(1)
+    return torch.relu(score_distance + feature_weight * feature_distance - margin).mean()
+
+
+def class_consistency(
+    logits: tuple[Tensor, Tensor],
+    features: tuple[Tensor, Tensor],
+    margin: float = 0.0,
+    feature_weight: float = 0.1,
+) -> Tensor:
+    """mean_i max(0, mean_c (p'_ic - p''_ic)^2 + w * mean_k (f'_ik - f''_ik)^2 - M), p the softmax of the logits.
+
+    The classifiers' form of `consistency` (biuyq/CT-GAN, Theano_classifier/CT_CIFAR.py:110-123). Their scripts
+    weigh it by 1/2 (CIFAR-10, w = 0.1) and by 1/2 * 0.1 (MNIST, w = 0).
+
+    Args:
+        logits: class logits (N, C) in two passes, or in a pass and its temporal-ensembling target.
+        features: pooled features (N, K) likewise.
+        margin: M.
+        feature_weight: w.
+    """
+    class_distance = (logits[0].softmax(1) - logits[1].softmax(1)).square().mean(1)
+    feature_distance = (features[0] - features[1]).square().mean(1)
+    return torch.relu(class_distance + feature_weight * feature_distance - margin).mean()
+
+
+def f_gan_regularizer(divergence: Divergence, logits: Tensor, fake: Tensor) -> Tensor:
+    """Omega_f = mean_i w(V(x_i)) ||dV(x_i)/dx||^2 over fakes, w(V) = f*''(g(V)) g'(V)^2  (Roth et al. 2017).
+
+    What normal noise of variance gamma on both distributions does to an f-GAN, to first order in gamma: the
+    discriminator's loss grows by gamma / 2 * Omega_f. The weight w is not detached. Derived anew, the paper's
+    text not being at hand.
+
+    Args:
+        logits: V of the fakes, (N,), before the divergence's activation.
+        fake: generated images that led to them.
+    """
+    return (divergence.weight(logits) * input_gradient(logits, fake).square().sum(1)).mean()
+
+
+def js_regularizer(real_logits: Tensor, real: Tensor, fake_logits: Tensor, fake: Tensor) -> Tensor:
+    """Omega_JS = E_P[(1 - phi)^2 ||dV/dx||^2] + E_Q[phi^2 ||dV/dx||^2], phi = sigmoid(V)  (Roth et al. 2017).
+
+    The form of the authors' code (igul222_GANs/gan_64x64.py:149-169): at the optimal D it equals
+    `f_gan_regularizer` of the Jensen-Shannon divergence, elsewhere it does not. The gradient is the logit's, the
+    weights are not detached.
+    """
+    on_real = (torch.sigmoid(-real_logits) ** 2 * input_gradient(real_logits, real).square().sum(1)).mean()
+    on_fake = (torch.sigmoid(fake_logits) ** 2 * input_gradient(fake_logits, fake).square().sum(1)).mean()
+    return on_real + on_fake
+
+
+def orthogonality(weight: Tensor) -> Tensor:
+    """|| W W^T o (1 - I) ||_F^2, W = (out, rest): how far output units are from orthogonal, whatever their norms.
+
+    A scalar of one weight, at least float32 (Brock et al. 2019, arXiv 1809.11096; its W has output
+    units as columns). Its gradient is 4 ((W W^T) o (1 - I)) W; ajbrock/BigGAN-PyTorch utils.py:646-657 adds 2 (...)
+    without forming this value, so its strength counts half.
+    """
+    w = weight.flatten(1).to(torch.promote_types(weight.dtype, torch.float32))
+    if w.shape[0] > w.shape[1]:
+        # ||W W^T|| = ||W^T W||: the first layer of a wide G has 24576 units on 20 inputs
+        return (w.t() @ w).square().sum() - w.square().sum(1).square().sum()
+    gram = w @ w.t()
+    return (gram - gram.diagonal().diag()).square().sum()

@@ -1,0 +1,1 @@
+"""Tensors in, pictures out: grids, sheets, walks, interpolations, plots."""

@@ -1,0 +1,63 @@
+"""Images and samples as one PNG."""
+
+import math
+from pathlib import Path
+
+import lightning.pytorch as L
+import torch
+from torch import Tensor
+
+from zoo.engine.gan import GAN
+
+
+def save_grid(images: Tensor, path: Path, columns: int) -> None:
+    """Write images (N, 3, R, R) in [-1, 1] as one PNG, `columns` to a row, small ones enlarged without blur."""
+    from torchvision.transforms.functional import to_pil_image
+    from torchvision.utils import make_grid
+
+    images = images.detach().float().cpu()
+    scale = max(1, 96 // images.shape[-1])
+    images = images.repeat_interleave(scale, 2).repeat_interleave(scale, 3)
+    grid = make_grid((images.clamp(-1, 1) + 1) / 2, nrow=columns, padding=2, pad_value=1.0)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    to_pil_image(grid).save(path)
+
+
+def join_columns(columns: list[Path], path: Path) -> None:
+    """Pictures of equal height beside each other as one PNG."""
+    from PIL import Image
+
+    pictures = [Image.open(column) for column in columns]
+    joined = Image.new("RGB", (sum(p.width for p in pictures), pictures[0].height))
+    for i, picture in enumerate(pictures):
+        joined.paste(picture, (sum(p.width for p in pictures[:i]), 0))
+    joined.save(path)
+
+
+def sample_grid(
+    gan: GAN, n: int, seed: int = 0, truncation: float | None = None, ema: bool = True, batch_size: int = 64
+) -> tuple[Tensor, int]:
+    """Images from fixed latents and the number of columns: with classes, a row each for the first ten classes.
+
+    The images are drawn `batch_size` at a time and lie on the CPU.
+    """
+    columns, label = max(1, math.isqrt(n)), None
+    if gan.n_classes:
+        rows = min(gan.n_classes, 10)
+        columns = max(1, n // rows)
+        n, label = rows * columns, torch.arange(rows).repeat_interleave(columns)
+    images = []
+    for start in range(0, n, batch_size):
+        part = slice(start, min(start + batch_size, n))
+        some = None if label is None else label[part]
+        images.append(gan.sample(part.stop - start, some, truncation, ema, seed, start).cpu())
+    return torch.cat(images), columns
+
+
+def save_own_pictures(gan: GAN, data: L.LightningDataModule | None, path: Path) -> dict[str, Path]:
+    """Write what the paper shows beside its samples as `<path>-<name>.png`; name -> file."""
+    files = {}
+    for name, (images, columns) in (gan.own_pictures(data) if data is not None else {}).items():
+        files[name] = path.with_name(f"{path.stem}-{name}.png")
+        save_grid(images, files[name], columns)
+    return files

@@ -1,0 +1,241 @@
+"""Evaluation during and after training."""
+
+import json
+import time
+from collections.abc import Sequence
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import lightning.pytorch as L
+from lightning.pytorch.utilities.seed import isolate_rng
+
+from zoo.engine.gan import GAN
+from zoo.evaluation.evaluate import build_extractors, evaluate
+from zoo.evaluation.extractors import Extractor, headline_names
+from zoo.evaluation.extras import find
+from zoo.evaluation.protocols import resolve
+from zoo.leaderboard.rows import check_writable, make_row, versions, write_row
+from zoo.pictures.grids import sample_grid, save_grid, save_own_pictures
+
+
+class Evaluate(L.Callback):
+    """Scores the model every so many thousand images and at the end of training, and writes the results row.
+
+    Training is the same with and without it: global random numbers, train/eval modes and batch norm's
+    statistics are as they were. All ranks share the work. An extractor whose weights are missing is named once,
+    its metrics are absent from the row with the reason, and training goes on. An interrupted run leaves no row.
+    Every evaluation stands in `evaluations.jsonl` of the run's folder and in the row's `history`, also those before
+    a resume. What is None is as the protocol says.
+
+    Args:
+        every_kimg: thousands of real images between evaluations; None for the one at the end.
+        extractors: any of `inception` (fid, is, kid, precision, ...), `random` (fd_random, ...), `domain` and
+            torch-fidelity's others; see `zoo.evaluation.extractors`.
+        protocol: named conditions, a key of `zoo.evaluation.protocols`; rows are ranked within one.
+        n_fake: generated images.
+        n_real: real images, a fixed random choice of the training set.
+        n_is: generated images that the Inception Score counts.
+        n_prdc: images that precision, recall, density and coverage count, at most.
+        extras: metrics beyond those of features, at the end of training only; see `zoo.evaluation.extras`.
+        paper: short name of the paper; None takes the name of the model's class.
+        recipe: name of the recipe.
+        results_dir: folder of the rows; None writes none.
+        seed: names the evaluated samples.
+        batch_size: images per rank and pass.
+        truncation: bound of the truncation trick.
+        ema: score the average of G where there is one.
+        rounding: `round`, or `truncate` as in SNGAN's code.
+        is_splits: parts of the Inception Score.
+        kid_subsets: subsets of KID, of 1000 images or as many as there are.
+        weights: file of the Inception weights.
+        grid: number of samples in the row's picture (with classes: shared by the first ten); 0 for none.
+    """
+
+    def __init__(
+        self,
+        every_kimg: float | None = None,
+        extractors: Sequence[str] = ("inception", "random"),
+        protocol: str = "zoo",
+        n_fake: int | None = None,
+        n_real: int | None = None,
+        n_is: int | None = None,
+        n_prdc: int | None = None,
+        extras: Sequence[str] | None = None,
+        paper: str | None = None,
+        recipe: str = "custom",
+        results_dir: str | None = "results",
+        seed: int = 0,
+        batch_size: int = 128,
+        truncation: float | None = None,
+        ema: bool | None = None,
+        rounding: str | None = None,
+        is_splits: int | None = None,
+        kid_subsets: int | None = None,
+        weights: str | None = None,
+        grid: int = 64,
+    ) -> None:
+        self.every_kimg, self.extractors, self.weights = every_kimg, list(extractors), weights
+        self.paper, self.recipe, self.results_dir, self.grid = paper, recipe, results_dir, grid
+        changes = {
+            "n_fake": n_fake,
+            "n_real": n_real,
+            "n_is": n_is,
+            "n_prdc": n_prdc,
+            "extras": None if extras is None else tuple(extras),
+            "truncation": truncation,
+            "ema": ema,
+            "rounding": rounding,
+            "is_splits": is_splits,
+            "kid_subsets": kid_subsets,
+        }
+        self.protocol, _ = resolve(protocol, changes)
+        for name in self.protocol.extras:
+            find(name)
+        self.options = changes | {"protocol": protocol, "seed": seed, "batch_size": batch_size}
+        self.config: dict | None = None  # of the whole run, when the command line knows it
+        self.run: str | None = None  # what tells this run's rows from another's
+        self.history: dict[int, dict] = {}  # by nimg
+        self._built: tuple[list[Extractor], dict[str, str]] | None = None
+        self._last: tuple[int, dict] | None = None  # nimg and result of the latest evaluation
+        self._trained = False
+
+    def state_dict(self) -> dict:
+        return {"history": list(self.history.values())}
+
+    def load_state_dict(self, state_dict: dict) -> None:
+        self.history |= {one["nimg"]: one for one in state_dict["history"]}
+
+    def on_fit_start(self, trainer: L.Trainer, gan: GAN) -> None:
+        """Find out now, not after a week, what would stop the evaluation.
+
+        Raises:
+            ValueError: without a data module, if it has fewer images than `n_real`, for a truncation the model does
+                not know, or if the row could not be written.
+        """
+        data, n_real = trainer.datamodule, self.protocol.n_real
+        if data is None:
+            raise ValueError("Evaluate compares with real images: fit with datamodule=...")
+        if n_real is not None and not 2 <= n_real <= len(data):
+            raise ValueError(
+                f"n_real is {n_real}, but {data.name} has {len(data)} images: set --evaluation.n_real, or another "
+                "--evaluation.protocol"
+            )
+        gan.indexed_latents(0, truncation=self.protocol.truncation)
+        if self.results_dir is not None and trainer.is_global_zero:
+            check_writable(Path(self.results_dir))
+        if trainer.is_global_zero:
+            self._software = versions()  # of the code that trains, whatever becomes of the checkout meanwhile
+        self._file = Path(trainer.default_root_dir, "evaluations.jsonl")
+        if trainer.is_global_zero and self._file.is_file():  # what came after the checkpoint that is gone on from
+            lines = [json.loads(line) for line in self._file.read_text().splitlines()]
+            self.history |= {one["nimg"]: one for one in lines if one["nimg"] <= gan.nimg}
+        if not trainer.fast_dev_run:
+            missing = self._extractors()[1]
+            for name, reason in missing.items() if trainer.is_global_zero else ():
+                print(f"evaluation goes on without {name}: {reason}")
+
+    def on_train_batch_end(self, trainer: L.Trainer, gan: GAN, *_: Any) -> None:
+        self._trained = True
+        if not trainer.fast_dev_run and gan.passed(self.every_kimg):
+            self._evaluate(trainer, gan, extras=False)
+
+    def on_train_end(self, trainer: L.Trainer, gan: GAN) -> None:
+        # an interrupted run has no result yet; resuming a finished one would repeat its row
+        if trainer.fast_dev_run or not gan.finished or not self._trained:
+            return
+        if self._last is None or self._last[0] != gan.nimg or self.protocol.extras:
+            self._evaluate(trainer, gan)
+        if self.results_dir is not None and trainer.is_global_zero:
+            with isolate_rng(), gan.off_the_clock():
+                row = self.write(gan, trainer.datamodule, self._last[1], self._software)
+            for logger in trainer.loggers:
+                if isinstance(logger, L.loggers.WandbLogger):
+                    logger.experiment.summary.update({"row": wandb_summary(row)})
+
+    def _extractors(self) -> tuple[list[Extractor], dict[str, str]]:
+        # kept here, not on the model: they must stay out of checkpoints, DDP and averages of weights
+        if self._built is None:
+            self._built = build_extractors(self.extractors, self.weights)
+        return self._built
+
+    def _evaluate(self, trainer: L.Trainer, gan: GAN, extras: bool = True) -> None:
+        result = self.score(gan, trainer.datamodule, extras)
+        self._last = (gan.nimg, result)
+        gan.log_scalars({f"metrics/{name}": value for name, value in result["metrics"].items()})
+        hours = gan.train_seconds / 3600
+        now = {"nimg": gan.nimg, "kimg": gan.nimg / 1000, "hours": hours, "metrics": result["metrics"]}
+        self.history[gan.nimg] = now
+        if trainer.is_global_zero:
+            try:
+                with self._file.open("a") as file:
+                    file.write(json.dumps(now) + "\n")
+            except OSError as error:
+                print(f"{self._file} was not written ({error}); training goes on")
+
+    def score(self, gan: GAN, data: L.LightningDataModule, extras: bool = True) -> dict:
+        """Metrics, absent metrics and conditions of `gan` against `data`, printed in one line; a collective."""
+        started = time.perf_counter()
+        built, missing = self._extractors()
+        modes = {module: module.training for module in gan.modules()}
+        options = self.options if extras else self.options | {"extras": ()}
+        try:
+            with isolate_rng(), gan.off_the_clock():
+                result = evaluate(gan, data, built, **options)
+                for name, value in gan.own_metrics(data).items():
+                    result["absent" if isinstance(value, str) else "metrics"][name] = value
+        finally:
+            for module, training in modes.items():
+                module.training = training
+        for name, reason in missing.items():
+            result["absent"] |= dict.fromkeys(headline_names(name), reason)
+        shown = ", ".join(f"{name} {value:.4g}" for name, value in result["metrics"].items())
+        seconds = time.perf_counter() - started
+        if gan.global_rank == 0:
+            print(f"evaluated at {gan.nimg / 1000:g} kimg in {seconds:.0f} s: {shown or 'no metric'}", flush=True)
+        return result
+
+    def write(self, gan: GAN, data: L.LightningDataModule, result: dict, software: dict | None = None) -> dict:
+        """The results row of `score`'s result, written and returned; `software` is the present one's by default."""
+        training = gan.conditions | {
+            "nimg": gan.nimg,
+            "batch_size": gan.images_per_step,
+            "steps": gan.steps,
+            "hours": gan.train_seconds / 3600,
+        }
+        config = self.config or {"model": {k: v for k, v in gan.hparams.items() if not k.startswith("_")}}
+        paper = self.paper or type(gan).__name__.lower()
+        row = make_row(paper, self.recipe, data, result, training, config, software)
+        row |= {"run": self.run, "history": [self.history[nimg] for nimg in sorted(self.history)]}
+        try:
+            path = write_row(row, self.results_dir, partial(self._draw, gan, data) if self.grid else None)
+        except OSError as error:  # a full disk must not look like a failed training
+            print(f"the results row was not written ({error}); it is:\n{json.dumps(row)}")
+        else:
+            print(f"results row: {path}")
+        return row
+
+    def _draw(self, gan: GAN, data: L.LightningDataModule, path: Path) -> None:
+        """Uncurated samples from the first evaluated latents as one picture, and the paper's own beside it.
+
+        With classes, a row for each of the first ten: the latents are those of the score, the labels are not.
+        """
+        p, seed = self.protocol, self.options["seed"]
+        with gan.prepared(p.truncation, p.ema, seed):
+            images, columns = sample_grid(gan, self.grid, seed, p.truncation, p.ema, self.options["batch_size"])
+        save_grid(images.nan_to_num(), path, columns)
+        save_own_pictures(gan, data, path)
+
+
+def wandb_summary(row: dict) -> dict:
+    """What of a row a table of W&B runs shows, so that it can serve as a leaderboard there."""
+    training, software = row["training"], row["software"]
+    return {
+        "protocol": row["conditions"]["protocol"],
+        "data": row["data"]["name"],
+        "fingerprint": row["data"]["fingerprint"][:12],
+        "kimg": training["kimg"],
+        "hours": training["hours"],
+        "commit": software["commit"][:8],
+        **row["metrics"],
+    }

@@ -1,0 +1,80 @@
+"""Sample grids while training. All intervals are in thousands of images (kimg), so they survive a resume."""
+
+import math
+from pathlib import Path
+
+import lightning.pytorch as L
+import torch
+from lightning.pytorch.callbacks import Callback
+
+from zoo.engine.gan import GAN
+from zoo.pictures.grids import join_columns, sample_grid, save_grid, save_own_pictures
+
+
+class Samples(Callback):
+    """Grids of samples from the same latents every time, `samples/kimg-*.png` in the run's folder.
+
+    A growing model also leaves `samples/growth.png`, whose columns show the same latents at the end of each stage.
+
+    Args:
+        every_kimg: thousands of images between two grids; 0 leaves only the last one.
+        n: images in a grid (with classes: n / 10 columns for each of the first ten classes).
+        seed: names the latents.
+    """
+
+    def __init__(self, every_kimg: float = 100, n: int = 64, seed: int = 0) -> None:
+        if n < 1:
+            raise ValueError(f"samples.n must be at least 1, not {n}")
+        self.every_kimg, self.n, self.seed = every_kimg, n, seed
+
+    def draw(self, trainer: L.Trainer, gan: GAN) -> None:
+        with gan.off_the_clock():
+            if not trainer.is_global_zero:
+                return
+            images, columns = sample_grid(gan, self.n, self.seed)
+            path = Path(trainer.default_root_dir, "samples", f"kimg-{gan.nimg / 1000:09.1f}.png")
+            save_grid(images, path, columns)
+            pictures = {"samples": path} | save_own_pictures(gan, trainer.datamodule, path)
+            for logger in trainer.loggers:
+                if isinstance(logger, L.loggers.WandbLogger):
+                    import wandb
+
+                    shown = {name: wandb.Image(str(file)) for name, file in pictures.items()}
+                    logger.experiment.log(shown | {"kimg": gan.nimg / 1000})
+
+    def real(self, trainer: L.Trainer) -> None:
+        if trainer.is_global_zero and trainer.datamodule is not None:
+            n = min(self.n, len(trainer.datamodule))
+            real = trainer.datamodule.images(torch.arange(n)).float() / 127.5 - 1
+            save_grid(real, Path(trainer.default_root_dir, "samples", "real.png"), max(1, math.isqrt(n)))
+
+    def column(self, trainer: L.Trainer, gan: GAN) -> None:
+        """Draw the stage that ends as a column, and beside the columns of the stages before it."""
+        with gan.off_the_clock():
+            if not trainer.is_global_zero:
+                return
+            folder, side = Path(trainer.default_root_dir, "samples"), gan.trained_stage.resolution
+            images = gan.sample(min(self.n, 8), seed=self.seed)
+            images = images.repeat_interleave(gan.resolution // side, 2).repeat_interleave(
+                gan.resolution // side, 3
+            )
+            save_grid(images, folder / f"stage-{side:04d}px.png", 1)
+            join_columns(sorted(folder.glob("stage-*px.png")), folder / "growth.png")
+
+    def on_train_start(self, trainer: L.Trainer, gan: GAN) -> None:
+        self.real(trainer)
+
+    def on_train_epoch_start(self, trainer: L.Trainer, gan: GAN) -> None:
+        if trainer.current_epoch:  # another stage of a growing model
+            self.real(trainer)
+
+    def on_train_epoch_end(self, trainer: L.Trainer, gan: GAN) -> None:
+        if gan.stage_at(0).end is not None:
+            self.column(trainer, gan)
+
+    def on_train_batch_end(self, trainer: L.Trainer, gan: GAN, outputs, batch, batch_idx: int) -> None:
+        if gan.passed(self.every_kimg):
+            self.draw(trainer, gan)
+
+    def on_train_end(self, trainer: L.Trainer, gan: GAN) -> None:
+        self.draw(trainer, gan)
