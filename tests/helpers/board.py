@@ -1,5 +1,6 @@
 """Rows of a made-up leaderboard."""
 
+import copy
 from pathlib import Path
 
 from zoo.leaderboard.rows import write_row

@@ -8,9 +8,11 @@ from runs import own_cache, run  # noqa: F401
 
 from zoo.__main__ import main
 from zoo.data import Drawn
+from zoo.data.photos import read_photo, read_photos
+from zoo.engine import encoders
 from zoo.papers.introvae import IntroVAE
 from zoo.papers.sngan import SNGAN
-from zoo.pictures import encoded as encoding
+from zoo.pictures import encoded
 
 
 class Pixels(torch.nn.Module):
@@ -30,44 +32,44 @@ def flat(*values: float) -> torch.Tensor:
 
 
 def test_batches_do_not_show():
-    images = torch.rand(2 * encoding.BATCH + 3, 3, 8, 8)
-    z = encoding.encode(Pixels(), images)
+    images = torch.rand(2 * encoders.BATCH + 3, 3, 8, 8)
+    z = encoders.encode(Pixels(), images)
     torch.testing.assert_close(z, images.mean((2, 3)))
-    assert encoding.decode(Pixels(), z).shape == images.shape
+    assert encoders.decode(Pixels(), z).shape == images.shape
 
 
 def test_decoded_images_are_clipped():
-    assert encoding.decode(Pixels(), torch.tensor([[3.0, -3.0, 0.5]])).unique().tolist() == [-1, 0.5, 1]
+    assert encoders.decode(Pixels(), torch.tensor([[3.0, -3.0, 0.5]])).unique().tolist() == [-1, 0.5, 1]
 
 
 def test_interpolation_is_linear_between_the_photos():
-    sheet = encoding.interpolate(Pixels(), flat(0.0)[0], flat(1.0)[0], steps=5)
+    sheet = encoded.interpolate(Pixels(), flat(0.0)[0], flat(1.0)[0], steps=5)
     assert sheet.columns == 7
     assert sheet.images[:, 0, 0, 0].tolist() == [0, 0, 0.25, 0.5, 0.75, 1, 1]
     with pytest.raises(ValueError, match="at least 2 steps"):
-        encoding.interpolate(Pixels(), flat(0.0)[0], flat(1.0)[0], steps=1)
+        encoded.interpolate(Pixels(), flat(0.0)[0], flat(1.0)[0], steps=1)
 
 
 def test_attribute_arithmetic_adds_the_difference_of_the_means():
-    vector = encoding.direction(Pixels(), flat(0.5, 0.7), flat(0.1, 0.3))
+    vector = encoded.direction(Pixels(), flat(0.5, 0.7), flat(0.1, 0.3))
     torch.testing.assert_close(vector, torch.full((3,), 0.4))
-    sheet = encoding.move(Pixels(), flat(0.0, 0.2), vector, [0, 1])
+    sheet = encoded.move(Pixels(), flat(0.0, 0.2), vector, [0, 1])
     assert sheet.columns == 3
     torch.testing.assert_close(sheet.images[:, 0, 0, 0], torch.tensor([0.0, 0.0, 0.4, 0.2, 0.2, 0.6]))
     with pytest.raises(ValueError, match="no strengths"):
-        encoding.move(Pixels(), flat(0.0), vector, [])
+        encoded.move(Pixels(), flat(0.0), vector, [])
 
 
 def test_neighbours_start_with_the_photo_itself():
     images = flat(0.0, 1.0, 0.9, 0.1)
-    sheet = encoding.neighbours(images, encoding.encode(Pixels(), images), rows=2, k=2)
+    sheet = encoded.neighbours(images, encoders.encode(Pixels(), images), rows=2, k=2)
     assert sheet.images[:, 0, 0, 0].tolist() == pytest.approx([0.0, 0.1, 0.9, 1.0, 0.9, 0.1])
     with pytest.raises(ValueError, match="one image has no neighbours"):
-        encoding.neighbours(images[:1], torch.zeros(1, 3))
+        encoded.neighbours(images[:1], torch.zeros(1, 3))
 
 
 def test_pairs_stand_side_by_side():
-    sheet = encoding.pairs(flat(0.0, 0.2), flat(0.1, 0.3), columns=8)
+    sheet = encoded.pairs(flat(0.0, 0.2), flat(0.1, 0.3), columns=8)
     assert sheet.columns == 4
     assert sheet.images[:, 0, 0, 0].tolist() == pytest.approx([0.0, 0.1, 0.2, 0.3])
 
@@ -76,8 +78,8 @@ def test_photos_are_cut_to_the_central_square(tmp_path):
     pixels = np.zeros((32, 64, 3), np.uint8)
     pixels[:, 16:48] = 255
     Image.fromarray(pixels).save(tmp_path / "wide.png")
-    assert encoding.read_photo(tmp_path / "wide.png", 32).min() == 1
-    photos, names = encoding.read_photos(tmp_path, 16)
+    assert read_photo(tmp_path / "wide.png", 32).min() == 1
+    photos, names = read_photos(tmp_path, 16)
     assert photos.shape == (1, 3, 16, 16)
     assert names == ["wide.png"]
 
@@ -152,5 +154,5 @@ def test_mistakes_are_told_in_one_sentence(command, words, photos, checkpoint, t
 
 def test_a_model_without_encoder_is_named():
     with pytest.raises(ValueError, match="SNGAN has no encoder"):
-        encoding.encode(SNGAN(32, 0, "cnn", 4, 4), torch.zeros(1, 3, 32, 32))
-    encoding.check_encoder(IntroVAE(16, [3, 4], 5))
+        encoders.encode(SNGAN(32, 0, "cnn", 4, 4), torch.zeros(1, 3, 32, 32))
+    encoders.check_encoder(IntroVAE(16, [3, 4], 5))

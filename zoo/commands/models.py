@@ -31,8 +31,7 @@ def sample(
     """
     import math
 
-    from zoo.pictures import styles as style_sheets
-    from zoo.pictures import walks as sheets
+    from zoo.pictures import styles, walks
     from zoo.pictures.grids import sample_grid, save_grid
     from zoo.training.loading import load
 
@@ -41,13 +40,13 @@ def sample(
     gan = load(checkpoint, device)
     side = max(2, math.isqrt(n))
     if sheet == "mixing":
-        images, columns = style_sheets.mixing_sheet(gan, seed=seed, ema=ema)
+        images, columns = styles.mixing_sheet(gan, seed=seed, ema=ema)
     elif sheet == "truncation":
-        images, columns = style_sheets.truncation_strip(gan, seed=seed, ema=ema), len(style_sheets.PSI)
+        images, columns = styles.truncation_strip(gan, seed=seed, ema=ema), len(styles.PSI)
     elif sheet == "classes":
-        images, columns = sheets.classes_walk(gan, side, side, seed, truncation, ema), side
+        images, columns = walks.classes_walk(gan, side, side, seed, truncation, ema), side
     elif sheet == "latents":
-        images, columns = sheets.latents_walk(gan, side, side, seed, truncation, ema, label), side
+        images, columns = walks.latents_walk(gan, side, side, seed, truncation, ema, label), side
     elif label is None:
         images, columns = sample_grid(gan, n, seed, truncation, ema)
     else:
@@ -74,15 +73,18 @@ def reconstruct(
         ema: Use the average of G where the model keeps one.
         device: Where to compute, such as cuda.
     """
+    from zoo.data.photos import read_photos
+    from zoo.engine import encoders
     from zoo.evaluation.reconstruction import mean_errors
-    from zoo.pictures import encoded as encoding
+    from zoo.pictures import encoded
+    from zoo.training.loading import load_encoder
 
     if n < 1:
         raise ValueError(f"n must be at least 1, not {n}")
-    gan = encoding.load_encoder(checkpoint, device)
-    photos, _ = encoding.read_photos(images, gan.resolution)
-    again = encoding.decode(gan, encoding.encode(gan, photos), ema)
-    encoding.pairs(photos[:n], again[:n]).save(out)
+    gan = load_encoder(checkpoint, device)
+    photos, _ = read_photos(images, gan.resolution)
+    again = encoders.decode(gan, encoders.encode(gan, photos), ema)
+    encoded.pairs(photos[:n], again[:n]).save(out)
     errors = mean_errors(photos, again)
     print(
         f"{out}: {min(n, len(photos))} of {len(photos)} photos, its reconstruction at the right of each; over all: "
@@ -110,14 +112,17 @@ def encode(
     """
     import numpy as np
 
-    from zoo.pictures import encoded as encoding
+    from zoo.data.photos import read_photos
+    from zoo.engine import encoders
+    from zoo.pictures import encoded
+    from zoo.training.loading import load_encoder
 
-    gan = encoding.load_encoder(checkpoint, device)
-    photos, names = encoding.read_photos(images, gan.resolution)
-    z = encoding.encode(gan, photos)
+    gan = load_encoder(checkpoint, device)
+    photos, names = read_photos(images, gan.resolution)
+    z = encoders.encode(gan, photos)
     out.parent.mkdir(parents=True, exist_ok=True)
     np.savez(out, latents=z.float().numpy(), names=np.array(names))
-    encoding.neighbours(photos, z, rows).save(picture)
+    encoded.neighbours(photos, z, rows).save(picture)
     print(f"{out}: latents of {len(z)} photos, {z.shape[1]} numbers each")
     print(f"{picture}: in each row a photo, then those nearest to it in latent space")
 
@@ -142,11 +147,13 @@ def interpolate(
         ema: Use the average of G where the model keeps one.
         device: Where to compute, such as cuda.
     """
-    from zoo.pictures import encoded as encoding
+    from zoo.data.photos import read_photo
+    from zoo.pictures import encoded
+    from zoo.training.loading import load_encoder
 
-    gan = encoding.load_encoder(checkpoint, device)
-    start, end = (encoding.read_photo(path, gan.resolution) for path in (a, b))
-    encoding.interpolate(gan, start, end, steps, ema).save(out)
+    gan = load_encoder(checkpoint, device)
+    start, end = (read_photo(path, gan.resolution) for path in (a, b))
+    encoded.interpolate(gan, start, end, steps, ema).save(out)
     print(f"{out}: {a}, {steps} steps from its reconstruction to that of the other, {b}")
 
 
@@ -177,14 +184,16 @@ def attribute(
         ema: Use the average of G where the model keeps one.
         device: Where to compute, such as cuda.
     """
-    from zoo.pictures import encoded as encoding
+    from zoo.data.photos import read_photos
+    from zoo.pictures import encoded
+    from zoo.training.loading import load_encoder
 
-    gan = encoding.load_encoder(checkpoint, device)
+    gan = load_encoder(checkpoint, device)
     strengths = [-1.0, 0.0, 0.5, 1.0, 1.5] if strengths is None else strengths
-    sides = [encoding.read_photos(path, gan.resolution)[0] for path in (having, lacking)]
-    vector = encoding.direction(gan, *sides)
-    photos, _ = encoding.read_photos(images, gan.resolution, n)
-    encoding.move(gan, photos, vector, strengths, ema).save(out)
+    sides = [read_photos(path, gan.resolution)[0] for path in (having, lacking)]
+    vector = encoded.direction(gan, *sides)
+    photos, _ = read_photos(images, gan.resolution, n)
+    encoded.move(gan, photos, vector, strengths, ema).save(out)
     print(
         f"{out}: {len(photos)} photos, each at strengths {', '.join(f'{s:g}' for s in strengths)} of what {having} "
         f"({len(sides[0])} photos) has and {lacking} ({len(sides[1])} photos) lacks"
