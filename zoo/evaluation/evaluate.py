@@ -106,7 +106,18 @@ def evaluate(
     if batch_size < 1:
         raise ValueError(f"batch_size={batch_size}: a batch of 1 is the least")
     where = {"batch_size": batch_size, "device": device}
-    subject = Subject(gan, data, seed, p.truncation, p.ema, p.rounding, **where, n_fake=p.n_fake, keep=bool(extras))
+    subject = Subject(
+        gan,
+        data,
+        seed,
+        p.truncation,
+        p.ema,
+        p.rounding,
+        **where,
+        n_fake=p.n_fake,
+        n_real=p.n_real,
+        keep=bool(extras),
+    )
     extractors, missing = build_extractors(extractor, weights)
     n_drawn = max(p.n_fake, p.n_is or 0) if any("is_mean" in metric_names(e.name) for e in extractors) else p.n_fake
 

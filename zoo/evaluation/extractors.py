@@ -24,6 +24,11 @@ from torch import Tensor, nn
 INCEPTION_SHA256 = "6726825d"
 
 
+#: what every row is scored with: the literature's network where its weights can be had, one that a package brings,
+#: and one without training
+DEFAULT = ("inception", "efficientnet-lite0", "random")
+
+
 class MissingWeights(FileNotFoundError):
     """The weights of an extractor are neither on this machine nor to be had from it."""
 
@@ -100,7 +105,7 @@ def build(name: str, weights: str | Path | None = None) -> Extractor:
     """The extractor called `name`, on the CPU.
 
     Args:
-        name: `inception`, `random`, `domain:FILE` (of `zoo train-domain`) or
+        name: `inception`, `efficientnet-lite0`, `random`, `domain:FILE` (of `zoo train-domain`) or
             one of torch-fidelity's: vgg16, clip-vit-b-32, dinov2-vit-b-14, ... `NAME:FILE` takes weights from a
             file.
         weights: file of the Inception weights; default the environment's `ZOO_INCEPTION`, then torch hub's
@@ -115,6 +120,10 @@ def build(name: str, weights: str | Path | None = None) -> Extractor:
         return _inception(file or weights)
     if name == "random" and not file:
         return _random()
+    if name == "efficientnet-lite0" and not file:
+        from zoo.evaluation import efficientnet
+
+        return efficientnet.build()
     if name == "domain":
         return _domain(file)
     from zoo.evaluation import fidelity_nets
@@ -122,7 +131,8 @@ def build(name: str, weights: str | Path | None = None) -> Extractor:
     if name in (known := fidelity_nets.names()):
         return fidelity_nets.build(name, file)
     raise ValueError(
-        f"no extractor is called {name!r}: choose inception, random, domain:FILE or {', '.join(known)}"
+        f"no extractor is called {name!r}: choose inception, efficientnet-lite0, random, domain:FILE or "
+        f"{', '.join(known)}"
     )
 
 

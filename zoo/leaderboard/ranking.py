@@ -10,6 +10,7 @@ _METRICS = {
     "kid": ("KID", ".5f", True),
     "intra_fid": ("intra-FID", ".1f", True),
     "intra_ms_ssim": ("intra-class MS-SSIM", ".3f", True),
+    "fd_efficientnet-lite0": ("FD EfficientNet-Lite0", ".4g", True),
     "fd_random": ("FD random", ".4g", True),
     "precision": ("precision", ".3f", True),
     "recall": ("recall", ".3f", True),
@@ -72,7 +73,7 @@ def ordered(names: set[str]) -> list[str]:
 
 def in_tables(name: str) -> bool:
     """Whether the tables show this metric."""
-    return _METRICS[name][2] if name in _METRICS else name.startswith(("fd_", "label_accuracy_"))
+    return _METRICS[name][2] if name in _METRICS else name.startswith(("fd_", "fwd-", "label_accuracy_"))
 
 
 def higher(name: str) -> bool:
@@ -86,6 +87,8 @@ def heading_of(name: str) -> str:
         return _METRICS[name][0]
     if name.startswith("label_accuracy_"):
         return f"label accuracy {name.removeprefix('label_accuracy_')}"
+    if name.startswith("fwd-"):
+        return f"FWD level {name.removeprefix('fwd-')}"
     return f"FD {name.removeprefix('fd_')}" if name.startswith("fd_") else name
 
 

@@ -12,7 +12,7 @@ from lightning.pytorch.utilities.seed import isolate_rng
 
 from zoo.engine.gan import GAN
 from zoo.evaluation.evaluate import build_extractors, evaluate
-from zoo.evaluation.extractors import Extractor, headline_names
+from zoo.evaluation.extractors import DEFAULT, Extractor, headline_names
 from zoo.evaluation.extras import find
 from zoo.evaluation.protocols import resolve
 from zoo.leaderboard.rows import check_writable, make_row, versions, write_row
@@ -30,8 +30,8 @@ class Evaluate(L.Callback):
 
     Args:
         every_kimg: thousands of real images between evaluations; None for the one at the end.
-        extractors: any of `inception` (fid, is, kid, precision, ...), `random` (fd_random, ...), `domain` and
-            torch-fidelity's others; see `zoo.evaluation.extractors`.
+        extractors: any of `inception` (fid, is, kid, precision, ...), `efficientnet-lite0`, `random` (fd_random,
+            ...), `domain` and torch-fidelity's others; see `zoo.evaluation.extractors`.
         protocol: named conditions, a key of `zoo.evaluation.protocols`; rows are ranked within one.
         n_fake: generated images.
         n_real: real images, a fixed random choice of the training set.
@@ -55,7 +55,7 @@ class Evaluate(L.Callback):
     def __init__(
         self,
         every_kimg: float | None = None,
-        extractors: Sequence[str] = ("inception", "random"),
+        extractors: Sequence[str] = DEFAULT,
         protocol: str = "zoo",
         n_fake: int | None = None,
         n_real: int | None = None,
@@ -137,7 +137,7 @@ class Evaluate(L.Callback):
 
     def on_train_batch_end(self, trainer: L.Trainer, gan: GAN, *_: Any) -> None:
         self._trained = True
-        if not trainer.fast_dev_run and gan.passed(self.every_kimg):
+        if not trainer.fast_dev_run and gan.passed(self.every_kimg) and not gan.finished:  # the end has its own
             self._evaluate(trainer, gan, extras=False)
 
     def on_train_end(self, trainer: L.Trainer, gan: GAN) -> None:
