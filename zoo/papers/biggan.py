@@ -19,6 +19,7 @@ from torch import Tensor, nn
 from zoo.engine.collapse import CollapseWatch
 from zoo.engine.ema import EMA
 from zoo.engine.gan import GAN
+from zoo.engine.optim import AdamEpsilonHat
 from zoo.networks import biggan as networks
 from zoo.networks import biggan_deep as deep
 from zoo.networks.biggan_layers import BatchNorm2d, standing_statistics
@@ -76,7 +77,7 @@ class BigGAN(GAN):
         lr_d: Adam's rate for D, constant.
         beta1: Adam's beta 1.
         beta2: Adam's beta 2.
-        adam_eps: Adam's eps.
+        adam_eps: Adam's eps, added before the bias correction as in TF and PyTorch before 1.3.
         ortho: strength beta of the orthogonal regulariser on G's weights, except the shared embedding.
         ortho_d: likewise on all of D's (BP --D_ortho, 0 in every script).
         ortho_gradient: whose gradient of it, "paper" or "released".
@@ -171,7 +172,7 @@ class BigGAN(GAN):
 
     def configure_optimizers(self) -> list[torch.optim.Optimizer]:
         return [
-            torch.optim.Adam(net.parameters(), lr, self.betas, self.adam_eps)
+            AdamEpsilonHat(net.parameters(), lr, self.betas, self.adam_eps)
             for net, lr in ((self.G, self.lr_g), (self.D, self.lr_d))
         ]
 
