@@ -232,8 +232,8 @@ class BigGAN(GAN):
     @torch.no_grad()
     def update_ema(self) -> None:
         """The average follows all of G's state, batch norm's and spectral norm's buffers too (BP utils.py:614)."""
-        # counted at the end of the iteration: BP averages from iteration ema_start on; that its first one has
-        # number 1 is unverified
+        # counted at the end of the iteration: BP averages from iteration ema_start on, and its first one has number 1
+        # (BP train.py:96, 173)
         beta = self.ema.beta(self.nimg + self.images_per_step, self.images_per_step)
         average, current = self.G_ema.state_dict(), self.G.state_dict()
         torch._foreach_lerp_(list(average.values()), list(current.values()), 1.0 - beta)
