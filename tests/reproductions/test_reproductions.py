@@ -19,7 +19,7 @@ from zoo.papers import PAPERS, paper_class
 from zoo.training.recipes import compose
 from zoo.training.run import last_checkpoint
 
-RECIPES = sorted((ROOT / "reproductions").glob("*/*.yaml"))
+RECIPES = sorted(p for p in (ROOT / "reproductions").glob("*/*.yaml") if p.parent.name != "suites")
 
 
 #: pictures a paper draws beside its samples
