@@ -6,7 +6,8 @@ import pytest
 import torch
 
 from zoo.papers import paper_class
-from zoo.training.cli import TRAINER, compose
+from zoo.training.cli import TRAINER
+from zoo.training.recipes import compose
 
 ROOT = Path(__file__).parents[2]
 RECIPES = sorted(p for paper in ("pggan", "stylegan") for p in (ROOT / "reproductions" / paper).glob("*.yaml"))

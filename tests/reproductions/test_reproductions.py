@@ -16,7 +16,8 @@ from torchvision.transforms.functional import to_pil_image
 from zoo.data import ImageDataModule
 from zoo.data.drawn import draw
 from zoo.papers import PAPERS, paper_class
-from zoo.training.cli import compose, last_checkpoint
+from zoo.training.recipes import compose
+from zoo.training.run import last_checkpoint
 
 RECIPES = sorted((ROOT / "reproductions").glob("*/*.yaml"))
 

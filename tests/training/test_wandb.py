@@ -4,7 +4,8 @@ from pathlib import Path
 
 import pytest
 
-from zoo.training.cli import Run, loggers, run_id
+from zoo.training.loggers import loggers
+from zoo.training.run import Run, run_id
 
 
 class Data:

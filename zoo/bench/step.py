@@ -22,7 +22,7 @@ def model_options(recipe: Path, batch_size: int | None) -> tuple[str, dict]:
     Raises:
         FileNotFoundError, ValueError: for a recipe that is none.
     """
-    from zoo.training.cli import compose
+    from zoo.training.recipes import compose
 
     paper = recipe.resolve().parent
     merged, _, _ = compose(paper / "paper.yaml", ["--config", str(recipe)])

@@ -43,9 +43,9 @@ def evaluate(
     from zoo.evaluation.protocols import OPTIONS
     from zoo.leaderboard.rows import check_writable
     from zoo.training import truncation as curves
-    from zoo.training.cli import data_of, run_id
     from zoo.training.evaluate import Evaluate
     from zoo.training.loading import load
+    from zoo.training.run import data_of, run_id
 
     values = curves.bounds(truncation) if isinstance(truncation, str) else None
     if results_dir:

@@ -2,6 +2,9 @@
 
 from dataclasses import dataclass
 
+import torch
+from torch import nn
+
 
 @dataclass(frozen=True)
 class EMA:
@@ -35,3 +38,16 @@ class EMA:
         if self.rampup is not None:
             half_life = min(half_life, nimg * self.rampup)
         return 0.5 ** (images / half_life) if half_life > 0 else 0.0
+
+
+@torch.no_grad()
+def move(average: nn.Module, current: nn.Module, beta: float) -> None:
+    """average <- current + (average - current) * beta, for parameters; buffers are copied."""
+    averages, currents = list(average.parameters()), list(current.parameters())
+    # in this order: StyleGAN's mapping has weights of some 300, where float32 shows another one (NVlabs/stylegan
+    # dnnlib/tflib)
+    torch._foreach_sub_(averages, currents)
+    torch._foreach_mul_(averages, beta)
+    torch._foreach_add_(averages, currents)
+    for old, new in zip(average.buffers(), current.buffers(), strict=True):
+        old.copy_(new)

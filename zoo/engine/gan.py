@@ -7,9 +7,8 @@ It holds no training step; a paper's own file does. Progress is counted in image
 import copy
 import inspect
 import math
-import time
 from collections.abc import Iterable, Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 
 import lightning.pytorch as L
 import torch
@@ -17,7 +16,9 @@ from lightning.pytorch.core.optimizer import LightningOptimizer
 from torch import Tensor, nn
 
 from zoo.data.stage import Stage
-from zoo.engine.ema import EMA
+from zoo.engine.checks import check_batches, check_classes, chosen_labels
+from zoo.engine.clock import Clock
+from zoo.engine.ema import EMA, move
 from zoo.engine.latents import indexed_latents
 from zoo.networks.modes import evaluating
 
@@ -68,11 +69,10 @@ class GAN(L.LightningModule):
         self.nimg = 0  # plain number: a buffer on the GPU would cost a synchronisation at every read
         self.steps = 0  # training steps; not nimg / images_per_step where the batch grows
         self._nimg_before = 0  # the last step
-        self.train_seconds = 0.0  # without sampling, evaluation and checkpoints
+        self.clock = Clock()
         self.seed = torch.initial_seed()
         self.latent_rng = torch.Generator().manual_seed(self.seed)
         self.scalars: dict[str, Tensor] = {}
-        self._tick: float | None = None
         self._conditions: dict = {}  # of a loaded model
 
     def use_networks(self, G: nn.Module, D: nn.Module, latent_dim: int) -> None:
@@ -92,12 +92,12 @@ class GAN(L.LightningModule):
             "nimg": self.nimg,
             "steps": self.steps,
             "seed": self.seed,
-            "train_seconds": self.train_seconds,
+            "train_seconds": self.clock.seconds,
             "latent_rng": self.latent_rng.get_state(),
         }
 
     def set_extra_state(self, state: dict) -> None:
-        self.nimg, self.seed, self.train_seconds = state["nimg"], state["seed"], state["train_seconds"]
+        self.nimg, self.seed, self.clock.seconds = state["nimg"], state["seed"], state["train_seconds"]
         self.steps = state.get("steps", self.nimg // self.images_per_step)  # older files have none
         self.latent_rng.set_state(state["latent_rng"].cpu())
 
@@ -211,18 +211,9 @@ class GAN(L.LightningModule):
         if averaged and not self.ema.before_step:
             self.update_ema()
 
-    @torch.no_grad()
     def update_ema(self) -> None:
         """Move the average of G towards G; buffers (batch norm statistics) are copied."""
-        beta = self.ema.beta(self.nimg, self.images_per_step)
-        averages, currents = list(self.G_ema.parameters()), list(self.G.parameters())
-        # current + (average - current) * beta, in this order: StyleGAN's mapping has weights of some 300, where
-        # float32 shows another one (NVlabs/stylegan dnnlib/tflib)
-        torch._foreach_sub_(averages, currents)
-        torch._foreach_mul_(averages, beta)
-        torch._foreach_add_(averages, currents)
-        for average, current in zip(self.G_ema.buffers(), self.G.buffers(), strict=True):
-            average.copy_(current)
+        move(self.G_ema, self.G, self.ema.beta(self.nimg, self.images_per_step))
 
     def set_lr(self, optimizer: LightningOptimizer, lr: float) -> None:
         """Set the learning rate of every parameter group, as a paper's schedule over `nimg` asks for."""
@@ -244,16 +235,16 @@ class GAN(L.LightningModule):
         due = self.report_due
         self._nimg_before, self.nimg, self.steps = self.nimg, self.nimg + self.images_per_step, self.steps + 1
         self.scalars |= {k: v.detach() if isinstance(v, Tensor) else v for k, v in scalars.items()}
-        self._clock()
+        self.clock.tick()
         if due:
-            images, seconds = self.nimg - self._reported[0], self.train_seconds - self._reported[1]
-            self._reported = (self.nimg, self.train_seconds)
+            images, seconds = self.nimg - self._reported[0], self.clock.seconds - self._reported[1]
+            self._reported = (self.nimg, self.clock.seconds)
             self.scalars["speed/images_per_s"] = images / max(seconds, 1e-9)
             self.log_scalars(self.scalars)
 
     def log_scalars(self, scalars: dict[str, Tensor | float]) -> None:
         """Write scalars to every logger, beside `kimg` and the `hours` of training; training steps are the step."""
-        values = {"kimg": self.nimg / 1000, "hours": self.train_seconds / 3600}
+        values = {"kimg": self.nimg / 1000, "hours": self.clock.seconds / 3600}
         values |= {k: float(v) for k, v in scalars.items()}
         for logger in self.trainer.loggers:
             logger.log_metrics(values, step=self.steps)
@@ -277,26 +268,18 @@ class GAN(L.LightningModule):
         return self.nimg >= self.total_kimg * 1000
 
     @property
+    def train_seconds(self) -> float:
+        """Seconds of training, without sampling, evaluation and checkpoints."""
+        return self.clock.seconds
+
+    def off_the_clock(self) -> AbstractContextManager[None]:
+        """Time spent inside is not training time."""
+        return self.clock.paused()
+
+    @property
     def started(self) -> bool:
         """Whether the first training step may have begun: what fails before is the user's to mend."""
-        return self._tick is not None
-
-    # ---- clock
-
-    def _clock(self) -> None:
-        now = time.perf_counter()
-        if self._tick is not None:
-            self.train_seconds += now - self._tick
-        self._tick = now
-
-    @contextmanager
-    def off_the_clock(self) -> Iterator[None]:
-        """Time spent inside (samples, evaluation, checkpoints) is not training time."""
-        self._clock()
-        try:
-            yield
-        finally:
-            self._tick = time.perf_counter()
+        return self.clock.running
 
     # ---- hooks
 
@@ -306,26 +289,12 @@ class GAN(L.LightningModule):
         Raises:
             ValueError: if the batch does not divide over the ranks, or the data lacks the model's classes.
         """
-        for name, given in self.hparams.items():
-            sizes = given.values() if isinstance(given, dict) else [given]
-            for size in sizes if given is not None and name.startswith("batch_size") else ():
-                if size < 1:
-                    raise ValueError(f"{name} must be at least 1, not {size}: change --model.{name}")
-                if size % self.world_size:
-                    raise ValueError(
-                        f"{name} {size} does not divide over {self.world_size} processes: "
-                        f"change --model.{name} or --trainer.devices"
-                    )
-        data = self.trainer.datamodule
-        if data is not None and self.n_classes and data.n_classes != self.n_classes:
-            raise ValueError(
-                f"the model has {self.n_classes} classes, {data.name} has {data.n_classes}: "
-                f"set --model.n_classes {data.n_classes}"
-            )
+        check_batches(self)
+        check_classes(self)
 
     def on_train_start(self) -> None:
-        self._tick = time.perf_counter()
-        self._reported = (self.nimg, self.train_seconds)
+        self.clock.start()
+        self._reported = (self.nimg, self.clock.seconds)
 
     # ---- sampling
 
@@ -387,13 +356,7 @@ class GAN(L.LightningModule):
             ValueError: for labels of an unconditional model, labels out of range, or truncation <= 0.
         """
         z, y = self.indexed_latents(n, seed, start, truncation)
-        if label is not None:
-            if not self.n_classes:
-                raise ValueError(f"{type(self).__name__} was trained without classes; drop the label")
-            y = torch.as_tensor(label, device=self.device).expand(n).to(torch.int64)
-            if y.min() < 0 or y.max() >= self.n_classes:
-                raise ValueError(f"labels must lie in 0..{self.n_classes - 1}")
-        return self.decode(z, y, truncation, ema)
+        return self.decode(z, y if label is None else chosen_labels(self, label, n), truncation, ema)
 
     @torch.no_grad()
     def decode(

@@ -1,0 +1,55 @@
+"""What a model refuses before anything is computed."""
+
+from typing import TYPE_CHECKING
+
+import torch
+from torch import Tensor
+
+if TYPE_CHECKING:
+    from zoo.engine.gan import GAN
+
+
+def check_batches(gan: "GAN") -> None:
+    """Refuse a batch that does not divide over the ranks.
+
+    Raises:
+        ValueError: naming the option.
+    """
+    for name, given in gan.hparams.items():
+        sizes = given.values() if isinstance(given, dict) else [given]
+        for size in sizes if given is not None and name.startswith("batch_size") else ():
+            if size < 1:
+                raise ValueError(f"{name} must be at least 1, not {size}: change --model.{name}")
+            if size % gan.world_size:
+                raise ValueError(
+                    f"{name} {size} does not divide over {gan.world_size} processes: "
+                    f"change --model.{name} or --trainer.devices"
+                )
+
+
+def check_classes(gan: "GAN") -> None:
+    """Refuse data that lack the model's classes.
+
+    Raises:
+        ValueError: naming both numbers.
+    """
+    data = gan.trainer.datamodule
+    if data is not None and gan.n_classes and data.n_classes != gan.n_classes:
+        raise ValueError(
+            f"the model has {gan.n_classes} classes, {data.name} has {data.n_classes}: "
+            f"set --model.n_classes {data.n_classes}"
+        )
+
+
+def chosen_labels(gan: "GAN", label: Tensor | int, n: int) -> Tensor:
+    """Classes (n,) int64 on the model's device, of one class or of (n,).
+
+    Raises:
+        ValueError: for an unconditional model, or classes out of range.
+    """
+    if not gan.n_classes:
+        raise ValueError(f"{type(gan).__name__} was trained without classes; drop the label")
+    y = torch.as_tensor(label, device=gan.device).expand(n).to(torch.int64)
+    if y.min() < 0 or y.max() >= gan.n_classes:
+        raise ValueError(f"labels must lie in 0..{gan.n_classes - 1}")
+    return y

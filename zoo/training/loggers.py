@@ -1,0 +1,42 @@
+"""CSV and Weights & Biases."""
+
+import os
+
+import lightning.pytorch as L
+
+from zoo.data import ImageDataModule
+from zoo.training.run import Run, run_id
+
+
+def loggers(run: Run, use_wandb: bool, data: ImageDataModule) -> list:
+    """CSV always; W&B online when the user is logged in, offline otherwise, with a line that says how to sync.
+
+    A resumed run goes on in its W&B run. Runs are grouped by paper and data set, and tagged with both, the recipe
+    and the resolution."""
+    found = [L.loggers.CSVLogger(run.folder, name="csv")]
+    if use_wandb and os.environ.get("WANDB_MODE") != "disabled":
+        try:
+            import wandb
+        except ImportError as error:
+            raise ValueError("W&B is not installed: pip install wandb, or go without by --wandb false") from error
+
+        os.environ.setdefault("WANDB_SILENT", "true")
+        offline = os.environ.get("WANDB_MODE") in ("offline", "dryrun") or not wandb.login(prompt=False)
+        logger = L.loggers.WandbLogger(
+            project="gan-zoo",
+            id=run_id(run.folder),
+            resume="allow",
+            group=f"{run.paper} / {data.name}",
+            tags=[run.paper, data.name[:64], run.recipe[:64], f"{data.resolution}px"],
+            name=run.folder.name,
+            save_dir=run.folder,
+            offline=offline,
+            mode="offline" if offline else "online",  # offline=True alone comes too late after login()
+        )
+        logger.experiment.define_metric("kimg")
+        logger.experiment.define_metric("*", step_metric="kimg")
+        logger.experiment.config.update(run.config, allow_val_change=True)
+        if offline:
+            print(f"W&B logs offline (not logged in); sync later with: wandb sync {run.folder}/wandb/offline-run-*")
+        found.append(logger)
+    return found

@@ -1,0 +1,62 @@
+"""Recipes: YAML files that compose, and options over them."""
+
+from pathlib import Path
+
+import yaml
+
+
+def compose(recipe: str | Path | None, args: list[str]) -> tuple[dict, list[str], str]:
+    """The default recipe and every --config over it, in the order written, as one configuration.
+
+    Sections merge key by key, but another data set's `class_path` replaces the data section as a whole, and so does
+    `--data NAME`: nothing of one data set's settings may reach another. Options beside --config always win.
+
+    Returns:
+        the configuration, the arguments that are left, and the name of the last recipe.
+
+    Raises:
+        FileNotFoundError, ValueError: for a file that is missing or no mapping.
+    """
+    files, rest, words = [Path(recipe)] if recipe else [], [], iter(args)
+    for word in words:
+        if word in ("--config", "-c"):
+            files.append(Path(next(words, "")))
+        elif word.startswith("--config="):
+            files.append(Path(word.removeprefix("--config=")))
+        else:
+            rest.append(word)
+    merged: dict = {}
+    for file in files:
+        if not file.is_file():
+            known = ", ".join(sorted(p.stem for p in Path(recipe).parent.glob("*.yaml"))) if recipe else ""
+            raise FileNotFoundError(
+                f"no recipe at {file}" + (f"; beside {recipe} there are {known}" if known else "")
+            )
+        try:
+            part = yaml.safe_load(file.read_text()) or {}
+            merged = merged | {k: merge(merged.get(k), v) for k, v in part.items()}
+        except yaml.YAMLError as error:
+            raise ValueError(f"{file} is not YAML: {error}") from error
+        except AttributeError as error:
+            raise ValueError(f"{file} is not a recipe: its sections are model, data and so on") from error
+    if names_data(rest):
+        merged.pop("data", None)
+    options = {word.partition("=")[0].removeprefix("--data.").removeprefix("init_args.") for word in rest}
+    options |= set((merged.get("data") or {}).get("init_args") or {})
+    for name in sorted(options & {"resolution", "batch_size"}):
+        raise ValueError(f"data.{name} is the model's to say: give --model.{name} instead")
+    return merged, rest, files[-1].stem if files else "defaults"
+
+
+def names_data(args: list[str]) -> bool:
+    """Whether the arguments choose a data set, and do not only set options of one."""
+    return any(word == "--data" or word.startswith("--data=") for word in args)
+
+
+def merge(old: object, new: object) -> object:
+    """`new` over `old`, key by key where both are mappings of the same class."""
+    if not (isinstance(old, dict) and isinstance(new, dict)):
+        return new
+    if new.get("class_path", old.get("class_path")) != old.get("class_path"):
+        return new
+    return {**old, **{k: merge(old.get(k), v) for k, v in new.items()}}

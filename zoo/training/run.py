@@ -1,0 +1,93 @@
+"""A run's folder: where it writes, what it was asked for, and what of it can be gone on with."""
+
+import importlib
+import re
+import secrets
+from dataclasses import dataclass
+from pathlib import Path
+
+import torch
+
+from zoo.data import ImageDataModule
+from zoo.engine.gan import GAN
+
+
+@dataclass(frozen=True)
+class Run:
+    """Where a run writes and what it was asked for."""
+
+    paper: str
+    recipe: str
+    folder: Path
+    config: dict
+
+
+def new_folder(base: Path) -> Path:
+    """Create `base`, or `base` with the first free number behind it, atomically: no two runs share a folder."""
+    base.parent.mkdir(parents=True, exist_ok=True)
+    for number in range(1, 1_000_000):
+        folder = base.with_name(f"{base.name}-{number:03d}")
+        try:
+            folder.mkdir()
+            return folder
+        except FileExistsError:
+            continue
+    raise FileExistsError(f"no free number for {base}")
+
+
+def last_checkpoint(base: Path) -> Path | None:
+    """The newest `last.ckpt` among the runs of one recipe."""
+    run = re.compile(re.escape(base.name) + r"-\d+")  # runs of cifar10, not those of cifar10-cnn
+    found = (p for p in base.parent.glob("*/checkpoints/last.ckpt") if run.fullmatch(p.parents[1].name))
+    return max(found, key=lambda p: p.stat().st_mtime, default=None)
+
+
+def run_id(folder: Path) -> str:
+    """The run's own name among all runs, the same after a resume: kept in its folder, given by its first start."""
+    file = folder / "run_id"
+    if not file.is_file():
+        file.write_text(secrets.token_hex(4))
+    return file.read_text().strip()
+
+
+def check_resume(path: Path, model: GAN) -> None:
+    """Refuse what cannot be gone on with, before anything starts.
+
+    Only lengths in kimg may change on the way: an optimizer brings its own settings back from the checkpoint, so a
+    changed beta would be told in the results but never used.
+
+    Raises:
+        FileNotFoundError, ValueError: if there is no such file, it is damaged, the run has already ended, or the
+            command changes its settings.
+    """
+    if not path.is_file():
+        raise FileNotFoundError(f"no checkpoint at {path}; --ckpt_path takes 'last' or a file")
+    try:
+        checkpoint = torch.load(path, map_location="cpu", weights_only=True, mmap=True)
+        old, nimg = checkpoint["zoo"], checkpoint["state_dict"]["_extra_state"]["nimg"]
+    except Exception as error:
+        raise ValueError(f"{path} is not a checkpoint of this project, or it is damaged: take another") from error
+    if nimg >= model.total_kimg * 1000:
+        raise ValueError(
+            f"{path} has already reached {nimg / 1000:g} kimg; score it with `zoo evaluate {path}`, raise "
+            "--model.total_kimg to train on, or leave out --ckpt_path for a new run"
+        )
+    if old["paper"] != type(model).__name__.lower():
+        raise ValueError(f"{path} is a checkpoint of {old['paper']}, not of {type(model).__name__}")
+    changed = {
+        k: f"{k} {v} -> {model.hparams[k]}" for k, v in old["hparams"].items() if model.hparams.get(k, v) != v
+    }
+    free = [name for name in changed if name.endswith("_kimg") and name not in model.fixed_kimg]
+    if refused := [text for name, text in changed.items() if name not in free]:
+        raise ValueError(
+            f"{path} cannot go on with {', '.join(refused)}: give the run's own settings, or leave out --ckpt_path"
+        )
+    if changed:
+        print(f"resuming with {', '.join(changed.values())}")
+
+
+def data_of(config: dict) -> ImageDataModule:
+    """The data module that a run's config.yaml describes."""
+    module, _, name = config["data"]["class_path"].rpartition(".")
+    options = dict(config["data"].get("init_args") or {}) | {"resolution": config["model"]["resolution"]}
+    return getattr(importlib.import_module(module or "zoo.data"), name)(**options)
