@@ -7,8 +7,13 @@ import re
 
 import numpy as np
 import pytest
+import torch
+from fitting import fit
+from torch import nn
 from vectors import Vectors, counterpart, files
 
+from zoo.baselines.conopt import LOSSES, ConOpt, half_square
+from zoo.baselines.nk17 import NK17
 from zoo.lab.dirac import Method, field_on, method, simulate
 from zoo.lab.spectrum import eigenvalues, jacobian, rate
 
@@ -157,3 +162,155 @@ def test_jacobians_eigenvalues_and_rates(path):
                     for scheme in ("alt_gd", "alt_dg"):
                         ours = rate(j, h, scheme, n_d)
                         near(ours, out["rho_alt"][i, k, n], f"{scheme} {where}, h {h}, n_d {n_d}", 1e-7)
+
+
+# ---- consensus optimisation and its relatives, by the authors' optimizers
+
+
+class Points(nn.Module):
+    """What a file's generator or discriminator is: dense layers with ReLU between them."""
+
+    def __init__(self, arrays: dict, squeeze: bool, scale: float = 1.0) -> None:
+        super().__init__()
+        n = 1 + max(int(re.match(r"fc(\d+)/", key).group(1)) for key in arrays)
+        self.layers = nn.ModuleList()
+        for i in range(n):
+            weights = torch.from_numpy(np.array(arrays[f"fc{i}/weights"]))
+            layer = nn.Linear(*weights.shape).double()
+            with torch.no_grad():
+                layer.weight.copy_(weights.T)
+                layer.bias.copy_(torch.from_numpy(np.array(arrays[f"fc{i}/biases"])))
+            self.layers.append(layer)
+        self.squeeze, self.scale = squeeze, scale
+
+    def forward(self, x, label=None):
+        x = x / self.scale
+        for layer in self.layers[:-1]:
+            x = layer(x).relu()
+        x = self.layers[-1](x)
+        return x.squeeze(1) if self.squeeze else x
+
+
+def named(net: Points, values) -> dict[str, torch.Tensor]:
+    """Tensors in the order of a network's parameters by the file's names and layout."""
+    names = [f"fc{i}/{part}" for i in range(len(net.layers)) for part in ("weights", "biases")]
+    return {k: v.T if k.endswith("weights") else v for k, v in zip(names, values, strict=True)}
+
+
+def players(v: Vectors, scale: float = 1.0) -> tuple[Points, Points]:
+    return Points(v.group("param/generator/"), False), Points(v.group("param/discriminator/"), True, scale)
+
+
+def check_players(v: Vectors, prefix: str, on: dict[str, tuple[Points, list]], atol: float) -> None:
+    for player, (net, values) in on.items():
+        ours = named(net, values)
+        for name, theirs in v.group(f"{prefix}/{player}/").items():
+            near(ours[name].detach(), theirs, f"{prefix}/{player}/{name}", atol)
+
+
+class Replayed(ConOpt):
+    """Consensus optimisation on given networks and latents."""
+
+    def replay(self, G: nn.Module, D: nn.Module, latents: list) -> "Replayed":
+        self.G, self.D, self.given = G, D, latents
+        self.after = []
+        return self
+
+    def latents(self, n: int) -> torch.Tensor:
+        z = self.given.pop(0)
+        assert len(z) == n
+        return z
+
+    def on_train_batch_end(self, *_) -> None:
+        self.after.append([[p.detach().clone() for p in net.parameters()] for net in (self.G, self.D)])
+
+
+METHODS = {name: name for name in ("conopt", "simgd", "altgd", "smooth", "clip")}
+SMALLEST = {"resolution": 16, "width_g": 1, "width_d": 1, "latent_dim": 1}
+
+
+@pytest.mark.parametrize("path", files("dynamics-conopt_tf*.npz"))
+def test_consensus_and_its_relatives(path):
+    v = Vectors(path)
+    atol = v.meta["tolerance"]["abs"]
+    x, z = v["input/x_real"], v["input/z"]
+    runs = {tuple(k.split("/")[1:3]) for k in v.arrays if re.match(r"output/[^/]+/[^/]+/it\d+/", k)}
+    assert runs
+    for loss, way in sorted(runs):
+        counterpart(LOSSES, loss, "loss")
+        # altgd takes pairs: the real images of D's step, and both steps' latents
+        given = [z[it, j] for it in range(len(z)) for j in ((0, 1) if way == "altgd" else (0,))]
+        gan = Replayed(
+            **SMALLEST,
+            loss=loss,
+            method=counterpart(METHODS, way, "optimizer"),
+            gamma=v.meta["alpha"],
+            clip=v.meta["clip_alpha"],
+            lr=v.meta["lr"],
+            batch_size=x.shape[2],
+        ).replay(*players(v), given)
+        fit(gan, [(x[it, 0], None) for it in range(v.meta["iterations"])])
+        for it, (on_g, on_d) in enumerate(gan.after):
+            after = {"generator": (gan.G, on_g), "discriminator": (gan.D, on_d)}
+            check_players(v, f"output/{loss}/{way}/it{it}", after, atol)
+
+
+@pytest.mark.parametrize("path", files("dynamics-conopt_tf*.npz"))
+def test_field_its_length_and_the_pull(path):
+    v = Vectors(path)
+    atol = v.meta["tolerance"]["abs"]
+    for loss in sorted({k.split("/")[1] for k in v.arrays if k.startswith("output/") and k.endswith("/reg")}):
+        gan = Replayed(**SMALLEST, loss=loss).replay(*players(v), [v["input/z"][0, 0]])
+        on_g, on_d, scalars = gan.gradients(v["input/x_real"][0, 0], graph=True)
+        for which in "dg":
+            if f"output/{loss}/{which}_loss" in v:
+                near(scalars[f"loss/{which}"].detach(), v[f"output/{loss}/{which}_loss"], f"{loss} {which}", atol)
+        length = half_square([*on_g, *on_d])
+        near(length.detach(), v[f"output/{loss}/reg"], f"length of {loss}", atol)
+        check_players(
+            v,
+            f"output/{loss}/grad",
+            {"generator": (gan.G, on_g), "discriminator": (gan.D, on_d)},
+            atol,
+        )
+        pull = torch.autograd.grad(length, [*gan.G.parameters(), *gan.D.parameters()], allow_unused=True)
+        pull = [torch.zeros(()) if p is None else p for p in pull]
+        n = len(on_g)
+        check_players(
+            v,
+            f"output/{loss}/reg_grad",
+            {"generator": (gan.G, pull[:n]), "discriminator": (gan.D, pull[n:])},
+            atol,
+        )
+
+
+@pytest.mark.parametrize("path", files("dynamics-conopt_tf*.npz"))
+def test_losses(path):
+    v = Vectors(path)
+    for loss in sorted({k.split("/")[2] for k in v.arrays if k.startswith("output/loss/")}):
+        loss_d, loss_g = counterpart(LOSSES, loss, "loss")
+        real, fake = v["input/logits_real"], v["input/logits_fake"]
+        near(loss_d(real, fake), v[f"output/loss/{loss}/d"], f"{loss} of D", v.meta["tolerance"]["abs"])
+        near(loss_g(fake), v[f"output/loss/{loss}/g"], f"{loss} of G", v.meta["tolerance"]["abs"])
+
+
+# ---- the gradient-norm regulariser
+
+
+@pytest.mark.parametrize("path", files("dynamics-nk17*.npz"))
+def test_gradient_norm_regulariser(path):
+    v = Vectors(path)
+    atol = v.meta["tolerance"]["abs"]
+    divided = re.search(r"D: x/([\d.]+)", v.meta["arch"])
+    gan = NK17(**SMALLEST, eta=v.meta["eta"])
+    gan.G, gan.D = players(v, float(divided.group(1)) if divided else 1.0)
+    real, fake = v["input/x_real"], gan.G(v["input/z"])
+    loss_d = gan.loss_d(gan.D(real), gan.D(fake))
+    slope = gan.d_slope(real, fake)
+    near(-loss_d.detach(), v["output/V"], "V", atol)
+    near(slope.detach(), v["output/penalty"], "penalty", atol)
+    on_d = torch.autograd.grad(-loss_d, list(gan.D.parameters()), retain_graph=True)
+    check_players(v, "output/grad_D_of_V", {"discriminator": (gan.D, on_d)}, atol)
+    loss_g = gan.loss_g(gan.D(fake)) + gan.eta * slope
+    on_g = torch.autograd.grad(loss_g, list(gan.G.parameters()))
+    check_players(v, "output/grad_G_of_V_plus_eta_penalty", {"generator": (gan.G, on_g)}, atol)
