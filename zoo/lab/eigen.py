@@ -1,9 +1,9 @@
 """Eigenvalues of a game's Jacobian: exact for small networks, by Arnoldi's method for large ones.
 
 The field is v = (-grad_G loss_g, -grad_D loss_d) on a fixed batch, in float64, and J = dv/d(G, D). Training turns
-around a point where eigenvalues have no negative real part; consensus optimisation moves along (I - gamma J^T) v, whose
-Jacobian at a fixed point is J - gamma J^T J (M17). A Jacobian of an image model is never formed: ARPACK asks for
-products J x, which `torch.func.jvp` gives for the price of a few gradients.
+around a point where eigenvalues have no negative real part; consensus optimisation moves along (I - gamma J^T) v,
+whose Jacobian at a fixed point is J - gamma J^T J (M17). A Jacobian of an image model is never formed: ARPACK asks
+for products J x, which `torch.func.jvp` gives for the price of a few gradients.
 """
 
 import copy
@@ -153,7 +153,7 @@ def largest(game: Game, k: int, which: str) -> np.ndarray:
 
 
 def game_of(gan: GAN, real: Tensor, seed: int = 0) -> Game:
-    """The game of a model on a batch of real points or images: its losses, and its slope penalties where it has some.
+    """The game of a model on a real batch: its losses, and its slope penalties where it has any.
 
     What a paper does beyond them (a bottleneck, a consistency term, a clip) is left out.
 

@@ -108,8 +108,8 @@ def markdown(toys: list[Toy]) -> str:
         "standard deviations over seeds, best W2 first. Good samples lie within "
         f"{toys[0].radius} of the data's modes or curve, a mode counts from 1 % of the samples on; the reverse KL "
         "is over modes, in nats; W2 is the exact distance of 1,000 samples to 1,000 points, beside that of two "
-        "draws of the data. Settings are ours, of a minute's length: they rank no paper. `zoo lab ring` makes such rows; "
-        "[what they show](../zoo/lab/README.md).\n\n"
+        "draws of the data. Settings are ours, of a minute's length: they rank no paper. "
+        "`zoo lab ring` makes such rows; [what they show](../zoo/lab/README.md).\n\n"
     )
     return head + "".join(text)
 
