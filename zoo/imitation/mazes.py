@@ -53,19 +53,24 @@ class Maze:
 
     def stop_at_walls(self, x: Array, v: Array) -> tuple[Array, Array]:
         """Put balls that are in a wall back to where they rest, without the velocity into it; no friction."""
-        for a, b in self.walls:
-            along = b - a
-            t = np.clip((x - a) @ along / (along @ along), 0, 1)
-            away = x - (a + t[:, None] * along)
-            squared = (away * away).sum(1)
-            hit = squared < self.reach**2
-            if hit.any():
-                distance = np.sqrt(np.maximum(squared, 1e-24))[:, None]
-                normal = away / distance
-                inward = np.minimum((v * normal).sum(1), 0)[:, None]
-                x = np.where(hit[:, None], x + (self.reach - distance) * normal, x)
-                v = np.where(hit[:, None], v - inward * normal, v)
+        start, along = self.walls[:, 0], self.walls[:, 1] - self.walls[:, 0]
+        # all walls at once says which are hit: mostly none
+        hit = (np.square(self.from_wall(x[:, None], start, along)).sum(-1) < self.reach**2).any(0)
+        for a, b in zip(start[hit], along[hit], strict=True):
+            away = self.from_wall(x, a, b)
+            distance = np.linalg.norm(away, axis=1, keepdims=True)
+            normal = away / np.maximum(distance, 1e-12)
+            touches = distance < self.reach
+            inward = np.minimum((v * normal).sum(1, keepdims=True), 0)
+            x = np.where(touches, x + (self.reach - distance) * normal, x)
+            v = np.where(touches, v - inward * normal, v)
         return x, v
+
+    @staticmethod
+    def from_wall(x: Array, start: Array, along: Array) -> Array:
+        """The way (..., 2) to x from the nearest point of the segments that begin at `start` and go `along`."""
+        t = ((x - start) * along).sum(-1) / (along * along).sum(-1)
+        return x - (start + np.clip(t, 0, 1)[..., None] * along)
 
     def reward(self, before: Array, after: Array, actions: Array) -> Array:
         """The true reward (N,) of moving from `before` to `after` (N, 2) by `actions` (N, 2), as given, not clipped.
