@@ -19,6 +19,7 @@ from lightning.pytorch.core.optimizer import LightningOptimizer
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+from zoo.data.stage import Stage
 from zoo.engine.clock import Clock
 from zoo.engine.devices import hardware
 from zoo.engine.optim import AdamEpsilonHat
@@ -77,8 +78,8 @@ class Imitation(L.LightningModule):
         gp: weight gamma of the gradient penalty on the expert's rows, gamma/2 E ||grad||^2; 0 for none.
     """
 
-    #: what is counted: the engine's callbacks and the resume check take their words from here
-    unit, things = "ksteps", "steps"
+    #: words for the engine's callbacks and the resume check, as in `zoo.engine.gan.GAN`
+    unit, things, shown_by = "ksteps", "steps", "zoo lab play"
     #: settings in ksteps that a resumed run may not change
     fixed_kimg = ("imitation_ksteps",)
 
@@ -211,6 +212,11 @@ class Imitation(L.LightningModule):
     @property
     def steps_per_iteration(self) -> int:
         return self.hparams.n_envs * self.horizon
+
+    @property
+    def stage(self) -> Stage:
+        """One stage, of no pixels: what the progress bar asks a growing model for."""
+        return Stage(0, self.steps_per_iteration)
 
     @property
     def transferring(self) -> bool:
@@ -419,4 +425,4 @@ def mean_of(found: list[dict[str, Tensor | float]]) -> dict[str, float]:
     """The mean of each scalar over the minibatches of a phase."""
     if not found:
         return {}
-    return {k: math.fsum(float(one[k]) for one in found) / len(found) for k in found[0]}
+    return {k: math.fsum(float(torch.as_tensor(one[k]).detach()) for one in found) / len(found) for k in found[0]}
