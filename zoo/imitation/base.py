@@ -275,11 +275,12 @@ class Imitation(L.LightningModule):
         """Mean norm of the learned reward's gradient in the state, over about n of the policy's steps."""
         every = max(len(rows.obs) // n, 1)
         obs = rows.obs[::every].clone().requires_grad_()
-        return float(input_gradient(self.reward(obs, rows.actions[::every]), obs).norm(dim=1).mean())
+        gradient = input_gradient(self.reward(obs, rows.actions[::every]), obs)
+        return float(gradient.detach().norm(dim=1).mean())
 
     def configure_optimizers(self) -> list[torch.optim.Optimizer]:
         """The discriminator's Adam, as TensorFlow computes it, and PPO's where it is asked for."""
-        found = [AdamEpsilonHat(self.d_parameters(), self.hparams.lr_d, (0.9, 0.999), 1e-8)]
+        found = [AdamEpsilonHat(self.d_parameters(), self.hparams.lr_d, (0.9, 0.999), 1e-8, foreach=True)]
         if self.value is not None:
             found.append(torch.optim.Adam([*self.policy.parameters(), *self.value.parameters()], self.hparams.lr))
         return found
