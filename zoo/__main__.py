@@ -68,7 +68,7 @@ def main(args: list[str] | None = None) -> None:
         "suite": runs.suite,
         "leaderboard": scoring.leaderboard,
         "curves": scoring.curves,
-        "lab": {"_help": lab.__doc__, "saddle": lab.saddle, "plane": lab.plane},
+        "lab": {"_help": lab.__doc__, "saddle": lab.saddle, "plane": lab.plane, "expert": lab.expert},
     }
     args = sys.argv[1:] if args is None else list(args)
     if args[:1] == ["evaluate"] and any(word.partition("=")[0] in ("--real", "--fake") for word in args):
