@@ -67,7 +67,16 @@ def main(args: list[str] | None = None) -> None:
         "bench": {"_help": bench.__doc__, "data": bench.data, "evaluation": bench.evaluation, "step": bench.step},
         "leaderboard": scoring.leaderboard,
         "curves": scoring.curves,
-        "lab": {"_help": lab.__doc__, "saddle": lab.saddle, "plane": lab.plane},
+        "lab": {
+            "_help": lab.__doc__,
+            "dirac": lab.dirac,
+            "verdicts": lab.verdicts,
+            "ring": lab.ring,
+            "eigen": lab.eigen,
+            "paper": lab.paper,
+            "plane": lab.plane,
+            "saddle": lab.saddle,
+        },
     }
     args = sys.argv[1:] if args is None else list(args)
     if args[:1] == ["evaluate"] and any(word.partition("=")[0] in ("--real", "--fake") for word in args):
