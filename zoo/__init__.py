@@ -1,1 +1,27 @@
-"""zoo: GAN papers as code, trained, scored and compared under one roof."""
+"""zoo: GAN papers as code, trained, scored and compared under one roof.
+
+import zoo
+gan = zoo.load("last.ckpt")
+images = gan.sample(64)  # (64, 3, R, R) in [-1, 1]
+"""
+
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from zoo.training.loading import load
+
+#: what the public door hands out -> where it lies; imported when it is first asked for (PEP 562)
+_DOOR = {"load": "zoo.training.loading"}
+
+__all__ = ["load"]
+
+
+def __getattr__(name: str) -> Any:
+    if name not in _DOOR:
+        raise AttributeError(f"module 'zoo' has no attribute {name!r}; it has {', '.join(sorted(_DOOR))}")
+    return getattr(import_module(_DOOR[name]), name)
+
+
+def __dir__() -> list[str]:
+    return sorted({*globals(), *_DOOR})

@@ -14,6 +14,7 @@ from torch.nn.modules.batchnorm import _BatchNorm
 from vectors import Vectors, close, counterpart, files, with_epsilon
 
 from zoo.networks import sngan as networks
+from zoo.networks import sngan_cnn
 from zoo.networks.layers import SNConv2d, SNEmbedding, SNLinear, power_iteration
 from zoo.objectives.losses import ADVERSARIAL
 from zoo.official import sngan as official
@@ -141,9 +142,9 @@ def test_cnn_cgl(path):
     resolution = v["input/x"].shape[-1]
     width_g = v.meta["constructor"]["gen"]["ch"] // 8
     width_d = v.meta["constructor"]["dis"]["ch"] // 8
-    G = networks.cgl_generator(resolution, width_g, v["input/z"].shape[1])
+    G = sngan_cnn.cgl_generator(resolution, width_g, v["input/z"].shape[1])
     check_generator(loaded(G, v.group("param/gen/"), official.CNN_GENERATOR), v, official.CNN_GENERATOR)
-    D = loaded(networks.cgl_discriminator(resolution, width_d), v.group("param/dis/"), official.CNN_DISCRIMINATOR)
+    D = loaded(sngan_cnn.cgl_discriminator(resolution, width_d), v.group("param/dis/"), official.CNN_DISCRIMINATOR)
     check_discriminator(D, v, official.CNN_DISCRIMINATOR, prefix="dis")
 
 
@@ -154,7 +155,7 @@ def test_cnn_of_the_paper(path):
     for size in v.meta["constructor"]["sizes"]:
         arrays = v.group(f"param/dis{size}/")
         widths = [arrays[f"c{i}/W"].shape[0] for i in range(7)]
-        D = loaded(networks.CNNDiscriminator(size, widths), arrays, official.CNN_DISCRIMINATOR)
+        D = loaded(sngan_cnn.CNNDiscriminator(size, widths), arrays, official.CNN_DISCRIMINATOR)
         close(D(v[f"input/x{size}"]), v[f"output/dis{size}_train"], f"logits at {size} px")
         check_state(D, v.group(f"output/dis{size}_train_state/"), official.CNN_DISCRIMINATOR, "u")
 

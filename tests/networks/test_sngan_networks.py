@@ -4,7 +4,7 @@ import pytest
 import torch
 from torch import nn
 
-from zoo.networks import sngan
+from zoo.networks import sngan, sngan_cnn
 from zoo.networks.layers import ConditionalBatchNorm2d, SNConv2d, SNLinear, power_iteration
 
 # counted by running the official Chainer code (pfnet-research/sngan_projection @ e84b1a5, CGL @ cf9efba)
@@ -22,8 +22,8 @@ COUNTS = [
     (sngan.ConcatDiscriminator, (128,), 30_538_625),
     (sngan.ResNetGenerator, (256, None, 128, 143), 10_662_659),
     (sngan.ResNetDiscriminator, (256, None, 143), 8_576_129),
-    (sngan.cgl_generator, (32,), 3_828_739),
-    (sngan.cgl_discriminator, (32,), 5_860_865),
+    (sngan_cnn.cgl_generator, (32,), 3_828_739),
+    (sngan_cnn.cgl_discriminator, (32,), 5_860_865),
 ]
 
 
@@ -45,9 +45,9 @@ def test_shapes_and_range(resolution):
 
 @pytest.mark.parametrize("resolution", [32, 48])
 def test_cnn_shapes(resolution):
-    images = sngan.CNNGenerator(resolution, 2, 4)(torch.randn(2, 4))
+    images = sngan_cnn.CNNGenerator(resolution, 2, 4)(torch.randn(2, 4))
     assert images.shape == (2, 3, resolution, resolution)
-    assert sngan.CNNDiscriminator(resolution, (2,) * 7)(images).shape == (2,)
+    assert sngan_cnn.CNNDiscriminator(resolution, (2,) * 7)(images).shape == (2,)
 
 
 def test_wrong_resolution_names_the_right_ones():

@@ -21,7 +21,7 @@ from zoo.training.loading import model_class
 from zoo.training.recipes import compose
 from zoo.training.run import last_checkpoint
 
-RECIPES = sorted((ROOT / "reproductions").glob("*/*.yaml"))
+RECIPES = sorted(p for p in (ROOT / "reproductions").glob("*/*.yaml") if p.parent.name != "suites")
 
 
 #: pictures a paper draws beside its samples

@@ -159,3 +159,36 @@ def paper(out: Path = Path("results/toy/figures"), only: str = "all") -> None:
     from zoo.lab.paper import paper
 
     print(paper(out, only))
+
+
+def expert(
+    env: str,
+    out: Path | None = None,
+    episodes: int = 10,
+    by: Literal["rule", "trpo"] = "rule",
+    noise: float = 0.0,
+    horizon: int = 200,
+    seed: int = 0,
+    iterations: int = 200,
+    n_envs: int = 100,
+    std: float = 1.0,
+    kl_step: float = 0.01,
+) -> None:
+    """Make demonstrations for imitation learning, as an npz.
+
+    Args:
+        env: gymnasium's name; the mazes are CMazeRight-v0, CMazeLeft-v0, SMaze-v0, SMazeFlip-v0.
+        out: The npz to write; ENV.npz by default.
+        episodes: How many.
+        by: A rule, or a policy that TRPO trains on the true reward; it shows its last five iterations.
+        noise: Standard deviation of normal noise on a rule's actions.
+        horizon: Most steps of an episode.
+        seed: Of starts, noise and training.
+        iterations: Of TRPO.
+        n_envs: Episodes of each of TRPO's iterations.
+        std: First standard deviation of TRPO's policy, in the actions' unit.
+        kl_step: TRPO's bound on a step, in nats.
+    """
+    from zoo.lab.expert import lab
+
+    print(lab(env, out or Path(f"{env}.npz"), episodes, by, noise, horizon, seed, iterations, n_envs, std, kl_step))

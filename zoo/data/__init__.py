@@ -3,8 +3,9 @@
 from zoo.data.files import BadImage, MissingDataset
 from zoo.data.images import Images
 from zoo.data.module import ImageDataModule, to_float
-from zoo.data.named import CIFAR10, FFHQ, MNIST, STL10, SVHN, CelebAHQ, Drawn, ImageNet
+from zoo.data.named import FFHQ, CelebAHQ, Drawn, ImageNet
 from zoo.data.order import EndlessBatches
+from zoo.data.torchvision_sets import CIFAR10, MNIST, STL10, SVHN
 
 __all__ = [
     "CIFAR10",

@@ -34,7 +34,7 @@ class Checkpoints(Callback):
             if not all(p.isfinite().all() for p in gan.parameters()):
                 raise NotFinite(self.tell(trainer, gan, "a weight"))
             folder = Path(trainer.default_root_dir, "checkpoints")
-            name = f"kimg-{gan.nimg / 1000:09.1f}.ckpt"
+            name = f"{gan.unit}-{gan.nimg / 1000:09.1f}.ckpt"
             part = folder / f"{name}.part"
             try:
                 trainer.save_checkpoint(part)
@@ -47,7 +47,7 @@ class Checkpoints(Callback):
                 try:
                     os.replace(part, folder / name)
                     self.link(folder / name, folder / "last.ckpt")
-                    for old in sorted(folder.glob("kimg-*.ckpt"))[: -max(self.keep, 1)]:
+                    for old in sorted(folder.glob(f"{gan.unit}-*.ckpt"))[: -max(self.keep, 1)]:
                         old.unlink()
                 except OSError as error:
                     self.complain(gan, part, error)
@@ -56,7 +56,7 @@ class Checkpoints(Callback):
     def complain(gan: GAN, part: Path, error: OSError) -> None:
         part.unlink(missing_ok=True)
         print(
-            f"checkpoint at {gan.nimg / 1000:.1f} kimg not saved whole ({error}); training goes on, older ones are "
+            f"checkpoint at {gan.nimg / 1000:.1f} {gan.unit} not saved whole ({error}); training goes on, older ones are "
             "untouched. Free some space, or set --run_dir to another disk and resume with --ckpt_path",
             file=sys.stderr,
         )
@@ -80,8 +80,8 @@ class Checkpoints(Callback):
     @classmethod
     def tell(cls, trainer: L.Trainer, gan: GAN, what: str) -> str:
         return (
-            f"{what} is not finite at {gan.nimg / 1000:.1f} kimg, so training stopped; {cls.last_good(trainer)}. "
-            "Lower the learning rate or use --trainer.precision 32-true"
+            f"{what} is not finite at {gan.nimg / 1000:.1f} {gan.unit}, so training stopped; {cls.last_good(trainer)}. "
+            + ("Lower the learning rate" + " or use --trainer.precision 32-true" * (trainer.precision != "32-true"))
         )
 
     def on_train_batch_end(self, trainer: L.Trainer, gan: GAN, outputs, batch, batch_idx: int) -> None:

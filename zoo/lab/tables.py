@@ -76,7 +76,7 @@ def verdicts(h: float | None, out: Path | None) -> str:
         h: step size of both players; None takes the table's own.
         out: a picture of the notebook's methods to draw too.
     """
-    head = "| method | eigenvalues | radius sim | alt | alt n_d 5 | r after 500: sim | alt | alt n_d 5 | converges | why |"
+    head = "| method | eigenvalues | radius sim | alt | n_d 5 | r_500 sim | alt | n_d 5 | converges | why |"
     lines = [head, "| --- " * 10 + "|"]
     for title, (name, numbers, own) in JUDGED.items():
         lines.append(line_of(title, judge(method(name, **numbers), own if h is None else h)))

@@ -6,7 +6,6 @@ logits (N,). Weights are named as in PyTorch; `zoo.official.sngan` maps the auth
 """
 
 import math
-from collections.abc import Sequence
 from itertools import pairwise
 
 import torch
@@ -218,99 +217,3 @@ class ConcatDiscriminator(nn.Module):
                 x = torch.cat([x, embedded.to(x.dtype)], 1)
             x = block(x)
         return self.linear(F.relu(x).sum((2, 3))).squeeze(1)
-
-
-class CNNGenerator(nn.Module):
-    """The standard CNN's G (paper Table 3a): z (N, latent_dim) -> images (N, 3, R, R) in [-1, 1].
-
-    Dense, three times [4x4 stride-2 transposed convolution, BN, ReLU], 3x3 convolution, tanh.
-
-    Args:
-        resolution: divisible by 8; the paper uses 32 (first map 4x4) and 48 (6x6).
-        width: channels of the last hidden map (paper: 64; the first map has 8 times as many).
-        latent_dim: length of z (paper: 128).
-        dense_norm: BN (one unit per number, as in CGL common/net.py) and ReLU after the dense layer. Table 3
-            shows neither; the released re-implementations have both.
-        deconv_head: the last layer is a transposed convolution, as in CGL.
-    """
-
-    def __init__(
-        self,
-        resolution: int = 32,
-        width: int = 64,
-        latent_dim: int = 128,
-        dense_norm: bool = False,
-        deconv_head: bool = False,
-    ) -> None:
-        super().__init__()
-        multiple_of_8(resolution)
-        self.base, channels = resolution // 8, [8 * width, 4 * width, 2 * width, width]
-        self.dense = nn.Linear(latent_dim, channels[0] * self.base**2)
-        self.dense_norm = (
-            nn.Sequential(nn.BatchNorm1d(self.dense.out_features, **BN), nn.ReLU()) if dense_norm else None
-        )
-        self.deconvs = nn.ModuleList(nn.ConvTranspose2d(i, o, 4, 2, 1) for i, o in pairwise(channels))
-        self.norms = nn.ModuleList(nn.BatchNorm2d(c, **BN) for c in channels[1:])
-        self.head = (nn.ConvTranspose2d if deconv_head else nn.Conv2d)(width, 3, 3, padding=1)
-        self.apply(start_variance_at_zero)
-        self.apply(small_normal)
-
-    def forward(self, z: Tensor, label: Tensor | None = None) -> Tensor:
-        h = self.dense(z)
-        if self.dense_norm is not None:
-            h = self.dense_norm(h)
-        h = h.unflatten(1, (-1, self.base, self.base))
-        for deconv, norm in zip(self.deconvs, self.norms, strict=True):
-            h = F.relu(norm(deconv(h)))
-        return torch.tanh(self.head(h))
-
-
-class CNNDiscriminator(nn.Module):
-    """The standard CNN's D (paper Table 3b): images (N, 3, R, R) -> logits (N,), all spectrally normalised.
-
-    3x3 stride-1 and 4x4 stride-2 convolutions in turn, each with a leaky ReLU, then a dense layer. The padding
-    of 1 is inferred from the sizes; no release of this network by the authors is known.
-
-    Args:
-        resolution: divisible by 8 (paper: 32, 48).
-        widths: output channels of the seven convolutions; None takes the paper's 64, 64, 128, 128, 256, 256, 512.
-        slope: of the leaky ReLU (paper: 0.1).
-    """
-
-    def __init__(self, resolution: int = 32, widths: Sequence[int] | None = None, slope: float = 0.1) -> None:
-        super().__init__()
-        multiple_of_8(resolution)
-        widths = widths or (64, 64, 128, 128, 256, 256, 512)
-        self.slope = slope
-        self.convs = nn.ModuleList()
-        for i, (n_in, n_out) in enumerate(pairwise((3, *widths))):
-            self.convs.append(SNConv2d(n_in, n_out, 4, 2, 1) if i % 2 else SNConv2d(n_in, n_out, 3, padding=1))
-        self.linear = SNLinear(widths[-1] * (resolution // 8) ** 2, 1)
-        self.apply(small_normal)
-
-    def forward(self, x: Tensor, label: Tensor | None = None) -> Tensor:
-        for conv in self.convs:
-            x = F.leaky_relu(conv(x), self.slope)
-        return self.linear(x.flatten(1)).squeeze(1)
-
-
-def multiple_of_8(resolution: int) -> None:
-    if resolution % 8:
-        raise ValueError(f"the CNN needs a resolution divisible by 8, not {resolution}")
-
-
-def small_normal(module: nn.Module) -> None:
-    """Weights N(0, 0.02), biases 0 (CGL; the paper does not state the CNN's initialisation)."""
-    if isinstance(module, (nn.Conv2d, nn.ConvTranspose2d, nn.Linear)):
-        nn.init.normal_(module.weight, std=0.02)
-        nn.init.zeros_(module.bias)
-
-
-def cgl_generator(resolution: int = 32, width: int = 64, latent_dim: int = 128) -> CNNGenerator:
-    """G of chainer-gan-lib's SN-DCGAN (common/net.py DCGANGenerator)."""
-    return CNNGenerator(resolution, width, latent_dim, dense_norm=True, deconv_head=True)
-
-
-def cgl_discriminator(resolution: int = 32, width: int = 64) -> CNNDiscriminator:
-    """D of chainer-gan-lib's SN-DCGAN (common/net.py SNDCGANDiscriminator): wider earlier, slope 0.2."""
-    return CNNDiscriminator(resolution, [width * m for m in (1, 2, 2, 4, 4, 8, 8)], slope=0.2)

@@ -16,6 +16,7 @@ from zoo.engine.gan import GAN
 from zoo.engine.optim import AdamEpsilonHat
 from zoo.engine.schedules import linear_decay
 from zoo.networks import sngan as networks
+from zoo.networks import sngan_cnn
 from zoo.networks.modes import frozen
 from zoo.objectives.losses import ADVERSARIAL
 
@@ -39,10 +40,10 @@ def build(
         if n_classes:
             raise ValueError("the papers' CNN is unconditional: set n_classes to 0 or architecture to resnet")
         if architecture == "cnn-cgl":
-            G = networks.cgl_generator(resolution, width_g or 64, latent_dim)
-            return G, networks.cgl_discriminator(resolution, width_d or 64)
+            G = sngan_cnn.cgl_generator(resolution, width_g or 64, latent_dim)
+            return G, sngan_cnn.cgl_discriminator(resolution, width_d or 64)
         widths = [(width_d or 64) * m for m in (1, 1, 2, 2, 4, 4, 8)]
-        return networks.CNNGenerator(resolution, width_g or 64, latent_dim), networks.CNNDiscriminator(
+        return sngan_cnn.CNNGenerator(resolution, width_g or 64, latent_dim), sngan_cnn.CNNDiscriminator(
             resolution, widths
         )
     G = networks.ResNetGenerator(resolution, width_g, latent_dim, n_classes)

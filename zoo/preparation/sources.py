@@ -207,7 +207,7 @@ TORCHVISION = {
 
 
 def _torchvision(kind: str, path: Path, split: str, download: bool) -> Source:
-    from zoo.data.named import torchvision_set
+    from zoo.data.torchvision_sets import torchvision_set
 
     name, options = TORCHVISION[kind]
     title = KINDS[kind].title
