@@ -17,8 +17,8 @@ TEN = {"biggan", "ctgan", "introvae", "pggan", "r1gan", "rothgan", "sngan", "sty
 
 def test_dirac_tells_eigenvalues_and_draws(tmp_path, capsys):
     out, gif = tmp_path / "new" / "dirac.png", tmp_path / "dirac.gif"
-    main(["lab", "dirac", "--method", "r1", "--gamma", "0.3", "--out", str(out), "--animate", str(gif)]
-         + ["--steps", "20"])  # fmt: skip
+    numbers = ["--method", "r1", "--gamma", "0.3", "--steps", "20"]
+    main(["lab", "dirac", *numbers, "--out", str(out), "--animate", str(gif)])
     told = capsys.readouterr().out
     assert "| eigenvalues of the Jacobian | -0.15-0.477i, -0.15+0.477i |" in told
     assert "| spectral radius, alt_gd, n_d 1 | 0.969536 |" in told
