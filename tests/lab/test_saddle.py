@@ -52,7 +52,7 @@ def test_two_rates_are_fastest_and_one_high_rate_never_settles():
 
 
 def test_the_median_first_step_of_one_high_rate_is_not_settled_by_200_runs():
-    """Ours of seed 0 is 3650, another program's 2492: both are what 200 runs give; 4,000 have 2790, 36 % never near."""
+    """Ours of seed 0 is 3650, another program's 2492: 200 runs give both; of 4,000 it is 2790, 36 % never near."""
     path = play(*SETTINGS["one rate, high"], noise(5000, 1000, seed=1))
     below = np.linalg.norm(path, axis=-1) < 0.1
     first = np.where(below.any(0), below.argmax(0), np.inf)

@@ -30,8 +30,8 @@ class Dynamics(Callback):
     - `dynamics/grad_g`, `dynamics/grad_d`: L2 norms of the gradients of the last updates,
     - `dynamics/r1`, `dynamics/r2`: mean squared slope of D on real images and on fakes (absent where D gives no
       logits), with both networks in eval mode,
-    - `dynamics/cosine_g`, `dynamics/cosine_d`: of the last two steps' updates; about 1 is a straight way, negative is
-      back and forth,
+    - `dynamics/cosine_g`, `dynamics/cosine_d`: of the last two steps' updates; about 1 is a straight way, negative
+      is back and forth,
     - `dynamics/sigma_g`, `dynamics/sigma_d`: the largest singular value of a weight,
     - `dynamics/real_part`: the largest real part of the game Jacobian's spectrum on a batch, if `jacobian` is not
       0: positive, the game pushes away; by Arnoldi's method, some hundred gradients,
