@@ -68,7 +68,17 @@ def main(args: list[str] | None = None) -> None:
         "suite": runs.suite,
         "leaderboard": scoring.leaderboard,
         "curves": scoring.curves,
-        "lab": {"_help": lab.__doc__, "saddle": lab.saddle, "plane": lab.plane, "expert": lab.expert},
+        "lab": {
+            "_help": lab.__doc__,
+            "dirac": lab.dirac,
+            "verdicts": lab.verdicts,
+            "ring": lab.ring,
+            "eigen": lab.eigen,
+            "paper": lab.paper,
+            "plane": lab.plane,
+            "saddle": lab.saddle,
+            "expert": lab.expert,
+        },
     }
     args = sys.argv[1:] if args is None else list(args)
     if args[:1] == ["evaluate"] and any(word.partition("=")[0] in ("--real", "--fake") for word in args):

@@ -15,7 +15,9 @@ from zoo.networks.imitation import CategoricalPolicy, GaussianPolicy
 SNAPSHOTS = 5  # the paper demonstrates with the paths of the last five iterations (vdb-irl log_utils.py:165-180)
 
 
-def trained(env: str, iterations: int, n_envs: int, horizon: int, std: float, kl_step: float, seed: int) -> list[Paths]:
+def trained(
+    env: str, iterations: int, n_envs: int, horizon: int, std: float, kl_step: float, seed: int
+) -> list[Paths]:
     """The paths of each of the last five iterations of TRPO on the true reward.
 
     The paper's expert (vdb-irl env_data_collect.py): tanh 32-32, linear baseline, discount 0.99, lambda 1.
