@@ -21,12 +21,13 @@ def list_papers(reproductions: Path = Path("reproductions"), results: Path = Pat
     from rich.console import Console
     from rich.table import Table
 
+    from zoo.baselines import BASELINES
     from zoo.papers import PAPERS
 
     if not reproductions.is_dir():
         raise FileNotFoundError(f"no folder {reproductions}: call this from the repository, or name it")
     table = Table("paper", "recipe", "results", "what it is")
-    for paper in sorted(PAPERS):
+    for paper in sorted(PAPERS | BASELINES):
         rows = [json.loads(p.read_text())["recipe"] for p in results.glob(f"{paper}/*.json")]
         recipes = sorted((reproductions / paper).glob("*.yaml"), key=lambda p: (p.stem != "paper", p.stem))
         for i, recipe in enumerate(recipes):

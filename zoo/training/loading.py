@@ -9,6 +9,23 @@ from zoo.engine.encoders import check_encoder
 from zoo.engine.gan import GAN
 
 
+def model_class(name: str) -> type[GAN]:
+    """The LightningModule of a paper or of a baseline by its name in the zoo.
+
+    Raises:
+        ValueError: for a name the zoo does not have.
+    """
+    from zoo.baselines import BASELINES, baseline_class
+    from zoo.papers import PAPERS, paper_class
+
+    if name not in PAPERS and name not in BASELINES:
+        raise ValueError(
+            f"no paper {name!r} in the zoo; there are {', '.join(sorted(PAPERS))}, and the baselines "
+            f"{', '.join(sorted(BASELINES))}"
+        )
+    return baseline_class(name) if name in BASELINES else paper_class(name)
+
+
 def load(path: str | Path, device: str = "cpu") -> GAN:
     """The model of a checkpoint, in eval mode on `device`.
 
@@ -16,8 +33,6 @@ def load(path: str | Path, device: str = "cpu") -> GAN:
         FileNotFoundError: if there is no such file.
         ValueError: if the file is not a checkpoint of this project.
     """
-    from zoo.papers import paper_class
-
     path = Path(path)
     if not path.is_file():
         raise FileNotFoundError(f"no checkpoint at {path}; runs keep theirs in runs/<paper>/<run>/checkpoints")
@@ -27,7 +42,7 @@ def load(path: str | Path, device: str = "cpu") -> GAN:
     except Exception as error:
         raise ValueError(f"{path} is not a checkpoint of this project, or it is damaged: take another") from error
     device = device_here(device)
-    model = paper_class(about["paper"])(**about["hparams"])
+    model = model_class(about["paper"])(**about["hparams"])
     model.load_state_dict(checkpoint["state_dict"])
     model._conditions = about["conditions"]
     return model.eval().to(device)
