@@ -1,13 +1,14 @@
 """The baselines' networks, losses and whole training steps against their official codes.
 
-Everything is built from a file's meta and the shapes in it, computed in float64. Tolerances are those that the files
-state: of float64 vectors 1e-6 and better, of Keras' and TensorFlow's float32 1e-5 to 1e-4 of outputs, 1e-4 to 1e-3 of
-the largest gradient.
+Everything is built from a file's meta and the shapes in it, computed in float64. Tolerances are those that the
+files state: of float64 vectors 1e-6 and better, of Keras' and TensorFlow's float32 1e-5 to 1e-4 of outputs, 1e-4 to
+1e-3 of the largest gradient.
 """
 
 import re
 from functools import partial
 
+import numpy as np
 import pytest
 import torch
 import torch.nn.functional as F
@@ -22,6 +23,7 @@ from replay import (
     replayed,
     same,
 )
+from scipy.integrate import solve_ivp
 from torch import Tensor, nn
 from vectors import Vectors, close, counterpart, files
 
@@ -35,9 +37,11 @@ from zoo.baselines.wgan import WGAN
 from zoo.baselines.wgan_div import WGAN_Div
 from zoo.baselines.wgan_gp import WGAN_GP
 from zoo.evaluation.parzen import log_likelihoods, mean_and_error
-from zoo.networks import bigan, cgan, dcgan, keras_dcgan
+from zoo.networks import bigan, cgan, dcgan, introvae, keras_dcgan
 from zoo.networks.conopt import MLP
 from zoo.networks.mlp import PointCritic, PointGenerator
+from zoo.networks.progressive import instance_norm, leaky, pixel_norm, upscale
+from zoo.networks.stylegan_synthesis import AddNoise
 from zoo.networks.wgan_gp import CIFARCritic, CIFARGenerator, GoodCritic, GoodGenerator
 from zoo.networks.wgan_gp_cnn import CNNCritic, CNNGenerator
 from zoo.objectives import losses, penalties
@@ -1035,3 +1039,267 @@ def test_penalties(path):
     equal("wgan_div_interp_k10_p6", (5, "wgan_div_interp_k2_p6"))
     if (wrong := v.get("output/gan_qp_l1_d_loss_WRONG_batch_norm")) is not None:
         assert not torch.isclose(values["gan_qp_l1_d_loss"], wrong, rtol=1e-7)
+
+
+# ---- the Dirac pair in the plane: the losses' own gradient flow
+
+
+def dirac_losses(name: str):
+    """A system's name as (phi, theta) -> losses of D and of G, for data at 0, G at theta and T(x) = phi x.
+
+    A slope that is the same everywhere costs as a penalty at any point; weight decay is half a square.
+    """
+    number = r"([\d.]+)"
+    zero = torch.zeros(1, 2, dtype=torch.float64)
+
+    def scores(phi: Tensor, theta: Tensor) -> tuple[Tensor, Tensor]:
+        return zero @ phi, theta[None] @ phi
+
+    def wgan(phi: Tensor, theta: Tensor) -> tuple[Tensor, Tensor]:
+        real, fake = scores(phi, theta)
+        return losses.wasserstein_d(real, fake), losses.wasserstein_g(fake)
+
+    def penalised(penalty):
+        def both(phi: Tensor, theta: Tensor) -> tuple[Tensor, Tensor]:
+            loss_d, loss_g = wgan(phi, theta)
+            x = theta.detach()[None].requires_grad_()
+            return loss_d + penalty(x @ phi, x), loss_g
+
+        return both
+
+    if name == "sgan":
+
+        def standard(phi: Tensor, theta: Tensor) -> tuple[Tensor, Tensor]:
+            real, fake = scores(phi, theta)
+            return losses.nonsaturating_d(real, fake), losses.nonsaturating_g(fake)
+
+        return standard
+    if name == "wgan_unit":
+        return lambda phi, theta: wgan(phi / phi.norm(), theta)
+    if m := re.fullmatch(rf"gp_c([01])_lam{number}", name):
+        slope = penalties.wgan_gp if m[1] == "1" else penalties.r1
+        return penalised(lambda logits, x: float(m[2]) * slope(logits, x))
+    if m := re.fullmatch(rf"wgan_div_k{number}_p{number}", name):
+        return penalised(lambda logits, x: float(m[1]) * penalties.wgan_div(logits, x, float(m[2])))
+    if m := re.fullmatch(rf"gan_qp(_script)?_lam{number}(?:_l2_{number})?", name):
+
+        def quadratic(phi: Tensor, theta: Tensor) -> tuple[Tensor, Tensor]:
+            (real, fake), (loss_d, loss_g) = scores(phi, theta), wgan(phi, theta)
+            # the official script divides by the length of phi, which its own potential does not say
+            length = (phi if m[1] else theta).detach().norm()
+            decay = float(m[3] or 0) / 2 * phi.square().sum()
+            return loss_d + penalties.quadratic_potential(real, fake, float(m[2]) * length) + decay, loss_g
+
+        return quadratic
+    return None
+
+
+@pytest.mark.parametrize("path", files("baselines-dirac*.npz"))
+def test_dirac_pair(path):
+    v = Vectors(path)
+    start = v.arrays["input/y0_phi1_phi2_theta1_theta2"]
+    names = sorted({k.split("/")[1] for k in v.arrays if k.startswith("output/")})
+    assert names
+    for name in names:
+        players = dirac_losses(name)
+        if players is None:
+            pytest.skip(f"there is no system {name!r} here")
+
+        def field(_: float, y: np.ndarray, players=players) -> np.ndarray:
+            phi, theta = (torch.tensor(part, requires_grad=True) for part in (y[:2], y[2:]))
+            loss_d, loss_g = players(phi, theta)
+            (on_d,) = torch.autograd.grad(loss_d, phi, retain_graph=True)
+            (on_g,) = torch.autograd.grad(loss_g, theta)
+            return -torch.cat([on_d, on_g]).numpy()
+
+        t, y = v.arrays[f"output/{name}/t"], v.arrays[f"output/{name}/y"]
+        solved = solve_ivp(field, (t[0], t[-1]), start, "DOP853", t, rtol=1e-9, atol=1e-11)
+        assert solved.success
+        np.testing.assert_allclose(solved.y.T, y, rtol=0, atol=1e-7, err_msg=name)
+        if f"output/{name}/y_rk45_default_tolerance" in v:
+            coarse = solve_ivp(field, (t[0], t[-1]), start, "RK45", t)
+            stored = v.arrays[f"output/{name}/y_rk45_default_tolerance"]
+            np.testing.assert_allclose(coarse.y.T, stored, rtol=0, atol=1e-6, err_msg=f"{name}, RK45")
+
+
+# ---- relations; zoo/baselines/README.md derives them
+
+
+@pytest.mark.parametrize("path", files("baselines-relations*.npz"))
+def test_r1_is_a_wgan_div(path):
+    v = Vectors(path)
+    w1, b1, w2 = (v[f"r1div/param/{k}"].requires_grad_() for k in ("W1", "b1", "W2"))
+    real, fake = (v[f"r1div/input/x_{k}"].requires_grad_() for k in ("real", "fake"))
+    gamma = v["r1div/input/gamma"].item()
+
+    def D(x: Tensor) -> Tensor:
+        return (torch.tanh(x @ w1.t() + b1) @ w2.t()).squeeze(1)
+
+    def div(k: float, p: float, *places: Tensor) -> Tensor:
+        """k times the mean over the mixture of the places."""
+        return k * sum(penalties.wgan_div(D(x), x, p) for x in places) / len(places)
+
+    r1, r2 = (gamma / 2 * penalties.r1(D(x), x) for x in (real, fake))
+    same(r1, v, "r1div/output/R1", 1e-10)
+    same(r2, v, "r1div/output/R2", 1e-10)
+    same(r1 + r2, v, "r1div/output/R1_plus_R2", 1e-10)
+    close(div(gamma / 2, 2, real), r1, "R1 is k = gamma / 2, p = 2 on real images", rtol=1e-12)
+    close(div(gamma / 2, 2, fake), r2, "R2 on fakes", rtol=1e-12)
+    close(div(gamma, 2, real, fake), r1 + r2, "both, k = gamma on the mixture", rtol=1e-12)
+    same(div(2, 6, real), v, "r1div/output/div_k2_p6_real", 1e-10)
+    same(div(2, 6, real, fake), v, "r1div/output/div_k2_p6_mixture", 1e-10)
+    for name, x in (("real", real), ("fake", fake)):
+        same(penalties.input_gradient(D(x), x).square().sum(1), v, f"r1div/output/sqnorm_{name}", 1e-10)
+    for name, value in (("R1", r1), ("div_k2_p6_real", div(2, 6, real))):
+        grads = torch.autograd.grad(value, [w1, b1, w2])
+        for key, grad in zip(("W1", "b1", "W2"), grads, strict=True):
+            same(grad, v, f"r1div/grad/{name}/{key}", 1e-10)
+
+
+@pytest.mark.parametrize("path", files("baselines-relations*.npz"))
+def test_wgan_div_of_a_dirac_pair(path):
+    """At the stored slope of a linear critic the loss is stationary, and its negative is the stored divergence."""
+    v = Vectors(path)
+    for k, p, delta, slope, value in v["wdiv_dirac/table_k_p_delta_slope_value"]:
+        s = slope.clone().requires_grad_()
+        x = torch.stack([delta, torch.zeros_like(delta)])[:, None].requires_grad_()
+        scores = (x * s).squeeze(1)
+        loss = losses.wasserstein_d(scores[:1], scores[1:]) + k * penalties.wgan_div(scores, x, p.item())
+        close(-loss, value, f"k {k} p {p} delta {delta}", rtol=1e-9)
+        (grad,) = torch.autograd.grad(loss, s)
+        assert abs(grad) < 1e-9
+        close((delta / (k * p)) ** (1 / (p - 1)), slope, "s*", rtol=1e-9)
+
+
+@pytest.mark.parametrize("path", files("baselines-relations*.npz"))
+def test_gan_qp_optimum(path):
+    v = Vectors(path)
+    p, q, x, scale = (v[f"qp/input/{k}"] for k in ("p", "q", "x", "lambda"))
+    distance = scale * (x[:, None] - x).abs()
+    a, b = p[:, None] * q, q[:, None] * p
+    pairs = torch.triu(torch.ones_like(a), 1).bool()
+
+    def potential(i: Tensor, j: Tensor, d: Tensor) -> Tensor:
+        """GAN-QP's value of single pairs, by our losses."""
+        one = [(losses.wasserstein_d(r[None], f[None]), penalties.quadratic_potential(r[None], f[None], e[None]))
+               for r, f, e in zip(i, j, d, strict=True)]  # fmt: skip
+        return -torch.stack([loss + quadratic for loss, quadratic in one])
+
+    def value(delta: Tensor) -> Tensor:
+        """Of any antisymmetric Delta T, whether or not it is a difference of numbers."""
+        d, zeros = distance[pairs], torch.zeros_like(delta[pairs])
+        forth, back = potential(delta[pairs], zeros, d), potential(zeros, delta[pairs], d)
+        return (a[pairs] * forth + b[pairs] * back).sum()
+
+    star = v["qp/output/delta_T_star_pairwise"]
+    same(distance * (a - b) / (a + b), v, "qp/output/delta_T_star_pairwise", 1e-10, 1e-12)
+    assert (star.abs() <= distance + 1e-12).all()
+    same(value(star), v, "qp/output/value_pairwise", 1e-10)
+    same((distance * (a - b) ** 2 / (2 * (a + b)))[pairs].sum(), v, "qp/output/value_pairwise", 1e-10)
+    unary = v["qp/output/T_star_unary_gauge0"].requires_grad_()
+    best = value(unary[:, None] - unary)
+    same(best, v, "qp/output/value_unary", 1e-10)
+    (grad,) = torch.autograd.grad(best, unary)
+    assert grad.abs().max() < 1e-9
+    same(distance[0] / 2, v, "qp/output/dirac_value_lambda_d_half", 1e-10)
+    one = distance[:1, 1:].flatten()
+    close(potential(one, 0 * one, one), one / 2, "two Diracs: Delta T = lambda d, half of it the value", rtol=1e-12)
+
+
+@pytest.mark.parametrize("path", files("baselines-relations*.npz"))
+def test_consistency_against_the_quadratic_term(path):
+    v = Vectors(path)
+    x1, x2, equal, y1, y2 = (v[f"ctqp/input/{k}"] for k in ("x1", "x2", "x2_equal", "y1", "y2"))
+    scale, weight = v["ctqp/input/lambda"], v["ctqp/input/lambda2"]
+    nothing = torch.zeros(len(y1), 1, dtype=y1.dtype)
+
+    def ct(a: Tensor, b: Tensor) -> Tensor:
+        """M' = 0, without the part of the hidden layer."""
+        return weight * penalties.consistency((a, b), (nothing[: len(a)], nothing[: len(a)]))
+
+    def qp(a: Tensor, b: Tensor, d: Tensor) -> Tensor:
+        return penalties.quadratic_potential(a, b, scale * d)
+
+    distance = (x1 - x2).norm(dim=1)
+    each = [slice(i, i + 1) for i in range(len(y1))]
+    slopes = (y1 - y2).abs() / distance
+    same(slopes, v, "ctqp/output/slopes", 1e-10)
+    of_ct = torch.stack([ct(y1[i], y2[i]) for i in each])
+    of_qp = torch.stack([qp(y1[i], y2[i], distance[i]) for i in each])
+    same(of_ct, v, "ctqp/output/ct_terms_M0", 1e-10)
+    same(of_qp, v, "ctqp/output/qp_terms", 1e-10)
+    close(of_ct, weight * slopes.square() * distance.square(), "CT is lambda2 s^2 d^2")
+    close(of_qp, slopes.square() * distance / (2 * scale), "QP is s^2 d / (2 lambda)")
+    same(ct(y1, y2), v, "ctqp/output/mean_ct", 1e-10)
+    same(qp(y1, y2, distance), v, "ctqp/output/mean_qp", 1e-10)
+    same(1 / (2 * scale * weight), v, "ctqp/output/distance_at_which_equal", 1e-10)
+    at = (x1 - equal).norm(dim=1)
+    close(at, v["ctqp/output/distance_at_which_equal"].expand(len(at)), "distance", rtol=1e-9)
+    close(qp(y1, y2, at), ct(y1, y2), "the two terms at that distance", rtol=1e-9)
+
+
+class TwoSlots(nn.Module):
+    """A synthesis with two slots: its first map, and the vector that styles every layer; of StyleGAN's own parts."""
+
+    def __init__(self, param: dict[str, Tensor]) -> None:
+        super().__init__()
+        self.convs, self.noises, self.styles = nn.ModuleList(), nn.ModuleList(), nn.ModuleList()
+        for i in range(sum(bool(re.fullmatch(r"conv\d+\.weight", k)) for k in param)):
+            weight, affine = param[f"conv{i}.weight"], param[f"affine{i}.weight"]
+            self.convs.append(
+                nn.Conv2d(*weight.shape[1::-1], weight.shape[2:], padding=weight.shape[2] // 2).double()
+            )
+            self.noises.append(AddNoise(len(weight), 1).double())
+            self.styles.append(nn.Linear(*affine.shape[::-1]).double())
+            for module, of in ((self.convs[-1], f"conv{i}"), (self.styles[-1], f"affine{i}")):
+                load(module, {k: param[f"{of}.{k}"] for k in ("weight", "bias")})
+            load(self.noises[-1], {"strength": param[f"noise{i}.strength"]})
+        rgb = param["rgb.weight"]
+        self.rgb = nn.Conv2d(*rgb.shape[1::-1], 1).double()
+        load(self.rgb, {k: param[f"rgb.{k}"] for k in ("weight", "bias")})
+
+    def forward(self, x: Tensor, style: Tensor, noises: list[Tensor] | None = None) -> Tensor:
+        for i, (conv, noise, affine) in enumerate(zip(self.convs, self.noises, self.styles, strict=True)):
+            x = conv(upscale(x) if i else x)
+            x = instance_norm(leaky(x if noises is None else noise(x, noises[i])))
+            scale, shift = affine(style)[:, :, None, None].chunk(2, 1)
+            x = x * (scale + 1) + shift
+        return self.rgb(x)
+
+
+@pytest.mark.parametrize("path", files("baselines-relations*.npz"))
+def test_stylegan_is_a_conditional_gan_with_its_inputs_exchanged(path):
+    v = Vectors(path)
+    param = {k: torch.from_numpy(a) for k, a in v.group("swap/param/").items()}
+    z, label = v["swap/input/z"], v["swap/input/labels"]
+    S = TwoSlots(param)
+    noises = [v[f"swap/input/noise{i}"] for i in range(len(S.convs))]
+
+    # conditional GAN: noise at the input, the class through the layers
+    first = F.linear(z, param["cgan_input.weight"], param["cgan_input.bias"]).unflatten(
+        1, (-1, *param["const"].shape[2:])
+    )
+    same(S(first, param["label_embedding"][label]), v, "swap/output/cgan", 1e-10)
+
+    # StyleGAN: a constant at the input, noise through the layers
+    w = pixel_norm(z)
+    for i in range(sum(bool(re.fullmatch(r"map\d+\.weight", k)) for k in param)):
+        w = leaky(F.linear(w, param[f"map{i}.weight"], param[f"map{i}.bias"]))
+    constant_map = param["const"].expand(len(z), -1, -1, -1)
+    same(S(constant_map, w), v, "swap/output/stylegan_no_noise", 1e-10)
+    same(S(constant_map, w, noises), v, "swap/output/stylegan", 1e-10)
+
+
+@pytest.mark.parametrize("path", files("baselines-relations*.npz"))
+def test_introvae_saves_a_discriminator(path):
+    """Rows alternate: the authors' program, and equal widths without a learned shortcut."""
+    v = Vectors(path)
+    for i, (size, *stored, saved, saved_if_copy) in enumerate(
+        v["introvae/table_size_E_G_Dtrunk_saved_savedIfDisE"]
+    ):
+        size = int(size)
+        E, G, D = introvae.three_networks(size, introvae.WIDTHS[size], expand_equal_above_256=i % 2 == 0)
+        assert [E, G, D] == [int(n) for n in stored]
+        assert D / (E + G + D) == pytest.approx(saved.item(), abs=1e-10)
+        assert E / (2 * E + G) == pytest.approx(saved_if_copy.item(), abs=1e-10)
+        assert 0.26 < D / (E + G + D) < 0.38
