@@ -6,6 +6,7 @@ arXiv 1801.04406. Official code: LMescheder/GAN_stability @ c1f64c9 ("GS").
     python reproductions/r1gan.py --config reproductions/r1gan/celebahq.yaml
 """
 
+from functools import partial
 from typing import Literal
 
 import torch
@@ -18,10 +19,10 @@ from zoo.networks.modes import frozen
 from zoo.objectives.losses import ADVERSARIAL
 from zoo.objectives.penalties import between, r1, r2, wgan_gp
 
-#: as GS config.py:80-114 builds them
+#: as GS config.py:80-114 builds them; partials and no lambdas, so that the module can be pickled
 OPTIMIZERS = {
-    "rmsprop": lambda parameters, lr: torch.optim.RMSprop(parameters, lr, alpha=0.99, eps=1e-8),
-    "adam": lambda parameters, lr: torch.optim.Adam(parameters, lr, betas=(0.0, 0.99), eps=1e-8),
+    "rmsprop": partial(torch.optim.RMSprop, alpha=0.99, eps=1e-8),
+    "adam": partial(torch.optim.Adam, betas=(0.0, 0.99), eps=1e-8),
     "sgd": torch.optim.SGD,
 }
 
