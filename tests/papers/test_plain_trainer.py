@@ -73,9 +73,7 @@ def test_images_are_counted_as_shown(paper, tmp_path):
 
 def test_a_last_batch_that_does_not_split_is_told_before_training(tmp_path):
     gan = small("sngan")
-    with pytest.raises(
-        ValueError, match=r"last batch has 7 images, which do not split into the 4 parts.*drop_last"
-    ):
+    with pytest.raises(ValueError, match=r"last batch has 7 images.* into the 4 parts.*drop_last"):
         plain(tmp_path).fit(gan, loader_for(gan, n=39, batch=16))
     assert gan.nimg == 0
     gan = small("pggan")
@@ -162,9 +160,7 @@ def test_labels_of_an_unconditional_model_are_left_alone(tmp_path):
 
 def test_the_semi_supervised_one_needs_the_whole_data_set(tmp_path):
     gan = small("ctgan_ssl")
-    with pytest.raises(
-        ValueError, match=r"fit it with one of zoo.data's modules, datamodule=..., not with a loader"
-    ):
+    with pytest.raises(ValueError, match=r"one of zoo.data's modules, datamodule=..., not with a loader"):
         plain(tmp_path).fit(gan, loader_for(gan))
     data = Drawn(resolution=32, batch_size=32, n_images=64)
     plain(tmp_path, limit_train_batches=2).fit(gan, datamodule=data)

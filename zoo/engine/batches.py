@@ -36,7 +36,8 @@ def unpacked(batch: Any) -> Batch:
     if len(parts) not in (1, 2) or not isinstance(parts[0], Tensor) or not isinstance(labels, Tensor | None):
         found = ", ".join(type(part).__name__ for part in parts)
         raise ValueError(
-            f"a batch is images (N, 3, R, R), or images and labels, as tensors; the loader gives {found or 'nothing'}"
+            f"a batch is images (N, 3, R, R), or images and labels, as tensors; the loader gives "
+            f"{found or 'nothing'}"
         )
     return parts[0], labels
 
@@ -127,7 +128,7 @@ def check_values(gan: "GAN", images: Tensor, labels: Tensor | None) -> None:
     if not torch.isfinite(images).all():
         raise ValueError("images of the first batch hold NaN or infinity: look at the loader's transforms")
     if low < -1 - SLACK or high > 1 + SLACK:
-        mend = "images / 127.5 - 1" if 0 <= low and high <= 255 else "2 * x - 1 of images x in [0, 1]"
+        mend = "images / 127.5 - 1" if low >= 0 and high <= 255 else "2 * x - 1 of images x in [0, 1]"
         raise ValueError(f"images lie in [{low:.3g}, {high:.3g}], {name} takes [-1, 1]: convert them by {mend}")
     if low >= 0 < high:
         warnings.warn(

@@ -1,4 +1,4 @@
-"""A step's numbers where the rest of Lightning looks for them: `ModelCheckpoint`, `EarlyStopping`, bars, pruners."""
+"""A step's numbers where the rest of Lightning looks: `ModelCheckpoint`, `EarlyStopping`, bars, pruners."""
 
 from collections.abc import Mapping
 
