@@ -83,6 +83,7 @@ class GAN(L.LightningModule):
         self.latent_rng = torch.Generator().manual_seed(self.seed)
         self.scalars: dict[str, Tensor] = {}
         self._conditions: dict = {}  # of a loaded model
+        self.chosen: str | None = None  # how its checkpoint was picked out of its run; None for the newest
 
     def use_networks(self, G: nn.Module, D: nn.Module, latent_dim: int) -> None:
         """Put own networks in the place of the paper's, before training: same step, same losses.
@@ -116,6 +117,7 @@ class GAN(L.LightningModule):
             "paper": type(self).__name__.lower(),
             "hparams": {k: v for k, v in self.hparams.items() if k in known},
             "conditions": self.conditions,
+            "chosen": self.chosen,
         }
 
     @property
