@@ -1,7 +1,7 @@
 """The best checkpoint of a run beside the newest one: `--checkpoints.best_by fd_random`.
 
-Published numbers are often a run's best and not its last, which flatters: the checkpoint says how it was chosen, and
-so does every results row of it.
+Published numbers are often a run's best and not its last, which flatters: the checkpoint says how it was chosen,
+and so does every results row of it.
 """
 
 import math

@@ -55,7 +55,7 @@ class Checkpoints(Callback):
                     self.complain(gan, Path(f"{file}.part"), error)
 
     def write(self, trainer: L.Trainer, gan: GAN, name: str) -> Path | None:
-        """Write the run's state as `checkpoints/<name>`, whole or not at all; its path, None if the disk refused."""
+        """Write the run as `checkpoints/<name>`, whole or not at all; its path, or None if the disk refused."""
         file = Path(trainer.default_root_dir, "checkpoints", name)
         part = Path(f"{file}.part")
         with gan.off_the_clock():
