@@ -70,20 +70,16 @@ def show(run: Path) -> None:
         run: Its folder, such as runs/sngan/tiny-001.
     """
     from zoo.leaderboard.curves import AXES, log
+    from zoo.papers import PAPERS
     from zoo.training import standing
 
     config, one = standing.config_of(run), standing.standing(run)
     paper = run.resolve().parent.name
     print(f"{run}: {one.state} at {one.kimg:g} of {one.total_kimg:g} kimg")
-    try:
-        changed = standing.differences(config, paper)
-    except ValueError:  # a run that lies elsewhere than in runs/<paper>
-        changed = None
-    if changed is None:
-        print(
-            f"\n{paper} is no paper of the zoo, so there is no recipe to compare with; settings are in config.yaml"
-        )
+    if paper not in PAPERS:  # a run that lies elsewhere than in runs/<paper>
+        print(f"\nno recipe to compare with: {paper} is no paper of the zoo")
     else:
+        changed = standing.differences(config, paper)
         print("\nother than the paper's recipe:" if changed else "\nas the paper's recipe")
         for name, (theirs, ours) in changed.items():
             print(f"  {name}: {theirs} -> {ours}")

@@ -6,6 +6,7 @@ import platform
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 from pathlib import Path
 
 import yaml
@@ -45,7 +46,7 @@ def mark(folder: Path) -> None:
 
 
 def trained_now(folder: Path) -> bool:
-    """Whether the process that trains a run lives; on another machine, whether the run logged in the last minutes."""
+    """Whether the process that trains a run lives; on another one, whether it logged in ten minutes."""
     try:
         node, pid = (folder / PROCESS).read_text().split()
     except (OSError, ValueError):
@@ -107,7 +108,7 @@ def sparkline(values: Sequence[float], width: int = 40) -> str:
         return ""
     n = min(width, len(values))
     bounds = [len(values) * i // n for i in range(n + 1)]
-    means = [sum(values[a:b]) / (b - a) for a, b in zip(bounds[:-1], bounds[1:], strict=True)]
+    means = [sum(values[a:b]) / (b - a) for a, b in pairwise(bounds)]
     low, high = min(means), max(means)
     scale = (len(BLOCKS) - 1) / (high - low) if high > low else 0.0
     return "".join(BLOCKS[round((mean - low) * scale)] for mean in means)
@@ -115,7 +116,7 @@ def sparkline(values: Sequence[float], width: int = 40) -> str:
 
 def differences(config: dict, paper: str) -> dict[str, tuple[object, object]]:
     """Settings of model and data that differ from the paper's recipe: name -> (the paper's, the run's)."""
-    script, recipe = script_and_recipe(paper)
+    _, recipe = script_and_recipe(paper)
     theirs = compose(recipe, [])[0]
     found = {}
     for section in ("model", "data"):
