@@ -5,7 +5,7 @@ The commands themselves are in `zoo.commands`.
 
 import sys
 
-from zoo.commands import bench, data, lab, listing, models, runs, scoring
+from zoo.commands import bench, data, lab, listing, looking, models, runs, scoring
 
 
 def by_script(args: list[str]) -> None:
@@ -47,6 +47,8 @@ def main(args: list[str] | None = None) -> None:
         "show": listing.show,
         "doctor": listing.doctor,
         "sample": models.sample,
+        "walk": looking.walk,
+        "grow": looking.grow,
         "reconstruct": models.reconstruct,
         "encode": models.encode,
         "interpolate": models.interpolate,
