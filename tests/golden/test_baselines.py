@@ -1299,7 +1299,7 @@ def test_introvae_saves_a_discriminator(path):
     ):
         size = int(size)
         E, G, D = introvae.three_networks(size, introvae.WIDTHS[size], expand_equal_above_256=i % 2 == 0)
-        assert [E, G, D] == [int(n) for n in stored]
-        assert D / (E + G + D) == pytest.approx(saved.item(), abs=1e-10)
-        assert E / (2 * E + G) == pytest.approx(saved_if_copy.item(), abs=1e-10)
+        assert [int(n) for n in stored] == [E, G, D]
+        assert pytest.approx(saved.item(), abs=1e-10) == D / (E + G + D)
+        assert pytest.approx(saved_if_copy.item(), abs=1e-10) == E / (2 * E + G)
         assert 0.26 < D / (E + G + D) < 0.38

@@ -15,7 +15,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from zoo.data import EndlessBatches, to_float
+from zoo.data import EndlessBatches, ImageDataModule, to_float
 from zoo.data.order import permutation, seed_of
 from zoo.engine.gan import GAN
 from zoo.engine.latents import unit_uniform
@@ -27,19 +27,38 @@ from zoo.objectives.penalties import class_consistency
 
 INIT_IMAGES = 500  # S CT_MNIST.py:126-137, CT_CIFAR.py:203-205
 
+
+def grey(images: Tensor) -> Tensor:
+    """[-1, 1] in three channels as [0, 1] in one."""
+    return (images[:, :1] + 1) / 2
+
+
+def from_grey(native: Tensor) -> Tensor:
+    return (2 * native - 1).expand(-1, 3, -1, -1)
+
+
+def half(images: Tensor) -> Tensor:
+    """[-1, 1] as [-1/2, 1/2]."""
+    return images / 2
+
+
+def from_half(native: Tensor) -> Tensor:
+    return (2 * native).clamp(-1, 1)
+
+
 #: resolution -> G, D, and the scripts' pixels from the zoo's [-1, 1] and back
 SETS = {
     28: (
         networks.MNISTGenerator,
         networks.MNISTClassifier,
-        lambda images: (images[:, :1] + 1) / 2,
-        lambda native: (2 * native - 1).expand(-1, 3, -1, -1),
+        grey,
+        from_grey,
     ),
     32: (
         networks.CIFARGenerator,
         networks.CIFARClassifier,
-        lambda images: images / 2,
-        lambda native: (2 * native).clamp(-1, 1),
+        half,
+        from_half,
     ),
 }
 
@@ -153,6 +172,11 @@ class CTGAN_SSL(GAN):
     def on_fit_start(self) -> None:
         super().on_fit_start()
         data = self.trainer.datamodule
+        if not isinstance(data, ImageDataModule):
+            raise ValueError(
+                "CTGAN_SSL picks the few labelled images out of the whole data set: fit it with one of zoo.data's "
+                "modules, datamodule=..., not with a loader"
+            )
         if data.n_classes != self.classes:
             raise ValueError(
                 f"the model has {self.classes} classes, {data.name} has {data.n_classes}: set --model.n_classes "

@@ -158,6 +158,7 @@ class StyleGAN(GAN):
         self.save_hyperparameters()
         self.mixing, self.w_avg_decay, self.truncation_cutoff = mixing, w_avg_decay, truncation_cutoff
         self.judge, self.loss_g = OBJECTIVES[objective]
+        self.group = stddev_group
         self.gamma = gamma
 
     def stage_at(self, nimg: int) -> Stage:

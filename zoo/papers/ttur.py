@@ -102,6 +102,7 @@ class TTUR(GAN):
         self.prior, self.iteration = PRIORS[game], {"dcgan": self.dcgan, "wgan-gp": self.wgan_gp}[game]
         self.lr_d, self.lr_g, self.betas = lr_d, lr_g, (beta1, beta2)
         self.n_dis, self.lambda_gp, self.batch_size, self.pack = n_dis, lambda_gp, batch_size, pack
+        self.parts = n_dis * pack
 
     def on_fit_start(self) -> None:
         super().on_fit_start()

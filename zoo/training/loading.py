@@ -45,7 +45,7 @@ def load(path: str | Path, device: str = "cpu") -> GAN:
     device = device_here(device)
     model = model_class(about["paper"])(**about["hparams"])
     model.load_state_dict(checkpoint["state_dict"])
-    model._conditions = about["conditions"]
+    model._conditions, model.chosen = about["conditions"], about.get("chosen")
     return model.eval().to(device)
 
 
