@@ -74,6 +74,7 @@ class GAN(L.LightningModule):
         self.latent_rng = torch.Generator().manual_seed(self.seed)
         self.scalars: dict[str, Tensor] = {}
         self._conditions: dict = {}  # of a loaded model
+        self.origin: dict = {}  # of imported weights: "imported", and "networks" where they differ
 
     def use_networks(self, G: nn.Module, D: nn.Module, latent_dim: int) -> None:
         """Put own networks in the place of the paper's, before training: same step, same losses.
@@ -107,6 +108,7 @@ class GAN(L.LightningModule):
             "paper": type(self).__name__.lower(),
             "hparams": {k: v for k, v in self.hparams.items() if k in known},
             "conditions": self.conditions,
+            **self.origin,
         }
 
     @property

@@ -7,6 +7,27 @@ import torch
 from zoo.engine.devices import device_here
 from zoo.engine.encoders import check_encoder
 from zoo.engine.gan import GAN
+from zoo.networks.channels import as_rgb
+
+
+def build(about: dict) -> GAN:
+    """The untrained model of a checkpoint's `zoo` section."""
+    from zoo.networks.stylegan import Parts
+    from zoo.papers import paper_class
+
+    model = paper_class(about["paper"])(**about["hparams"])
+    if networks := about.get("networks"):  # what the paper's own settings cannot say
+        made = {}
+        for name, options in networks.items():
+            if isinstance(options.get("parts"), dict):
+                options = options | {"parts": Parts(**options["parts"])}
+            made[name] = type(getattr(model, name))(**options)
+        G, D = made.get("G", model.G), made.get("D", model.D)
+        if (channels := networks.get("G", {}).get("channels", 3)) != 3:
+            as_rgb(G, D, channels)
+        model.use_networks(G, D, model.latent_dim)
+    model.origin = {key: about[key] for key in ("imported", "networks") if key in about}
+    return model
 
 
 def load(path: str | Path, device: str = "cpu") -> GAN:
@@ -16,8 +37,6 @@ def load(path: str | Path, device: str = "cpu") -> GAN:
         FileNotFoundError: if there is no such file.
         ValueError: if the file is not a checkpoint of this project.
     """
-    from zoo.papers import paper_class
-
     path = Path(path)
     if not path.is_file():
         raise FileNotFoundError(f"no checkpoint at {path}; runs keep theirs in runs/<paper>/<run>/checkpoints")
@@ -27,7 +46,7 @@ def load(path: str | Path, device: str = "cpu") -> GAN:
     except Exception as error:
         raise ValueError(f"{path} is not a checkpoint of this project, or it is damaged: take another") from error
     device = device_here(device)
-    model = paper_class(about["paper"])(**about["hparams"])
+    model = build(about)
     model.load_state_dict(checkpoint["state_dict"])
     model._conditions = about["conditions"]
     return model.eval().to(device)
