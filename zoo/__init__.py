@@ -1,8 +1,8 @@
 """zoo: GAN papers as code, trained, scored and compared under one roof.
 
-    import zoo
-    gan = zoo.load("last.ckpt")
-    images = gan.sample(64)  # (64, 3, R, R) in [-1, 1]
+import zoo
+gan = zoo.load("last.ckpt")
+images = gan.sample(64)  # (64, 3, R, R) in [-1, 1]
 """
 
 from importlib import import_module

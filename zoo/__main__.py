@@ -6,7 +6,7 @@ Everything but training. The commands themselves are in `zoo.commands`.
 import sys
 from pathlib import Path
 
-from zoo.commands import bench, data, lab, models, scoring
+from zoo.commands import bench, data, lab, models, runs, scoring
 
 
 def list_papers(reproductions: Path = Path("reproductions"), results: Path = Path("results")) -> None:
@@ -64,6 +64,7 @@ def main(args: list[str] | None = None) -> None:
         "train-domain": scoring.train_domain,
         "data": {"_help": data.__doc__, "prepare": data.prepare, "inspect": data.inspect, "stream": data.stream},
         "bench": {"_help": bench.__doc__, "data": bench.data, "evaluation": bench.evaluation, "step": bench.step},
+        "suite": runs.suite,
         "leaderboard": scoring.leaderboard,
         "curves": scoring.curves,
         "lab": {"_help": lab.__doc__, "saddle": lab.saddle, "plane": lab.plane},
