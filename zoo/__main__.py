@@ -1,4 +1,4 @@
-"""`zoo list | sample | reconstruct | encode | interpolate | attribute | evaluate | data | leaderboard | ...`.
+"""`zoo list | import | sample | reconstruct | encode | interpolate | attribute | evaluate | data | leaderboard | ...`.
 
 Everything but training. The commands themselves are in `zoo.commands`.
 """
@@ -6,7 +6,7 @@ Everything but training. The commands themselves are in `zoo.commands`.
 import sys
 from pathlib import Path
 
-from zoo.commands import bench, data, lab, models, runs, scoring
+from zoo.commands import bench, data, lab, models, runs, scoring, weights
 
 
 def list_papers(reproductions: Path = Path("reproductions"), results: Path = Path("results")) -> None:
@@ -59,6 +59,7 @@ def main(args: list[str] | None = None) -> None:
         "encode": models.encode,
         "interpolate": models.interpolate,
         "attribute": models.attribute,
+        "import": weights.import_,
         "evaluate": scoring.evaluate,
         "compare": scoring.compare,
         "train-domain": scoring.train_domain,

@@ -125,7 +125,7 @@ def put(out: bytearray, value: Any, protocol: int) -> None:  # noqa: PLR0912
             inner(one)
         out += b"t"
     elif isinstance(value, list):
-        out += b"](" 
+        out += b"]("
         for one in value:
             inner(one)
         out += b"e"
@@ -211,7 +211,9 @@ def module(path: str, arrays: dict[str, np.ndarray]) -> Call:
             state["_buffers" if head.startswith(("running", "num_")) else "_parameters"][head] = value
     for head, inner in groups.items():
         leaf = all("." not in name for name in inner)
-        state["_modules"][head] = module("torch.nn.modules.conv.Conv2d" if leaf else "networks._Residual_Block", inner)
+        state["_modules"][head] = module(
+            "torch.nn.modules.conv.Conv2d" if leaf else "networks._Residual_Block", inner
+        )
     return Call(path, (), state, new=True)
 
 

@@ -37,8 +37,7 @@ def narrow(module: nn.Module, args: tuple[Tensor]) -> tuple[Tensor]:
 
 
 def as_rgb(G: nn.Module, D: nn.Module, channels: int) -> None:
-    """Make G hand out, and D take, images of three channels; their weights stay those of `channels`.
-    """
+    """Make G hand out, and D take, images of three channels; their weights stay those of `channels`."""
     for net, kinds in ((G, LAST), (D, FIRST)):
         found = [[m for name, m in net.named_modules() if kind.fullmatch(name)] for kind in kinds]
         for module in next((ends for ends in found if ends), []):

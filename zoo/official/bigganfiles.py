@@ -36,7 +36,7 @@ def of_training(arrays: dict[str, Arrays], left_out: list[str], config: Mapping[
     settings, channels, depth = of_generator(G)
     settings["bn_eps"], settings["sn_eps"] = number(config, "BN_eps", BN_EPS), number(config, "SN_eps", SN_EPS)
     settings["standing_passes"] = 0  # the file's own statistics count
-    options_d: dict = {}
+    settings["width_d"], options_d = settings["width_g"], {}  # of a D that is not there
     if "D" in arrays:
         options_d = of_discriminator(arrays["D"], settings, depth)
     made = Found(
@@ -56,7 +56,7 @@ def of_training(arrays: dict[str, Arrays], left_out: list[str], config: Mapping[
         made.networks["G"] = common | {k: settings[k] for k in keys}
         made.networks["G"] |= {"width": settings["width_g"], "attention": settings["attention_g"]}
         made.networks["D"] = common | options_d
-        made.networks["D"] |= {"width": settings.get("width_d", 96), "attention": settings.get("attention_d")}
+        made.networks["D"] |= {"width": settings["width_d"], "attention": settings.get("attention_d")}
     if not config:
         made.notes.append(f"epsilons as in the authors' script for 128 px: bn_eps {BN_EPS:g}, sn_eps {SN_EPS:g}")
     if "G_ema" not in arrays:

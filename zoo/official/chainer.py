@@ -3,7 +3,6 @@
 import math
 import re
 import zipfile
-from collections.abc import Callable
 from functools import partial
 from pathlib import Path
 
@@ -88,7 +87,9 @@ def networks(arrays: Arrays) -> tuple[dict[str, Arrays], list[str]]:
     for group in groups.values():
         role = role_of(group)
         if role in found:
-            raise Refused(f"it holds two networks that look like a {'generator' if role == 'G' else 'discriminator'}")
+            raise Refused(
+                f"it holds two networks that look like a {'generator' if role == 'G' else 'discriminator'}"
+            )
         found[role] = group
     if "G" not in found and "D" in found:
         raise Refused("it holds a discriminator only, which cannot draw: import the file of its generator")
@@ -143,13 +144,13 @@ def of_cnn(arrays: dict[str, Arrays]) -> Settings:
         raise Refused(f"l0/W has {units} rows, which is no square map of {first} channels")
     width = multiple(first, 8, "dc1/W")
     settings = {"resolution": 8 * base, "n_classes": 0, "architecture": "cnn-cgl", "latent_dim": latent_dim}
-    settings |= {"width_g": width, "decay_start_kimg": None}
+    settings |= {"width_g": width, "width_d": width, "decay_start_kimg": None}
     if "D" in arrays:
         settings["width_d"] = of(arrays["D"], "c0_0/W", 4).shape[0]
     kwargs, channels = {}, head.shape[1]
     if channels != 3:
         common = {"resolution": 8 * base, "channels": channels}
-        widths = [settings.get("width_d", 64) * m for m in (1, 2, 2, 4, 4, 8, 8)]
+        widths = [settings["width_d"] * m for m in (1, 2, 2, 4, 4, 8, 8)]
         kwargs["G"] = common | {"width": width, "latent_dim": latent_dim, "dense_norm": True, "deconv_head": True}
         kwargs["D"] = common | {"widths": widths, "slope": 0.2}
     return settings, kwargs, {"G": sngan.CNN_GENERATOR, "D": sngan.CNN_DISCRIMINATOR}
@@ -177,7 +178,7 @@ def of_resnet(arrays: dict[str, Arrays]) -> Settings:
         raise Refused("it lacks the last layer of G, such as l7/W")
     channels = of(G, head[0], 4).shape[0]
     settings = {"resolution": resolution, "n_classes": n_classes, "latent_dim": latent_dim, "width_g": width}
-    settings |= {"architecture": "resnet", "decay_start_kimg": None}
+    settings |= {"architecture": "resnet", "width_d": width, "decay_start_kimg": None}
     kwargs: dict[str, dict] = {}
     options: dict = {"channels": channels} if channels != 3 else {}
     D, dim = arrays.get("D"), 128
@@ -191,7 +192,7 @@ def of_resnet(arrays: dict[str, Arrays]) -> Settings:
         common = {"resolution": resolution, "n_classes": n_classes}
         if channels != 3:
             kwargs["G"] = common | {"width": width, "latent_dim": latent_dim, "channels": channels}
-        kwargs["D"] = common | {"width": settings.get("width_d")} | options
+        kwargs["D"] = common | {"width": settings["width_d"]} | options
     return settings, kwargs, {"G": sngan.RESNET_GENERATOR, "D": sngan.RESNET_DISCRIMINATOR}
 
 
@@ -202,6 +203,3 @@ def outputs(arrays: Arrays, layer: str, start: int) -> list[int]:
         found.append(of(arrays, f"block{k}/{layer}/W", 4).shape[0])
         k += 1
     return found
-
-
-Reader = Callable[[Path], Arrays]

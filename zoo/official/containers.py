@@ -49,10 +49,13 @@ def recognise(path: Path, paper: str | None = None) -> Found:
         raise FileNotFoundError(f"there is no file {path}")
     try:
         found = of_folder(path) if path.is_dir() else of_file(path, paper)
-    except (Refused, zipfile.BadZipFile) as error:
+    except Refused as error:
         raise Refused(f"{path} was not imported: {error}") from error
-    except RecursionError as error:
-        raise Refused(f"{path} was not imported: it is nested too deeply") from error
+    except OSError:
+        raise
+    except Exception as error:  # zipfile's, zlib's and struct's own, of damaged bytes
+        text = printable(str(error) or type(error).__name__)
+        raise Refused(f"{path} was not imported: it is damaged or cut short ({text})") from error
     if paper is not None and not found.paper.startswith(paper):
         raise Refused(f"{path} was not imported: its networks are those of {found.paper}, not of {paper}")
     return found
@@ -225,6 +228,3 @@ def opened(path: Path) -> Any:
                 return torchfiles.read_old(data)
         except (Refused, zipfile.BadZipFile) as error:
             raise Refused(f"{path.name}: {error}") from error
-
-
-

@@ -114,7 +114,11 @@ def scalar(args: tuple) -> np.generic:
 
 def ordered(args: tuple) -> dict:
     pairs = args[0] if args else []
-    if len(args) > 1 or not isinstance(pairs, list) or not all(isinstance(p, list | tuple) and len(p) == 2 for p in pairs):
+    if (
+        len(args) > 1
+        or not isinstance(pairs, list)
+        or not all(isinstance(p, list | tuple) and len(p) == 2 for p in pairs)
+    ):
         raise Refused("it holds a dictionary in an unknown form")
     made: dict = {}
     for key, value in pairs:

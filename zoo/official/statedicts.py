@@ -36,7 +36,7 @@ def r1_or_vgan(arrays: dict[str, Arrays], left_out: list[str], paper: str | None
         raise Refused("its layers are none of the authors' ladders")
     resolution, n_classes = base * factor, rows if rows > 1 else 0
     settings = {"resolution": resolution, "n_classes": n_classes, "embed_dim": embed_dim}
-    settings |= {"latent_dim": inputs - embed_dim, "width_g": image.shape[1]}
+    settings |= {"latent_dim": inputs - embed_dim, "width_g": image.shape[1], "width_d": image.shape[1]}
     if settings["latent_dim"] < 1:
         raise Refused(f"fc.weight has {inputs} inputs, and the embedding alone has {embed_dim} numbers")
     vgan = any(name.startswith(("mean_fn", "logstd_fn")) for name in D) or paper == "vgan"
@@ -71,7 +71,7 @@ def r1_or_vgan(arrays: dict[str, Arrays], left_out: list[str], paper: str | None
         made.networks["G"] = common | options | {"width": settings["width_g"], "max_width": most["G"]}
         made.networks["G"] |= {"latent_dim": settings["latent_dim"], "embed_dim": embed_dim}
         made.networks["D"] = common | options | bottleneck
-        made.networks["D"] |= {"width": settings.get("width_d", 64), "max_width": most["D"]}
+        made.networks["D"] |= {"width": settings["width_d"], "max_width": most["D"]}
     if "G_ema" not in arrays:
         arrays["G_ema"] = arrays["G"]
         made.notes.append("no generator_test: the generator stands for its average")

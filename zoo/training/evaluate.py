@@ -206,6 +206,8 @@ class Evaluate(L.Callback):
         config = self.config or {"model": {k: v for k, v in gan.hparams.items() if not k.startswith("_")}}
         paper = self.paper or type(gan).__name__.lower()
         row = make_row(paper, self.recipe, data, result, training, config, software)
+        if imported := gan.origin.get("imported"):
+            row["imported"] = imported
         row |= {"run": self.run, "history": [self.history[nimg] for nimg in sorted(self.history)]}
         try:
             path = write_row(row, self.results_dir, partial(self._draw, gan, data) if self.grid else None)

@@ -44,6 +44,8 @@ def import_weights(path: str | Path, out: str | Path | None = None, paper: str |
         gan, about = assemble(found)
     except Refused as error:
         raise Refused(f"{path} was not imported: {error}") from error
+    except Exception as error:  # whatever a crafted file makes of a network's arguments
+        raise Refused(f"{path} was not imported: its settings cannot be ({printable(str(error))})") from error
     about["imported"] |= {"file": path.name, "sha256": containers.sha256(path)}
     write(gan, about, out)
     print(tell(found, gan, path), flush=True)
@@ -62,7 +64,12 @@ def assemble(found: Found) -> tuple[GAN, dict]:
         "paper": found.paper,
         "hparams": found.settings,
         "conditions": {"seed": None, "precision": None, "world_size": None, "hardware": None},
-        "imported": {"source": found.source, "licence": found.licence, "left_out": found.left_out},
+        "imported": {
+            "paper": found.paper.removesuffix("deeprelease"),
+            "source": found.source,
+            "licence": found.licence,
+            "left_out": found.left_out,
+        },
     }
     about["imported"]["networks"] = sorted(found.arrays)
     if found.networks:
@@ -96,7 +103,9 @@ def assemble(found: Found) -> tuple[GAN, dict]:
 
 def build_rest(gan: GAN, about: dict) -> dict[str, Tensor]:
     """What a GAN keeps beside its networks, such as VGAN's beta, at its start."""
-    names = [n for n, t in gan.state_dict().items() if isinstance(t, Tensor) and not n.startswith(("G.", "D.", "G_ema."))]
+    names = [
+        n for n, t in gan.state_dict().items() if isinstance(t, Tensor) and not n.startswith(("G.", "D.", "G_ema."))
+    ]
     if not names:
         return {}
     full = build(about).state_dict()
@@ -150,10 +159,14 @@ def fitted(arrays: Arrays, net: nn.Module, found: Found, role: str) -> dict[str,
             raise Refused(f"it also holds {printable(name[13:])}, which {role} of {found.paper} has not") from error
         known = next((one for one in arrays if name and name in one), None)
         raise Refused(
-            f"it also holds {printable(known)}, which {role} of {found.paper} has not" if known else f"it lacks {name}"
+            f"it also holds {printable(known)}, which {role} of {found.paper} has not"
+            if known
+            else f"it lacks {name}"
         ) from error
     except (ValueError, IndexError, RuntimeError, AttributeError) as error:
-        raise Refused(f"an array of {role} has another shape than {found.paper}'s ({printable(str(error))})") from error
+        raise Refused(
+            f"an array of {role} has another shape than {found.paper}'s ({printable(str(error))})"
+        ) from error
     expected = {name: t for name, t in net.state_dict().items() if isinstance(t, Tensor)}
     names = official_names(arrays, convert)
     told = lambda name: printable(names.get(name) or sibling(name, names) or name)  # noqa: E731
@@ -179,7 +192,11 @@ def official_names(arrays: Arrays, convert) -> dict[str, str]:
     order = list(arrays)
     numbered = {name: np.full(arrays[name].shape, i, np.float32) for i, name in enumerate(order)}
     try:
-        return {n: order[int(t.flatten()[0])] for n, t in convert(numbered).items() if t.numel() and t[..., 0].isfinite().all()}
+        return {
+            n: order[int(t.flatten()[0])]
+            for n, t in convert(numbered).items()
+            if t.numel() and t[..., 0].isfinite().all()
+        }
     except Exception:  # only for a sentence's names
         return {}
 
