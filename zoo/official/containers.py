@@ -51,7 +51,7 @@ def recognise(path: Path, paper: str | None = None) -> Found:
         found = of_folder(path) if path.is_dir() else of_file(path, paper)
     except Refused as error:
         raise Refused(f"{path} was not imported: {error}") from error
-    except OSError:
+    except PermissionError:
         raise
     except Exception as error:  # zipfile's, zlib's and struct's own, of damaged bytes
         text = printable(str(error) or type(error).__name__)
