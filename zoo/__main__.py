@@ -1,11 +1,11 @@
-"""`zoo train | list | runs | show | doctor | sample | walk | explore | evaluate | leaderboard | ...`.
+"""`zoo train | list | runs | show | doctor | import | sample | walk | explore | evaluate | leaderboard | ...`.
 
 The commands themselves are in `zoo.commands`.
 """
 
 import sys
 
-from zoo.commands import bench, data, lab, listing, looking, models, runs, scoring
+from zoo.commands import bench, data, lab, listing, looking, models, runs, scoring, weights
 
 
 def by_script(args: list[str]) -> None:
@@ -53,6 +53,7 @@ def main(args: list[str] | None = None) -> None:
         "encode": models.encode,
         "interpolate": models.interpolate,
         "attribute": models.attribute,
+        "import": weights.import_,
         "evaluate": scoring.evaluate,
         "compare": scoring.compare,
         "train-domain": scoring.train_domain,

@@ -91,6 +91,7 @@ class GAN(L.LightningModule):
         self.scalars: dict[str, Tensor] = {}
         self._conditions: dict = {}  # of a loaded model
         self.chosen: str | None = None  # how its checkpoint was picked out of its run; None for the newest
+        self.origin: dict = {}  # of imported weights: "imported", and "networks" where they differ
 
     def use_networks(self, G: nn.Module, D: nn.Module, latent_dim: int) -> None:
         """Put own networks in the place of the paper's, before training: same step, same losses.
@@ -125,6 +126,7 @@ class GAN(L.LightningModule):
             "hparams": {k: v for k, v in self.hparams.items() if k in known},
             "conditions": self.conditions,
             "chosen": self.chosen,
+            **self.origin,
         }
 
     @property

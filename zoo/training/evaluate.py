@@ -216,6 +216,8 @@ class Evaluate(L.Callback):
         row = make_row(paper, self.recipe, data, result, training, config, software)
         if gan.chosen:
             row["conditions"] = row["conditions"] | {"chosen": gan.chosen}
+        if imported := gan.origin.get("imported"):
+            row["imported"] = imported
         row |= {"run": self.run, "history": [self.history[nimg] for nimg in sorted(self.history)]}
         try:
             path = write_row(row, self.results_dir, partial(self._draw, gan, data) if self.grid else None)
