@@ -5,7 +5,7 @@ The commands themselves are in `zoo.commands`.
 
 import sys
 
-from zoo.commands import bench, data, lab, listing, looking, models, runs, scoring, weights
+from zoo.commands import bench, data, floors, lab, listing, looking, models, runs, scoring, weights
 
 
 def by_script(args: list[str]) -> None:
@@ -56,6 +56,7 @@ def main(args: list[str] | None = None) -> None:
         "import": weights.import_,
         "evaluate": scoring.evaluate,
         "compare": scoring.compare,
+        "floor": floors.floor,
         "train-domain": scoring.train_domain,
         "data": {"_help": data.__doc__, "prepare": data.prepare, "inspect": data.inspect, "stream": data.stream},
         "bench": {"_help": bench.__doc__, "data": bench.data, "evaluation": bench.evaluation, "step": bench.step},

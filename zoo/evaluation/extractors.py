@@ -72,8 +72,8 @@ def metric_names(extractor: str) -> dict[str, str]:
     sets = ("precision", "recall", "density", "coverage")
     if extractor == "inception":
         scores = {key: key for key in ("is_mean", "is_std", "kid", "is_1", *sets)}
-        return {"frechet": "fid"} | scores | {"intra": "intra_fid"}
-    names = {"frechet": f"fd_{extractor}", "kid": f"kid_{extractor}"}
+        return {"frechet": "fid", "infinity": "fid_inf"} | scores | {"intra": "intra_fid"}
+    names = {"frechet": f"fd_{extractor}", "infinity": f"fdinf_{extractor}", "kid": f"kid_{extractor}"}
     if extractor.startswith("domain:"):
         names["labels"] = f"label_accuracy_{extractor}"
     return names | {key: f"{key}_{extractor}" for key in sets} | {"intra": f"intra_fd_{extractor}"}

@@ -37,7 +37,7 @@ def set_of(row: dict) -> str:
 
 
 # of the conditions, what does not set two rows apart; what a protocol was changed by, its numbers tell
-_ASIDE = ("seed", "ema", "batch_size", "changed", "n_prdc")
+_ASIDE = ("seed", "n_seeds", "ema", "batch_size", "changed", "n_prdc")
 
 
 def comparable(row: dict) -> str:
@@ -108,6 +108,43 @@ def value(name: str, value: float | None, is_std: float | None) -> str:
 
 LAST = 4
 
+FLOOR = "real"  # the paper of rows where real images stand in the place of fakes
+
+
+def leading(metrics: dict[str, float]) -> str | None:
+    """The metric that counts most, or None."""
+    name = min(sorted(metrics), key=rank, default=None)
+    return None if name is None or rank(name) == LAST else name
+
+
+def of_floor(row: dict, rows: list[dict]) -> float | None:
+    """The leading distance as a multiple of what real images score, measured in the same way; None if unknown."""
+    name = leading(row["metrics"])
+    floors = [r["metrics"][name] for r in rows if r["paper"] == FLOOR and r["metrics"].get(name)] if name else []
+    return None if not floors or higher(name) else row["metrics"][name] / floors[-1]
+
+
+def half_width(row: dict, rows: list[dict]) -> float | None:
+    """How far chance moves the leading metric: half the range over training seeds, or the deviation over sampling
+    seeds if that is more; None where neither was measured."""
+    name = leading(row["metrics"])
+    same = [r for r in rows if (r["paper"], r["recipe"]) == (row["paper"], row["recipe"])]
+    values = [r["metrics"][name] for r in of_each_seed([*same, row]) if name in r["metrics"]]
+    known = [(max(values) - min(values)) / 2] if len(values) > 1 else []
+    known += [row["spread"][name]] if name in (row.get("spread") or {}) else []
+    return max(known, default=None)
+
+
+def against(row: dict, better: dict, rows: list[dict]) -> str:
+    """What is to be said of a row and the one ranked above it: nothing, no difference, or that nobody can tell."""
+    name = leading(row["metrics"])
+    widths = half_width(row, rows), half_width(better, rows)
+    if name is None or name != leading(better["metrics"]):
+        return ""
+    if None in widths:
+        return "unknown: one seed"
+    return "no difference" if abs(row["metrics"][name] - better["metrics"][name]) <= sum(widths) else ""
+
 
 def rank(name: str) -> int:
     """How much a metric counts: FID, then other distances with the untrained network's behind, then IS."""
@@ -120,8 +157,8 @@ def rank(name: str) -> int:
 
 def merit(metrics: dict[str, float]) -> tuple[int, float]:
     """Sorts the best first, by the metric that counts most; those without any come last."""
-    name = min(sorted(metrics), key=rank, default=None)
-    if name is None or rank(name) == LAST:
+    name = leading(metrics)
+    if name is None:
         return LAST, 0.0
     return rank(name), -metrics[name] if higher(name) else metrics[name]
 

@@ -13,11 +13,13 @@ from typing import Any
 from zoo.evaluation.protocols import OWN
 from zoo.leaderboard.ranking import (
     LAST,
+    against,
     comparable,
     in_tables,
     measured,
     merit,
     of_each_seed,
+    of_floor,
     or_unknown,
     ordered,
     rank,
@@ -239,7 +241,8 @@ def _our_table(rows: list[dict]) -> str:
     """Rows of one measurement, best first."""
     names = [name for name in ordered({name for row in rows for name in row["metrics"]}) if in_tables(name)]
     rows = sorted(rows, key=lambda row: (merit(row["metrics"]), row["file"]))
-    head = ["#", "paper", "recipe", *(title(name) for name in names), "real / fake, extractor", "kimg", "seed"]
+    head = ["#", "against the row above", "times the floor", "paper", "recipe", *(title(name) for name in names)]
+    head += ["real / fake, extractor", "kimg", "seed"]
     head += ["EMA", "precision", "hardware, hours", "commit", "date", "samples"]
     table = []
     for place, row in enumerate(rows, 1):
@@ -247,9 +250,12 @@ def _our_table(rows: list[dict]) -> str:
         metrics = row["metrics"]
         extractors = " + ".join(sorted(conditions["extractors"])) or "none"
         hours = "?" if training["hours"] is None else f"{training['hours']:.2f}"
+        times = of_floor(row, rows)
         table.append(
             [
                 place if merit(metrics)[0] < LAST else "-",
+                against(row, rows[place - 2], rows) if place > 1 else "",
+                "" if times is None else f"{times:.3g}",
                 row["paper"],
                 f"[{row['recipe']}]({row['file']})",
                 *(value(name, metrics.get(name), metrics.get("is_std")) for name in names),

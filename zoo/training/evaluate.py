@@ -17,6 +17,7 @@ from zoo.evaluation.evaluate import build_extractors, evaluate
 from zoo.evaluation.extractors import DEFAULT, Extractor, headline_names
 from zoo.evaluation.extras import find
 from zoo.evaluation.protocols import resolve
+from zoo.evaluation.small import over_seeds
 from zoo.leaderboard.ranking import higher
 from zoo.leaderboard.rows import check_writable, make_row, versions, write_row
 from zoo.pictures.grids import sample_grid, save_grid, save_own_pictures
@@ -45,6 +46,7 @@ class Evaluate(L.Callback):
         recipe: name of the recipe.
         results_dir: folder of the rows; None writes none.
         seed: names the evaluated samples.
+        n_seeds: sampling seeds from `seed` on; of several the row has means, and deviations as its `spread`.
         batch_size: images per rank and pass.
         truncation: bound of the truncation trick.
         ema: score the average of G where there is one.
@@ -69,6 +71,7 @@ class Evaluate(L.Callback):
         recipe: str = "custom",
         results_dir: str | None = "results",
         seed: int = 0,
+        n_seeds: int = 1,
         batch_size: int = 128,
         truncation: float | None = None,
         ema: bool | None = None,
@@ -95,6 +98,9 @@ class Evaluate(L.Callback):
         self.protocol, self.changed = resolve(protocol, changes)
         for name in self.protocol.extras:
             find(name)
+        if n_seeds < 1:
+            raise ValueError(f"--evaluation.n_seeds must be at least 1, not {n_seeds}")
+        self.n_seeds = n_seeds
         self.options = changes | {"protocol": protocol, "seed": seed, "batch_size": batch_size}
         self.config: dict | None = None  # of the whole run, when the command line knows it
         self.run: str | None = None  # what tells this run's rows from another's
@@ -189,7 +195,10 @@ class Evaluate(L.Callback):
         options = self.options if extras else self.options | {"extras": ()}
         try:
             with isolate_rng(), gan.off_the_clock():
-                result = evaluate(gan, data, built, **options)
+                seed = options["seed"]
+                result = over_seeds(
+                    lambda s: evaluate(gan, data, built, **options | {"seed": s}), seed, self.n_seeds
+                )
                 for name, value in gan.own_metrics(data).items():
                     result["absent" if isinstance(value, str) else "metrics"][name] = value
         finally:
