@@ -19,7 +19,7 @@ def frechet_infinity(features: Tensor, mu: np.ndarray, sigma: np.ndarray, seed: 
     """The Frechet distance extrapolated to infinitely many fakes (Chong and Forsyth 2020; dgm-eval fd.py:93-126).
 
     The distance of N samples is too large by about c / N; a line through 15 sizes, from a tenth of N (but no fewer
-    than features where N allows it), meets 1/N = 0 there. The reals' own share of the bias stays. Negative at times.
+    than features where N allows it), meets 1/N = 0 there. The reals' own share of the bias stays.
 
     Args:
         features: of the fakes (N, D).
