@@ -47,7 +47,7 @@ class Replay:
         return z
 
     def training_step(self, batch, batch_idx):
-        self.chosen(self, *batch)
+        self.chosen(self, *[part for part in batch if part is not None])  # images alone come with None for labels
 
     def manual_backward(self, loss: Tensor, *args, **kwargs) -> None:
         self.losses = [*getattr(self, "losses", []), loss.detach()]
