@@ -6,8 +6,9 @@ from evaluation_fakes import Noise, Sampler
 
 from zoo.data.order import subset
 from zoo.evaluation.evaluate import evaluate
+from zoo.evaluation.floors import Others, floor
 from zoo.evaluation.metrics import frechet_distance, mean_cov
-from zoo.evaluation.small import Others, floor, frechet_infinity, over_seeds
+from zoo.evaluation.small import frechet_infinity, over_seeds
 
 SMALL = {"batch_size": 16, "kid_subsets": 2, "extras": ()}
 

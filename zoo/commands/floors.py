@@ -29,7 +29,7 @@ def floor(
     """
     import torch
 
-    from zoo.evaluation.small import floor as score
+    from zoo.evaluation.floors import floor as score
     from zoo.leaderboard.rows import make_row, write_row
     from zoo.training.recipes import compose
     from zoo.training.run import data_of
