@@ -1,11 +1,11 @@
-"""`zoo train | list | runs | show | doctor | sample | walk | explore | evaluate | leaderboard | ...`.
+"""`zoo train | list | runs | show | doctor | import | sample | walk | explore | evaluate | leaderboard | ...`.
 
 The commands themselves are in `zoo.commands`.
 """
 
 import sys
 
-from zoo.commands import bench, data, lab, listing, looking, models, runs, scoring
+from zoo.commands import bench, data, lab, listing, looking, models, runs, scoring, weights
 
 
 def by_script(args: list[str]) -> None:
@@ -54,6 +54,7 @@ def main(args: list[str] | None = None) -> None:
         "encode": models.encode,
         "interpolate": models.interpolate,
         "attribute": models.attribute,
+        "import": weights.import_,
         "evaluate": scoring.evaluate,
         "compare": scoring.compare,
         "train-domain": scoring.train_domain,
@@ -62,7 +63,17 @@ def main(args: list[str] | None = None) -> None:
         "suite": runs.suite,
         "leaderboard": scoring.leaderboard,
         "curves": scoring.curves,
-        "lab": {"_help": lab.__doc__, "saddle": lab.saddle, "plane": lab.plane},
+        "lab": {
+            "_help": lab.__doc__,
+            "dirac": lab.dirac,
+            "verdicts": lab.verdicts,
+            "ring": lab.ring,
+            "eigen": lab.eigen,
+            "paper": lab.paper,
+            "plane": lab.plane,
+            "saddle": lab.saddle,
+            "expert": lab.expert,
+        },
     }
     args = sys.argv[1:] if args is None else list(args)
     if args[:1] == ["train"] and not {"-h", "--help"} & set(args[:2]):

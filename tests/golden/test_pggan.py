@@ -189,6 +189,7 @@ def model(v: Vectors, kind: type[PGGAN] = PGGAN, **more) -> PGGAN:
         drift=loss.get("wgan_epsilon", 0.001),
         cond_weight=loss.get("cond_weight", 1.0),
         real_fade="float",
+        fake_labels="real",
         **more,
     )
     gan.G, gan.D, gan.G_ema = G, D, copy.deepcopy(G).requires_grad_(False)
@@ -231,7 +232,7 @@ def test_losses_and_gradients(path, monkeypatch):
         for key in v.group(f"output/D_loss/{name}/"):
             gan.gamma = float(key.removeprefix("target"))
             gan.zero_grad()
-            loss, _ = gan.critic_loss(real, fake, label, lod)
+            loss, _ = gan.critic_loss(real, fake, label, label, lod)
             loss.backward()
             close(loss, v[f"output/D_loss/{name}/{key}"], key, rtol=1e-4)
             check_gradients(v, gan.D, f"output/D_grad/{name}/{key}/", "D")

@@ -8,9 +8,9 @@ import pytest
 import torch
 import yaml
 from lightning.pytorch.callbacks import EarlyStopping, ModelCheckpoint
-from runs import SMALL
 from torch.utils.data import DataLoader, TensorDataset
 
+from runs import SMALL
 from zoo.data import Drawn
 from zoo.engine.gan import GAN
 from zoo.papers import paper_class

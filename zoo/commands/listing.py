@@ -15,6 +15,7 @@ def papers(reproductions: Path | None = None, results: Path = Path("results")) -
     from rich.console import Console
     from rich.table import Table
 
+    from zoo.baselines import BASELINES
     from zoo.papers import PAPERS
     from zoo.training.recipes import folder
 
@@ -22,7 +23,7 @@ def papers(reproductions: Path | None = None, results: Path = Path("results")) -
     if not reproductions.is_dir():
         raise FileNotFoundError(f"no folder {reproductions}: leave --reproductions out for the zoo's own recipes")
     table = Table("paper", "recipe", "results", "what it is")
-    for paper in sorted(PAPERS):
+    for paper in sorted(PAPERS | BASELINES):
         rows = [json.loads(p.read_text())["recipe"] for p in results.glob(f"{paper}/*.json")]
         recipes = sorted((reproductions / paper).glob("*.yaml"), key=lambda p: (p.stem != "paper", p.stem))
         for i, recipe in enumerate(recipes):
@@ -69,6 +70,7 @@ def show(run: Path) -> None:
     Args:
         run: Its folder, such as runs/sngan/tiny-001.
     """
+    from zoo.baselines import BASELINES
     from zoo.leaderboard.curves import AXES, log
     from zoo.papers import PAPERS
     from zoo.training import standing
@@ -76,7 +78,7 @@ def show(run: Path) -> None:
     config, one = standing.config_of(run), standing.standing(run)
     paper = run.resolve().parent.name
     print(f"{run}: {one.state} at {one.kimg:g} of {one.total_kimg:g} kimg")
-    if paper not in PAPERS:  # a run that lies elsewhere than in runs/<paper>
+    if paper not in PAPERS | BASELINES:  # a run that lies elsewhere than in runs/<paper>
         print(f"\nno recipe to compare with: {paper} is no paper of the zoo")
     else:
         changed = standing.differences(config, paper)

@@ -42,14 +42,14 @@ class Checkpoints(Callback):
         with gan.off_the_clock():
             if not all(p.isfinite().all() for p in gan.parameters()):
                 raise NotFinite(self.tell(trainer, gan, "a weight"))
-            file = self.write(trainer, gan, f"kimg-{gan.nimg / 1000:09.1f}.ckpt")
+            file = self.write(trainer, gan, f"{gan.unit}-{gan.nimg / 1000:09.1f}.ckpt")
             if file is None:
                 return
             self.saved_at = gan.nimg
             if trainer.is_global_zero:
                 try:
                     self.link(file, file.with_name("last.ckpt"))
-                    for old in sorted(file.parent.glob("kimg-*.ckpt"))[: -max(self.keep, 1)]:
+                    for old in sorted(file.parent.glob(f"{gan.unit}-*.ckpt"))[: -max(self.keep, 1)]:
                         old.unlink()
                 except OSError as error:
                     self.complain(gan, Path(f"{file}.part"), error)
@@ -77,7 +77,7 @@ class Checkpoints(Callback):
     def complain(gan: GAN, part: Path, error: OSError) -> None:
         part.unlink(missing_ok=True)
         print(
-            f"checkpoint at {gan.nimg / 1000:.1f} kimg not saved whole ({error}); training goes on, older ones are "
+            f"checkpoint at {gan.nimg / 1000:.1f} {gan.unit} not saved whole ({error}); training goes on, older ones are "
             "untouched. Free some space, or set --run_dir to another disk and resume with --ckpt_path",
             file=sys.stderr,
         )
@@ -101,8 +101,8 @@ class Checkpoints(Callback):
     @classmethod
     def tell(cls, trainer: L.Trainer, gan: GAN, what: str) -> str:
         return (
-            f"{what} is not finite at {gan.nimg / 1000:.1f} kimg, so training stopped; {cls.last_good(trainer)}. "
-            "Lower the learning rate or use --trainer.precision 32-true"
+            f"{what} is not finite at {gan.nimg / 1000:.1f} {gan.unit}, so training stopped; {cls.last_good(trainer)}. "
+            + ("Lower the learning rate" + " or use --trainer.precision 32-true" * (trainer.precision != "32-true"))
         )
 
     def on_train_batch_end(self, trainer: L.Trainer, gan: GAN, outputs, batch, batch_idx: int) -> None:

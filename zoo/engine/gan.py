@@ -21,7 +21,8 @@ from zoo.engine import batches
 from zoo.engine.checks import check_batches, check_classes, chosen_labels
 from zoo.engine.clock import Clock
 from zoo.engine.ema import EMA, move
-from zoo.engine.latents import indexed_latents
+from zoo.engine.latents import indexed_latents, normal
+from zoo.engine.pixels import Pixels
 from zoo.engine.reporting import offer, show
 from zoo.networks.modes import evaluating
 
@@ -35,7 +36,7 @@ class GAN(L.LightningModule):
     overrides `stage_at`, and `generate` so that samples have the side of `trained_stage`.
 
     Args:
-        G: `G(z, label=None) -> (N, 3, R, R)` in [-1, 1].
+        G: `G(z, label=None) -> (N, 3, R, R)` in [-1, 1], or as `pixels` says.
         D: `D(x, label=None) -> (N,)` raw logits.
         resolution: R, in pixels.
         latent_dim: length of z.
@@ -43,10 +44,15 @@ class GAN(L.LightningModule):
         images_per_step: real images one `training_step` consumes, over all ranks together.
         total_kimg: training ends after so many thousand real images.
         ema: how the average of G is kept; None keeps none.
+        pixels: colours and range of G's and D's images; None for three colours in [-1, 1].
     """
 
+    #: what `nimg` counts, in thousands and one by one, and the command that shows a model: words for callbacks and errors
+    unit, things, shown_by = "kimg", "img", "zoo evaluate"
     #: settings in kimg that a resumed run may not change: all that came before would have been otherwise
     fixed_kimg: tuple[str, ...] = ()
+    #: what makes the prior of N(0, 1); set by a paper with another
+    prior = staticmethod(normal)
     #: equal parts that a step splits a process's images into
     parts: int = 1
     #: images of a group of D's minibatch stddev, which must divide them too; None or 0 for none
@@ -63,6 +69,7 @@ class GAN(L.LightningModule):
         total_kimg: float,
         n_classes: int = 0,
         ema: EMA | None = None,
+        pixels: Pixels | None = None,
     ) -> None:
         super().__init__()
         self.automatic_optimization = False
@@ -71,7 +78,7 @@ class GAN(L.LightningModule):
         self.G_ema = copy.deepcopy(self.G).eval().requires_grad_(False) if ema else None
         self.ema = ema
         self.resolution, self.latent_dim, self.n_classes = resolution, latent_dim, n_classes
-        self.total_kimg = total_kimg
+        self.total_kimg, self.pixels = total_kimg, pixels or Pixels()
         self._stage = Stage(resolution, images_per_step)
         self.nimg = 0  # plain number: a buffer on the GPU would cost a synchronisation at every read
         self.steps = 0  # training steps; not nimg / images_per_step where the batch grows
@@ -84,6 +91,7 @@ class GAN(L.LightningModule):
         self.scalars: dict[str, Tensor] = {}
         self._conditions: dict = {}  # of a loaded model
         self.chosen: str | None = None  # how its checkpoint was picked out of its run; None for the newest
+        self.origin: dict = {}  # of imported weights: "imported", and "networks" where they differ
 
     def use_networks(self, G: nn.Module, D: nn.Module, latent_dim: int) -> None:
         """Put own networks in the place of the paper's, before training: same step, same losses.
@@ -118,6 +126,7 @@ class GAN(L.LightningModule):
             "hparams": {k: v for k, v in self.hparams.items() if k in known},
             "conditions": self.conditions,
             "chosen": self.chosen,
+            **self.origin,
         }
 
     @property
@@ -170,10 +179,10 @@ class GAN(L.LightningModule):
         return self.optimizers()[1]
 
     def latents(self, n: int) -> Tensor:
-        """z ~ N(0, I), (n, latent_dim). One stream serves all ranks and each takes every world-th row, so the
-        ranks' latents differ, and together they are those of a single process."""
+        """z ~ N(0, I), or what `prior` makes of it, (n, latent_dim). One stream serves all ranks and each takes
+        every world-th row, so the ranks' latents differ, and together they are those of a single process."""
         z = torch.randn(n * self.world_size, self.latent_dim, generator=self.latent_rng)
-        return z[self.global_rank :: self.world_size].to(self.device, self.dtype)
+        return self.prior(z[self.global_rank :: self.world_size].to(self.device, self.dtype))
 
     def uniform(self, n: int) -> Tensor:
         """U[0, 1) per image, (n,), from the latents' stream and split over the ranks as they are."""
@@ -345,7 +354,7 @@ class GAN(L.LightningModule):
     ) -> tuple[Tensor, Tensor | None]:
         """`zoo.engine.latents.indexed_latents` of this model: z and, with classes, labels, or None."""
         z, y = indexed_latents(n, self.latent_dim, self.n_classes, seed, start, truncation)
-        return z.to(self.device, self.dtype), y.to(self.device) if self.n_classes else None
+        return self.prior(z.to(self.device, self.dtype)), y.to(self.device) if self.n_classes else None
 
     def own_metrics(self, data: L.LightningDataModule) -> dict[str, float | str]:
         """What the paper measures beside its samples, for the results row: a number, or why there is none.
@@ -362,12 +371,12 @@ class GAN(L.LightningModule):
         return {}
 
     def to_native(self, images: Tensor) -> Tensor:
-        """Images (N, 3, R, R) in [-1, 1] as D sees them; a paper with other channels or another range overrides."""
-        return images
+        """Images (N, 3, R, R) in [-1, 1] as D sees them."""
+        return self.pixels.native(images)
 
     def generate(self, G: nn.Module, z: Tensor, label: Tensor | None, truncation: float | None) -> Tensor:
         """Images of `G`. Truncation has already acted on z; a paper that truncates elsewhere overrides this."""
-        return G(z, label)
+        return self.pixels.shown(G(z, label))
 
     @torch.no_grad()
     def sample(

@@ -74,13 +74,13 @@ class Progress(Callback):
     def show(self, gan: GAN) -> None:
         speed = (gan.nimg - self.start[0]) / max(gan.train_seconds - self.start[1], 1e-9)
         left = max(gan.total_kimg * 1000 - gan.nimg, 0) / max(speed, 1e-9)
-        losses = "  ".join(f"{k} {float(v):.3f}" for k, v in gan.scalars.items() if k.startswith("loss/"))
-        kimg = f"{gan.nimg / 1000:.1f}/{gan.total_kimg:g} kimg"
+        losses = "  ".join(f"{k} {float(v):.3f}" for k, v in gan.scalars.items() if k.startswith(("loss/", "return/")))
+        kimg = f"{gan.nimg / 1000:.1f}/{gan.total_kimg:g} {gan.unit}"
         clock = time.strftime("%H:%M:%S", time.gmtime(left))
         until = f"{left / 86400:.1f} days left" if left >= 86400 else f"{clock} left"
         if gan.stage.end is not None:  # later stages are slower, nobody knows by how much
             until = f"at {gan.trained_stage.resolution} px"
-        about = f"{speed:.0f} img/s  {until}  {losses}"
+        about = f"{speed:.0f} {gan.things}/s  {until}  {losses}"
         if self.bar:
             self.bar.update(self.task, completed=gan.nimg / 1000, kimg=kimg, about=about)
         else:

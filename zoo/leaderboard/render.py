@@ -26,6 +26,7 @@ from zoo.leaderboard.ranking import (
     value,
 )
 from zoo.leaderboard.rows import read_rows, write_atomically
+from zoo.leaderboard.toys import markdown, read_toys
 from zoo.leaderboard.webpage import page
 
 HEADER = """\
@@ -106,7 +107,7 @@ def _contents(results_dir: Path) -> dict[Path, str]:
     rows = [row | {"file": path.relative_to(results_dir).as_posix()} for path, row in read_rows(results_dir)]
     published = read_published(published_file(results_dir))
     return {
-        results_dir / "README.md": _markdown(rows, published),
+        results_dir / "README.md": _markdown(rows, published) + markdown(read_toys(results_dir)),
         results_dir / "leaderboard.csv": _csv(rows),
         results_dir / "index.html": page(rows, published),
     }

@@ -8,7 +8,6 @@ Wei, Gong, Liu, Lu, Wang, ICLR 2018, arXiv 1803.01541. Official code: biuyq/CT-G
 """
 
 import copy
-import math
 from typing import Literal
 
 import lightning.pytorch as L
@@ -19,6 +18,7 @@ from torch import Tensor, nn
 from zoo.data import EndlessBatches, ImageDataModule, to_float
 from zoo.data.order import permutation, seed_of
 from zoo.engine.gan import GAN
+from zoo.engine.latents import unit_uniform
 from zoo.engine.optim import AdamEpsilonInRoot
 from zoo.networks import ctgan_ssl as networks
 from zoo.networks.modes import evaluating, frozen
@@ -116,6 +116,8 @@ class CTGAN_SSL(GAN):
     Raises:
         ValueError: for another resolution.
     """
+
+    prior = staticmethod(unit_uniform)
 
     def __init__(
         self,
@@ -284,21 +286,7 @@ class CTGAN_SSL(GAN):
                     right[name] += int((net.classify(x)[1].argmax(1) == y).sum())
         return {name: 100 * n / len(test) for name, n in right.items()}
 
-    # ---- the prior, and the networks' pixels
-
-    @staticmethod
-    def prior(z: Tensor) -> Tensor:
-        """N(0, 1) as U(0, 1), through the normal distribution function."""
-        return 0.5 * (1 + torch.erf(z / math.sqrt(2)))
-
-    def latents(self, n: int) -> Tensor:
-        return self.prior(super().latents(n))
-
-    def indexed_latents(
-        self, n: int, seed: int = 0, start: int = 0, truncation: float | None = None
-    ) -> tuple[Tensor, Tensor | None]:
-        z, label = super().indexed_latents(n, seed, start, truncation)
-        return self.prior(z), label
+    # ---- the networks' pixels
 
     def generate(self, G: nn.Module, z: Tensor, label: Tensor | None, truncation: float | None) -> Tensor:
         return self.to_images(G(z))

@@ -144,7 +144,7 @@ class ZooCLI(LightningCLI):
         os.environ["ZOO_RUN_DIR"] = str(folder)
         mark(folder)
         (folder / "config.yaml").write_text(yaml.safe_dump(self.run.config, sort_keys=False))
-        found = loggers(self.run, self.config.wandb, data)
+        found = loggers(self.run, self.config.wandb, data.name, (f"{data.resolution}px",))
         sizes = [sum(p.numel() for p in net.parameters()) / 1e6 for net in (model.G, model.D)]
         first, last = model.stage.resolution, model.resolution
         sides = f"{last} px" if first == last else f"{first} to {last} px"

@@ -92,7 +92,7 @@ class Evaluate(L.Callback):
             "is_splits": is_splits,
             "kid_subsets": kid_subsets,
         }
-        self.protocol, _ = resolve(protocol, changes)
+        self.protocol, self.changed = resolve(protocol, changes)
         for name in self.protocol.extras:
             find(name)
         self.options = changes | {"protocol": protocol, "seed": seed, "batch_size": batch_size}
@@ -116,10 +116,11 @@ class Evaluate(L.Callback):
             ValueError: without a data module, if it has fewer images than `n_real`, for a truncation the model does
                 not know, or if the row could not be written.
         """
-        data, n_real = trainer.datamodule, self.protocol.n_real
+        data = trainer.datamodule
         if data is None:
             raise ValueError("Evaluate compares with real images: fit with datamodule=...")
-        if n_real is not None and not 2 <= n_real <= len(data):
+        n_real = self.protocol.n_real
+        if "n_real" in self.changed and not 2 <= n_real <= len(data):
             raise ValueError(
                 f"n_real is {n_real}, but {data.name} has {len(data)} images: set --evaluation.n_real, or another "
                 "--evaluation.protocol"
@@ -215,6 +216,8 @@ class Evaluate(L.Callback):
         row = make_row(paper, self.recipe, data, result, training, config, software)
         if gan.chosen:
             row["conditions"] = row["conditions"] | {"chosen": gan.chosen}
+        if imported := gan.origin.get("imported"):
+            row["imported"] = imported
         row |= {"run": self.run, "history": [self.history[nimg] for nimg in sorted(self.history)]}
         try:
             path = write_row(row, self.results_dir, partial(self._draw, gan, data) if self.grid else None)
