@@ -6,22 +6,15 @@ import warnings
 import lightning.pytorch as L
 import pytest
 import torch
-import yaml
 from lightning.pytorch.callbacks import EarlyStopping, ModelCheckpoint
+from made import small
+from runs import SMALL
 from torch.utils.data import DataLoader, TensorDataset
 
-from runs import SMALL
 from zoo.data import Drawn
 from zoo.engine.gan import GAN
-from zoo.papers import paper_class
 
 PAPERS = sorted(set(SMALL) - {"ctgan_ssl"})  # that one needs the whole data set at hand: below
-
-
-def small(paper: str, **changes) -> GAN:
-    words = SMALL[paper].split()
-    options = {k.removeprefix("--model."): yaml.safe_load(v) for k, v in zip(words[::2], words[1::2], strict=True)}
-    return paper_class(paper)(**options | changes)
 
 
 def images_for(gan: GAN, n: int = 96) -> torch.Tensor:
