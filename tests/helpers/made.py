@@ -19,9 +19,12 @@ def small(paper: str, **changes) -> GAN:
 
 
 def checkpoint(paper: str, path: Path, **changes) -> Path:
-    """Train one step on noise and save; StyleGAN's noise is made to show."""
+    """Train one step on noise and save; what hardly shows yet is made to: StyleGAN's noise, batch statistics."""
     torch.manual_seed(0)
     gan = small(paper, **changes)
+    for module in gan.modules():
+        if isinstance(module, torch.nn.BatchNorm2d):
+            module.momentum = 1.0  # one step must be enough for statistics that show different latents differently
     images = torch.rand(32, 3, gan.resolution, gan.resolution) * 2 - 1
     batch = (images, torch.arange(32) % gan.n_classes) if gan.n_classes else images
     quiet = {"logger": False, "enable_progress_bar": False, "enable_model_summary": False}
