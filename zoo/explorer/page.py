@@ -183,16 +183,17 @@ def build(paths: list[Path], device: str = "cpu") -> Any:
     gr = gradio()
     shelf = Shelf(paths, device)
     models = [shelf[name] for name in shelf.paths]
-    folder = Path(tempfile.mkdtemp(prefix="zoo-explore-"))
+    files = tempfile.TemporaryDirectory(prefix="zoo-explore-")  # gone with the process
     with gr.Blocks(title="zoo explore", analytics_enabled=False) as page:
         gr.Markdown("# zoo explore")
         with gr.Tab("latents"):
-            latent_tab(gr, page, shelf, models, folder)
+            latent_tab(gr, page, shelf, models, Path(files.name))
         for name, gan in zip(shelf.paths, models, strict=True):
             if hasattr(gan, "encode"):
                 with gr.Tab(f"photos: {name}"):
                     photo_tab(gr, shelf, name)
                 break
+    page.files = files
     return page
 
 
