@@ -28,10 +28,10 @@ def listed(args: list[str]) -> list[str]:
     """`curves a b --x kimg` as `curves ["a", "b"] --x kimg`: jsonargparse takes a list as one argument."""
     import json
 
-    if args[:1] != ["curves"]:
+    if args[:1] not in (["curves"], ["explore"]):
         return args
     n = next((i for i, word in enumerate(args) if word.startswith("-")), len(args))
-    return args if n < 2 else ["curves", json.dumps(args[1:n]), *args[n:]]
+    return args if n < 2 else [args[0], json.dumps(args[1:n]), *args[n:]]
 
 
 def main(args: list[str] | None = None) -> None:
@@ -49,6 +49,7 @@ def main(args: list[str] | None = None) -> None:
         "sample": models.sample,
         "walk": looking.walk,
         "grow": looking.grow,
+        "explore": looking.explore,
         "reconstruct": models.reconstruct,
         "encode": models.encode,
         "interpolate": models.interpolate,
