@@ -1239,7 +1239,7 @@ def test_consistency_against_the_quadratic_term(path):
 
 
 class TwoSlots(nn.Module):
-    """A synthesis with two slots: its first map, and the vector that styles every layer; of StyleGAN's own parts."""
+    """A synthesis with two slots, its first map and the vector that styles every layer, of StyleGAN's parts."""
 
     def __init__(self, param: dict[str, Tensor]) -> None:
         super().__init__()
@@ -1299,7 +1299,7 @@ def test_introvae_saves_a_discriminator(path):
     ):
         size = int(size)
         E, G, D = introvae.three_networks(size, introvae.WIDTHS[size], expand_equal_above_256=i % 2 == 0)
-        assert [E, G, D] == [int(n) for n in stored]
-        assert D / (E + G + D) == pytest.approx(saved.item(), abs=1e-10)
-        assert E / (2 * E + G) == pytest.approx(saved_if_copy.item(), abs=1e-10)
+        assert [int(n) for n in stored] == [E, G, D]
+        assert pytest.approx(saved.item(), abs=1e-10) == D / (E + G + D)
+        assert pytest.approx(saved_if_copy.item(), abs=1e-10) == E / (2 * E + G)
         assert 0.26 < D / (E + G + D) < 0.38

@@ -25,7 +25,7 @@ RECIPES = sorted((ROOT / "reproductions").glob("*/*.yaml"))
 
 
 #: pictures a paper draws beside its samples
-PICTURES = {"introvae": ("reconstructions",)}
+PICTURES = dict.fromkeys(("bigan", "bigan_qp", "introvae"), ("reconstructions",))
 #: what a paper's discriminator says of images, by the names in its log
 LOGITS = ("logits/real", "logits/fake")
 SCORES = {
