@@ -18,5 +18,5 @@ def test_importing_zoo_imports_neither_torch_nor_lightning():
 def test_the_door_hands_out_load_and_names_what_it_has():
     assert zoo.load is load
     assert "load" in dir(zoo)
-    with pytest.raises(AttributeError, match="it has .*load"):
+    with pytest.raises(AttributeError, match=r"it has .*load"):
         _ = zoo.nothing

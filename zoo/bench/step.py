@@ -8,6 +8,7 @@ import resource
 import sys
 import time
 from pathlib import Path
+from typing import Any
 
 #: settings measured by default: precision, memory layout
 SETTINGS = [(p, layout) for p in ("32-true", "bf16-mixed") for layout in ("channels_last", "contiguous")]
@@ -76,35 +77,14 @@ def measure(paper: str, options: dict, precision: str, layout: str, steps: int, 
     labels = torch.arange(n) % max(gan.n_classes, 1)
     cuda = device.startswith("cuda")
     start = _peak_gib()
-    began: list[float] = []
-    times: list[float] = []
-    cpu: list[float] = []
-
-    class Clock(L.Callback):
-        def on_train_batch_start(self, *_) -> None:
-            if cuda:
-                torch.cuda.synchronize()
-            began.append(time.perf_counter())
-            if len(began) == 1:  # who waits for minutes wants to know for what
-                print(f"  {precision:11} {layout:14} first step begun after {began[0] - asked:.0f} s", flush=True)
-            self.cpu_began = time.process_time()
-
-        def on_train_batch_end(self, *_) -> None:
-            if cuda:
-                torch.cuda.synchronize()
-            times.append(time.perf_counter() - began[-1])
-            cpu.append(time.process_time() - self.cpu_began)
-            if times[-1] > 30:
-                step = f"step {len(times)}: {times[-1]:.0f} s ({cpu[-1]:.0f} s of CPU), peak {_peak_gib():.2f} GiB"
-                print(f"  {precision:11} {layout:14} {step}", flush=True)
-
+    clock = _clock(asked, f"{precision:11} {layout:14}", cuda)
     trainer = L.Trainer(
         accelerator="gpu" if cuda else "cpu",
         devices=1,
         precision=precision,
         max_epochs=1,
         max_steps=-1,
-        callbacks=[Clock()],
+        callbacks=[clock],
         logger=False,
         enable_checkpointing=False,
         enable_progress_bar=False,
@@ -115,13 +95,44 @@ def measure(paper: str, options: dict, precision: str, layout: str, steps: int, 
     peak = torch.cuda.max_memory_allocated() / 2**30 if cuda else _peak_gib()
     return {
         "images": n,
-        "built_s": began[0] - asked,
-        "first_s": times[0],
-        "seconds": min(times[1:]),
-        "cpu_s": min(cpu[1:]),
+        "built_s": clock.began[0] - asked,
+        "first_s": clock.times[0],
+        "seconds": min(clock.times[1:]),
+        "cpu_s": min(clock.cpu[1:]),
         "start_gib": start,
         "peak_gib": peak,
     }
+
+
+def _clock(asked: float, about: str, cuda: bool) -> Any:
+    """A callback that keeps when each step `began`, its `times` and its `cpu` seconds; it tells of long ones."""
+    import lightning.pytorch as L
+    import torch
+
+    class Clock(L.Callback):
+        def __init__(self) -> None:
+            self.began: list[float] = []
+            self.times: list[float] = []
+            self.cpu: list[float] = []
+
+        def on_train_batch_start(self, *_: Any) -> None:
+            if cuda:
+                torch.cuda.synchronize()
+            self.began.append(time.perf_counter())
+            if len(self.began) == 1:  # who waits for minutes wants to know for what
+                print(f"  {about} first step begun after {self.began[0] - asked:.0f} s", flush=True)
+            self.cpu_began = time.process_time()
+
+        def on_train_batch_end(self, *_: Any) -> None:
+            if cuda:
+                torch.cuda.synchronize()
+            self.times.append(time.perf_counter() - self.began[-1])
+            self.cpu.append(time.process_time() - self.cpu_began)
+            if self.times[-1] > 30:
+                seconds = f"{self.times[-1]:.0f} s ({self.cpu[-1]:.0f} s of CPU)"
+                print(f"  {about} step {len(self.times)}: {seconds}, peak {_peak_gib():.2f} GiB", flush=True)
+
+    return Clock()
 
 
 def _peak_gib() -> float:

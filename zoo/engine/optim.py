@@ -6,7 +6,7 @@ import torch
 
 
 class AdamEpsilonHat(torch.optim.Adam):
-    """Adam as Chainer and TensorFlow 1 compute it: eps is added before the bias correction.
+    """Adam as Chainer, TensorFlow 1 and PyTorch before 1.3 compute it: eps is added before the bias correction.
 
     p -= lr * sqrt(1 - beta2^t) / (1 - beta1^t) * m / (sqrt(v) + eps), the "epsilon hat" order of operations at
     the end of section 2 of Kingma & Ba 2015 (arXiv 1412.6980). torch.optim.Adam adds eps after the correction of

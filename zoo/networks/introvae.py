@@ -37,6 +37,15 @@ def check_widths(resolution: int, widths: Sequence[int]) -> None:
         )
 
 
+def uniform_gain(module: nn.Module) -> None:
+    """Draw a batch norm's gain from U(0, 1), for `nn.Module.apply`.
+
+    The authors' `loss_rec.data[0]` (main.py:155) runs on PyTorch up to 0.4 alone, whose batch norms started so.
+    """
+    if isinstance(module, nn.BatchNorm2d):
+        nn.init.uniform_(module.weight)
+
+
 class Block(nn.Module):
     """Residual block (N, C, H, W) -> (N, C', H, W): a(norm(conv(a(norm(conv(x)))) + s(x))).
 

@@ -128,6 +128,7 @@ class CTGAN(GAN):
         )
         self.save_hyperparameters()
         self.n_dis, self.batch_size_g, self.bn_groups = n_dis, batch_size_g, bn_groups
+        self.parts = n_dis
         self.lambda_gp, self.lambda_ct, self.margin = lambda_gp, lambda_ct, margin
         self.acgan_d, self.acgan_g = acgan_d, acgan_g
         self.lr, self.betas, self.decay_start_kimg = lr, (beta1, beta2), decay_start_kimg

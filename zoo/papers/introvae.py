@@ -8,6 +8,7 @@ said of it, Algorithm 1 included, comes from others who followed it.
 """
 
 from collections.abc import Sequence
+from typing import Literal
 
 import torch
 from lightning.pytorch.callbacks import Callback
@@ -16,6 +17,7 @@ from torch import Tensor, nn
 from zoo.data import ImageDataModule
 from zoo.engine.gan import GAN
 from zoo.engine.introspection import Introspection
+from zoo.engine.optim import AdamEpsilonHat
 from zoo.engine.pixels import Pixels
 from zoo.evaluation import reconstruction
 from zoo.networks import introvae as networks
@@ -47,8 +49,9 @@ class IntroVAE(GAN):
         weight_rec: weight of the squared error, which is summed over an image's numbers (IV --weight_rec).
         weight_kl: weight of all terms with a KL (IV --weight_kl).
         weight_neg: weight of the hinges in E's loss, beside a factor 1/2 (IV --weight_neg).
+        gain: how batch norms' gains start: from U(0, 1), as PyTorch before 1.0 did it, or at 1.
         vae_kimg: the first so many thousand images train an ordinary VAE (IV --num_vae, in epochs).
-        lr: Adam's learning rate of both networks; betas and epsilon are PyTorch's.
+        lr: Adam's learning rate of both networks; betas, epsilon and its place are those of PyTorch before 1.3.
         batch_size: real images in one step, over all ranks.
         total_kimg: end of training, in thousands of real images.
     """
@@ -63,6 +66,7 @@ class IntroVAE(GAN):
         weight_rec: float = 0.01,
         weight_kl: float = 1.0,
         weight_neg: float = 1.0,
+        gain: Literal["uniform", "one"] = "uniform",
         vae_kimg: float = 116,
         lr: float = 2e-4,
         batch_size: int = 12,
@@ -79,6 +83,8 @@ class IntroVAE(GAN):
             pixels=Pixels(unit=True),
         )
         self.save_hyperparameters()
+        if gain == "uniform":
+            self.apply(networks.uniform_gain)
         if margin <= 0:
             raise ValueError(f"margin must be positive, not {margin:g}: a KL is never below 0")
         self.margin, self.vae_kimg, self.lr = margin, vae_kimg, lr
@@ -89,7 +95,7 @@ class IntroVAE(GAN):
         return self.D
 
     def configure_optimizers(self) -> list[torch.optim.Optimizer]:
-        return [torch.optim.Adam(net.parameters(), self.lr) for net in (self.G, self.E)]
+        return [AdamEpsilonHat(net.parameters(), self.lr, (0.9, 0.999)) for net in (self.G, self.E)]
 
     def configure_callbacks(self) -> list[Callback]:
         return [Introspection()]

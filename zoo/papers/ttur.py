@@ -102,6 +102,7 @@ class TTUR(GAN):
         self.prior, self.iteration = PRIORS[game], {"dcgan": self.dcgan, "wgan-gp": self.wgan_gp}[game]
         self.lr_d, self.lr_g, self.betas = lr_d, lr_g, (beta1, beta2)
         self.n_dis, self.lambda_gp, self.batch_size, self.pack = n_dis, lambda_gp, batch_size, pack
+        self.parts = n_dis * pack
 
     def on_fit_start(self) -> None:
         super().on_fit_start()
@@ -123,7 +124,7 @@ class TTUR(GAN):
         self.report(self.iteration(real))
 
     def dcgan(self, real: Tensor) -> dict[str, Tensor]:
-        """D, then G on the same latents (T: DCGAN_FID_batched/model.py:336-344)."""
+        """D, then G on the same latents (T: DCGAN_FID_batched/model.py:336-350)."""
         for x in real.chunk(self.n_dis):
             z = self.latents(len(x))
             with torch.no_grad():
@@ -135,6 +136,9 @@ class TTUR(GAN):
         with frozen(self.D):
             loss_g = nonsaturating_g(self.D(self.G(z)))
             self.update(self.opt_g, loss_g)
+            with torch.no_grad():  # the losses after both steps, told by T's log, move G's running averages twice
+                for _ in range(2):
+                    self.G(z)
         return self.scalars_of(loss_d, real_logits, fake_logits) | {"loss/g": loss_g}
 
     def wgan_gp(self, real: Tensor) -> dict[str, Tensor]:

@@ -7,6 +7,9 @@ import torch
 from zoo.engine.devices import device_here
 from zoo.engine.encoders import check_encoder
 from zoo.engine.gan import GAN
+from zoo.imitation import ALGORITHMS, algorithm_class
+from zoo.imitation.base import Imitation
+from zoo.networks.channels import as_rgb
 
 
 def model_class(name: str) -> type[GAN]:
@@ -26,8 +29,65 @@ def model_class(name: str) -> type[GAN]:
     return baseline_class(name) if name in BASELINES else paper_class(name)
 
 
+def build(about: dict) -> GAN:
+    """The untrained model of a checkpoint's `zoo` section."""
+    from zoo.networks.stylegan import Parts
+
+    model = model_class(about["paper"])(**about["hparams"])
+    if networks := about.get("networks"):  # what the paper's own settings cannot say
+        made = {}
+        for name, options in networks.items():
+            if isinstance(options.get("parts"), dict):
+                options = options | {"parts": Parts(**options["parts"])}
+            made[name] = type(getattr(model, name))(**options)
+        G, D = made.get("G", model.G), made.get("D", model.D)
+        if (channels := networks.get("G", {}).get("channels", 3)) != 3:
+            as_rgb(G, D, channels)
+        model.use_networks(G, D, model.latent_dim)
+    model.origin = {key: about[key] for key in ("imported", "networks") if key in about}
+    return model
+
+
 def load(path: str | Path, device: str = "cpu") -> GAN:
     """The model of a checkpoint, in eval mode on `device`.
+
+    Raises:
+        FileNotFoundError: if there is no such file.
+        ValueError: if the file is not a checkpoint of this project, or that of a policy.
+    """
+    checkpoint = read(path)
+    about = checkpoint["zoo"]
+    if about["paper"] in ALGORITHMS:
+        raise ValueError(
+            f"{path} is a policy that {about['paper'].upper()} has trained, which makes no images: play it with "
+            f"`zoo lab play {path}`"
+        )
+    device = device_here(device)
+    model = build(about)
+    model.load_state_dict(checkpoint["state_dict"])
+    model._conditions, model.chosen = about["conditions"], about.get("chosen")
+    return model.eval().to(device)
+
+
+def load_policy(path: str | Path) -> Imitation:
+    """The imitation algorithm of a checkpoint, its policy and its reward, in eval mode.
+
+    Raises:
+        FileNotFoundError: if there is no such file.
+        ValueError: if the file is not a checkpoint of this project, or that of a model of images.
+    """
+    checkpoint = read(path)
+    about = checkpoint["zoo"]
+    if about["paper"] not in ALGORITHMS:
+        raise ValueError(f"{path} is a model of images by {about['paper']}, not a policy: `zoo sample {path}` shows it")
+    model = algorithm_class(about["paper"])(**about["hparams"])
+    model.load_state_dict(checkpoint["state_dict"])
+    model._conditions = about["conditions"]
+    return model.eval()
+
+
+def read(path: str | Path) -> dict:
+    """What a checkpoint holds.
 
     Raises:
         FileNotFoundError: if there is no such file.
@@ -38,14 +98,10 @@ def load(path: str | Path, device: str = "cpu") -> GAN:
         raise FileNotFoundError(f"no checkpoint at {path}; runs keep theirs in runs/<paper>/<run>/checkpoints")
     try:
         checkpoint = torch.load(path, map_location="cpu", weights_only=True)
-        about = checkpoint["zoo"]
+        checkpoint["zoo"]["paper"], checkpoint["zoo"]["hparams"], checkpoint["zoo"]["conditions"]
     except Exception as error:
         raise ValueError(f"{path} is not a checkpoint of this project, or it is damaged: take another") from error
-    device = device_here(device)
-    model = model_class(about["paper"])(**about["hparams"])
-    model.load_state_dict(checkpoint["state_dict"])
-    model._conditions = about["conditions"]
-    return model.eval().to(device)
+    return checkpoint
 
 
 def load_encoder(checkpoint: str | Path, device: str = "cpu") -> GAN:

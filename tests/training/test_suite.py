@@ -1,0 +1,120 @@
+"""Plans: what is left, and runs that a signal stops and the same command finishes."""
+
+import os
+import re
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+
+from runs import ROOT
+from zoo.training import suite as training
+
+SMALL = {
+    "model.architecture": "cnn",
+    "model.width_g": 2,
+    "model.width_d": 2,
+    "model.n_dis": 1,
+    "model.decay_start_kimg": 1,
+    "model.batch_size": 16,
+    "model.batch_size_g": 16,
+    "data.n_images": 64,
+    "evaluation.n_fake": 16,
+    "evaluation.extractors": ["random"],
+    "checkpoints.every_kimg": 0,
+}
+
+
+def write_plan(tmp_path: Path, entries: object) -> Path:
+    """A plan among copies of one paper's script and recipes."""
+    folder = tmp_path / "reproductions"
+    (folder / "suites").mkdir(parents=True)
+    for name in ("sngan.py", "sngan/paper.yaml", "sngan/tiny.yaml"):
+        (folder / name).parent.mkdir(exist_ok=True)
+        (folder / name).write_text((ROOT / "reproductions" / name).read_text())
+    plan = folder / "suites" / "plan.yaml"
+    plan.write_text(training.yaml.safe_dump({"runs": entries}))
+    return plan
+
+
+def zoo(tmp_path: Path, *words: object) -> subprocess.Popen:
+    env = os.environ | {"PYTHONPATH": str(ROOT), "OMP_NUM_THREADS": "1"}
+    command = [sys.executable, "-m", "zoo", "suite", *map(str, words)]
+    return subprocess.Popen(
+        command, cwd=tmp_path, env=env, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True
+    )
+
+
+def test_a_stopped_suite_goes_on_exactly_where_it_was(tmp_path):
+    total = 2.0
+    plan = write_plan(
+        tmp_path, [{"recipe": "sngan/tiny", "seeds": [3], "options": SMALL | {"model.total_kimg": total}}]
+    )
+    first = zoo(tmp_path, plan)
+    log = tmp_path / "runs" / "sngan" / "plan-tiny-seed3.log"
+    deadline = time.monotonic() + 120
+    while not (log.is_file() and "parameters" in log.read_text()) and time.monotonic() < deadline:
+        time.sleep(0.1)
+    time.sleep(1)
+    first.send_signal(signal.SIGTERM)
+    text = first.communicate(timeout=60)[0]
+    assert first.returncode == 143, text
+    assert "the same command goes on" in text
+    assert not list((tmp_path / "results").rglob("*.json"))
+
+    second = zoo(tmp_path, plan)
+    text = second.communicate(timeout=240)[0]
+    assert second.returncode == 0, text + log.read_text()
+    assert len(list((tmp_path / "results" / "sngan").glob("*.json"))) == 1
+    assert len(list((tmp_path / "runs" / "sngan").glob("plan-tiny-seed3-*"))) == 1
+    assert (tmp_path / "results" / "README.md").is_file()
+
+    third = zoo(tmp_path, plan, "--dry_run", "true")
+    text = third.communicate(timeout=60)[0]
+    assert "0 of 1 runs left" in text, text
+
+
+def test_a_row_of_other_settings_or_another_seed_is_not_the_run(tmp_path):
+    plan = write_plan(tmp_path, [{"recipe": "sngan/tiny", "seeds": [0, 1], "options": {"model.total_kimg": 1}}])
+    a, b = training.read_plan(plan, tmp_path / "runs")
+    row = {
+        "paper": "sngan",
+        "recipe": "tiny",
+        "training": {"seed": 0, "nimg": 1000, "kimg": 1.0, "hours": 0.5},
+        "config": {"model": dict(a.model)},
+    }
+    left, lines, hours = training.outlook([a, b], [row])
+    assert left == [b]
+    assert lines[0].startswith("done")
+    assert hours == pytest.approx(0.5)
+    (_, hours) = training.outlook([b], [])[1:]
+    assert hours == 0
+    (longer,) = training.read_plan(
+        write_plan(
+            tmp_path / "b",
+            [{"recipe": "sngan/tiny", "options": {"model.total_kimg": 4, "model.lr": 1}, "hours": 8}],
+        )
+    )
+    assert training.outlook([longer], [row])[2] == 8  # the row's pace is that of other settings
+    for change in ({"config": {"model": a.model | {"lr": 1.0}}}, {"training": row["training"] | {"nimg": 999}}):
+        assert a.row([row | change]) is None
+
+
+@pytest.mark.parametrize(
+    ("entries", "words"),
+    [
+        ("none", "a list `runs`"),
+        ([{"seeds": [0]}], "entry 1 has other keys"),
+        ([{"recipe": "sngan/none"}], "there is no recipe sngan/none"),
+        ([{"recipe": "sngan/tiny", "seeds": [-1]}], "whole numbers from 0 on"),
+        ([{"recipe": "sngan/tiny", "options": [1]}], "options are a mapping"),
+        ([{"recipe": "sngan/tiny", "hours": "3"}], "hours is a number"),
+        ([{"recipe": "sngan/tiny"}, {"recipe": "sngan/tiny"}], "plan-tiny-seed0 twice"),
+    ],
+)
+def test_a_wrong_plan_is_one_sentence(tmp_path, entries, words):
+    with pytest.raises(ValueError, match=re.escape(words)):
+        training.read_plan(write_plan(tmp_path, entries))
