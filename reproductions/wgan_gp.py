@@ -1,4 +1,4 @@
-"""WGAN-GP (Gulrajani et al. 2017): python reproductions/wgan_gp.py [--config reproductions/wgan_gp/<recipe>.yaml]"""
+"""WGAN-GP (Gulrajani et al. 2017): python reproductions/wgan_gp.py [--config FILE from reproductions/wgan_gp]"""
 
 from pathlib import Path
 
