@@ -121,9 +121,7 @@ class Imitation(L.LightningModule):
         self.n_obs = self.envs.single_observation_space.shape[0]
         self.n_actions = environments.action_size(self.envs)
         if scale is not None and len(scale) != self.n_obs:
-            raise ValueError(
-                f"scale has {len(scale)} factors, {env} shows {self.n_obs} numbers: change --model.scale"
-            )
+            raise ValueError(f"scale has {len(scale)} factors, {env} shows {self.n_obs} numbers: change --model.scale")
         self.demos: Demonstrations | None = None  # read at the start of training: a loaded model needs none
         self.transfer_envs = environments.make(transfer_env, n_envs) if transfer_env else None
         self.total_ksteps, self.horizon, self.improvement = total_ksteps, horizon, improvement
@@ -391,10 +389,7 @@ class Imitation(L.LightningModule):
         due = self.report_due
         self._nimg_before, self.nimg, self.steps = self.nimg, self.nimg + self.steps_per_iteration, self.steps + 1
         where = "transfer" if self.transferred else "imitation"
-        self.scalars = {
-            f"return/{where}": float(paths.returns().mean()),
-            "return/learned": float(rewards.sum(0).mean()),
-        }
+        self.scalars = {f"return/{where}": float(paths.returns().mean()), "return/learned": float(rewards.sum(0).mean())}
         with torch.no_grad():
             self.scalars["policy/entropy"] = float(self.policy(paths.obs[0]).entropy().mean())
         self.scalars |= scalars

@@ -118,9 +118,7 @@ def make(name: str, n: int) -> gym.vector.VectorEnv:
         raise ValueError(f"the environment {name} cannot be made here: {told}") from error
     obs, action = envs.single_observation_space, envs.single_action_space
     if not (isinstance(obs, gym.spaces.Box) and len(obs.shape) == 1):
-        raise ValueError(
-            f"{name} shows {obs}; imitation learning here takes vectors of numbers, as Pendulum-v1 has"
-        )
+        raise ValueError(f"{name} shows {obs}; imitation learning here takes vectors of numbers, as Pendulum-v1 has")
     if not isinstance(action, gym.spaces.Discrete) and not (
         isinstance(action, gym.spaces.Box) and len(action.shape) == 1
     ):

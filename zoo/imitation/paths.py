@@ -45,18 +45,12 @@ class Paths:
     def returns(self) -> Tensor:
         """Undiscounted true returns of the episodes, those that were neither ended nor T steps long left out."""
         ends = [[-1, *torch.nonzero(column)[:, 0].tolist()] for column in self.done.T]
-        sums = [
-            self.rewards[a + 1 : b + 1, i].sum()
-            for i, at in enumerate(ends)
-            for a, b in zip(at, at[1:], strict=False)
-        ]
+        sums = [self.rewards[a + 1 : b + 1, i].sum() for i, at in enumerate(ends) for a, b in zip(at, at[1:], strict=False)]
         sums += [self.rewards[:, i].sum() for i, at in enumerate(ends) if len(at) == 1]
         return torch.stack(sums)
 
 
-def rollout(
-    envs: gym.vector.VectorEnv, act: Callable[[Tensor], tuple[Tensor, Tensor]], steps: int, seed: int
-) -> Paths:
+def rollout(envs: gym.vector.VectorEnv, act: Callable[[Tensor], tuple[Tensor, Tensor]], steps: int, seed: int) -> Paths:
     """Start every environment anew and let `act` act for so many steps.
 
     Args:
@@ -129,9 +123,7 @@ class LinearBaseline:
     def fit(self, obs: Tensor, returns: Tensor) -> None:
         x = self.features(obs).flatten(0, 1)
         gram = x.T @ x + 1e-5 * torch.eye(x.shape[1], dtype=x.dtype)
-        self.weights = torch.linalg.lstsq(gram, x.T @ returns.double().flatten()[:, None], driver="gelsd").solution[
-            :, 0
-        ]
+        self.weights = torch.linalg.lstsq(gram, x.T @ returns.double().flatten()[:, None], driver="gelsd").solution[:, 0]
 
 
 def discounted(rewards: Tensor, done: Tensor, gamma: float) -> Tensor:

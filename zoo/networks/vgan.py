@@ -24,10 +24,7 @@ class GaussianBottleneck(nn.Module):
     """
 
     def __init__(
-        self,
-        channels: int,
-        code_channels: int,
-        head: Callable[[int, int], nn.Module] = partial(nn.Conv2d, kernel_size=1),
+        self, channels: int, code_channels: int, head: Callable[[int, int], nn.Module] = partial(nn.Conv2d, kernel_size=1)
     ) -> None:
         super().__init__()
         self.mean, self.logstd = head(channels, code_channels), head(channels, code_channels)

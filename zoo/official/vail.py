@@ -16,10 +16,7 @@ def convert(arrays: dict[str, np.ndarray]) -> dict[str, Tensor]:
     Raises:
         ValueError: for a name that relu_net does not have.
     """
-    return {
-        _ours(name): torch.from_numpy(np.array(a).T if name.endswith("/W") else np.array(a))
-        for name, a in arrays.items()
-    }
+    return {_ours(name): torch.from_numpy(np.array(a).T if name.endswith("/W") else np.array(a)) for name, a in arrays.items()}
 
 
 def _ours(name: str) -> str:

@@ -14,16 +14,7 @@ from zoo.leaderboard.rows import versions
 from zoo.training.run import Run
 
 #: what a row keeps of every iteration
-KEPT = (
-    "return/imitation",
-    "return/transfer",
-    "kl",
-    "beta",
-    "accuracy/d",
-    "grad/d",
-    "grad/reward",
-    "policy/entropy",
-)
+KEPT = ("return/imitation", "return/transfer", "kl", "beta", "accuracy/d", "grad/d", "grad/reward", "policy/entropy")
 
 
 class Returns(Callback):
