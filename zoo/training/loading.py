@@ -19,9 +19,9 @@ def model_class(name: str) -> type[GAN]:
         ValueError: for a name the zoo does not have.
     """
     from zoo.baselines import BASELINES, baseline_class
-    from zoo.papers import PAPERS, paper_class
+    from zoo.papers import PAPERS, RELEASED, paper_class
 
-    if name not in PAPERS and name not in BASELINES:
+    if name not in {*PAPERS, *RELEASED, *BASELINES}:
         raise ValueError(
             f"no paper {name!r} in the zoo; there are {', '.join(sorted(PAPERS))}, and the baselines "
             f"{', '.join(sorted(BASELINES))}"
