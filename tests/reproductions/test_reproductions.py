@@ -25,7 +25,7 @@ RECIPES = sorted(p for p in (ROOT / "reproductions").glob("*/*.yaml") if p.paren
 
 
 #: pictures a paper draws beside its samples
-PICTURES = {"introvae": ("reconstructions",)}
+PICTURES = dict.fromkeys(("bigan", "bigan_qp", "introvae"), ("reconstructions",))
 #: what a paper's discriminator says of images, by the names in its log
 LOGITS = ("logits/real", "logits/fake")
 SCORES = {
