@@ -228,9 +228,8 @@ def paper(out: Path, only: str = "all") -> str:
 
 def page(out: Path) -> str:
     """The README.md of a folder of figures."""
-    text = [
-        "# Figures of the laboratory\n\nMade by `zoo lab paper`; the theory: [zoo/lab](../../../zoo/lab/README.md).\n"
-    ]
+    about = "Made by `zoo lab paper`; the theory: [zoo/lab](../../../zoo/lab/README.md)."
+    text = [f"# Figures of the laboratory\n\n{about}\n"]
     for name, figure in FIGURES.items():
         if (out / f"{name}.png").is_file():
             text.append(f"## {name}\n\n{figure.of}.\n\n![{name}]({name}.png)\n")
