@@ -90,7 +90,7 @@ class Dynamics(Callback):
     def real_part(gan: GAN, real: Tensor) -> dict[str, float]:
         """The largest real part to about 1 %; nothing for a D without logits, or where it does not settle."""
         try:
-            found = largest(game_of(gan, real), 1, "LR", restarts=20, tolerance=1e-2)
+            found = largest(game_of(gan, real), 1, "LR", restarts=5, tolerance=1e-2)
         except ValueError:
             return {}
         return {"real_part": float(found.real.max())}

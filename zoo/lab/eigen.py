@@ -130,11 +130,11 @@ def spectrum(game: Game, k: int = 12, exact: bool | None = None) -> np.ndarray:
     return values[np.argsort(-values.real, kind="stable")]
 
 
-def largest(game: Game, k: int, which: str, restarts: int = 300, tolerance: float = 1e-6) -> np.ndarray:
+def largest(game: Game, k: int, which: str, restarts: int = 40, tolerance: float = 1e-5) -> np.ndarray:
     """k eigenvalues of an end of the spectrum by ARPACK: "LR" largest real part, "LI" imaginary, "LM" modulus.
 
     Args:
-        restarts: of the iteration, each of about 20 products, before what has settled is taken.
+        restarts: of the iteration, each of at most 40 products or 4 k, before what has settled is taken.
         tolerance: relative.
 
     Raises:
@@ -150,8 +150,9 @@ def largest(game: Game, k: int, which: str, restarts: int = 300, tolerance: floa
     operator = LinearOperator((n, n), matvec=times, dtype=np.float64)
     start = np.random.default_rng(0).standard_normal(n)
     try:
-        options = {"v0": start, "maxiter": restarts, "tol": tolerance, "return_eigenvectors": False}
-        return eigs(operator, k=min(k, n - 2), which=which, **options)
+        k = min(k, n - 2)
+        options = {"ncv": min(n, max(4 * k, 40)), "v0": start, "maxiter": restarts, "tol": tolerance}
+        return eigs(operator, k=k, which=which, return_eigenvectors=False, **options)
     except ArpackNoConvergence as error:
         if not len(error.eigenvalues):
             raise ValueError(f"none of {k} eigenvalues settled; ask for fewer or more of them by --k") from error
