@@ -28,8 +28,8 @@ from zoo.imitation.demonstrations import Demonstrations, load
 from zoo.imitation.improvement import Experience, ppo, trpo
 from zoo.imitation.paths import LinearBaseline, Paths, advantages, discounted, rollout
 from zoo.imitation.replay import Replay
-from zoo.objectives.penalties import input_gradient
 from zoo.networks.imitation import CategoricalPolicy, GaussianPolicy, Value
+from zoo.objectives.penalties import input_gradient
 
 
 @dataclass(frozen=True)
