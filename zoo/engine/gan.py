@@ -90,6 +90,7 @@ class GAN(L.LightningModule):
         self.latent_rng = torch.Generator().manual_seed(self.seed)
         self.scalars: dict[str, Tensor] = {}
         self._conditions: dict = {}  # of a loaded model
+        self._own_networks = False
         self.chosen: str | None = None  # how its checkpoint was picked out of its run; None for the newest
         self.origin: dict = {}  # of imported weights: "imported", and "networks" where they differ
 
@@ -99,7 +100,7 @@ class GAN(L.LightningModule):
         D needs what the paper's step asks of it: CT-GAN `features` and `score`, VGAN `logits_and_kl`. `load` does
         not rebuild such a model: it knows the paper's networks only.
         """
-        self.G, self.D = G, D
+        self.G, self.D, self._own_networks = G, D, True
         self.G_ema = copy.deepcopy(G).eval().requires_grad_(False) if self.ema else None
         self.latent_dim = latent_dim
 
@@ -335,6 +336,8 @@ class GAN(L.LightningModule):
         Raises:
             ValueError: naming what was found and the mend.
         """
+        if self._own_networks and batch[0].ndim == 2:
+            return  # points: what own networks take, they know
         if not self._seen:
             batches.check_values(self, *batch)
             self._seen = True
