@@ -1,4 +1,4 @@
-"""`zoo list | import | sample | reconstruct | encode | interpolate | attribute | evaluate | data | leaderboard | ...`.
+"""`zoo list | import | export | sample | reconstruct | encode | interpolate | attribute | evaluate | data | ...`.
 
 Everything but training. The commands themselves are in `zoo.commands`.
 """
@@ -60,6 +60,7 @@ def main(args: list[str] | None = None) -> None:
         "interpolate": models.interpolate,
         "attribute": models.attribute,
         "import": weights.import_,
+        "export": weights.export,
         "evaluate": scoring.evaluate,
         "compare": scoring.compare,
         "train-domain": scoring.train_domain,

@@ -8,6 +8,7 @@ from zoo.engine.devices import device_here
 from zoo.engine.encoders import check_encoder
 from zoo.engine.gan import GAN
 from zoo.networks.channels import as_rgb
+from zoo.training import safetensors
 
 
 def build(about: dict) -> GAN:
@@ -31,23 +32,32 @@ def build(about: dict) -> GAN:
 
 
 def load(path: str | Path, device: str = "cpu") -> GAN:
-    """The model of a checkpoint, in eval mode on `device`.
+    """The model of a checkpoint, or of a safetensors file of `zoo export`, in eval mode on `device`.
 
     Raises:
         FileNotFoundError: if there is no such file.
-        ValueError: if the file is not a checkpoint of this project.
+        ValueError: if the file is not of this project.
     """
     path = Path(path)
     if not path.is_file():
         raise FileNotFoundError(f"no checkpoint at {path}; runs keep theirs in runs/<paper>/<run>/checkpoints")
-    try:
-        checkpoint = torch.load(path, map_location="cpu", weights_only=True)
-        about = checkpoint["zoo"]
-    except Exception as error:
-        raise ValueError(f"{path} is not a checkpoint of this project, or it is damaged: take another") from error
+    if path.suffix == safetensors.SUFFIX:
+        about, state = safetensors.read(path)
+    else:
+        try:
+            checkpoint = torch.load(path, map_location="cpu", weights_only=True)
+            about, state = checkpoint["zoo"], checkpoint["state_dict"]
+        except Exception as error:
+            raise ValueError(
+                f"{path} is not a checkpoint of this project, or it is damaged: take another"
+            ) from error
     device = device_here(device)
     model = build(about)
-    model.load_state_dict(checkpoint["state_dict"])
+    own = model.state_dict()
+    if path.suffix == safetensors.SUFFIX:  # which may hold one network only
+        state = own | {name: value for name, value in state.items() if name in own}
+        state["_extra_state"] = own["_extra_state"] | state["_extra_state"]
+    model.load_state_dict(state)
     model._conditions = about["conditions"]
     return model.eval().to(device)
 
