@@ -1,39 +1,27 @@
-"""`zoo list | import | export | sample | reconstruct | encode | interpolate | attribute | evaluate | data | ...`.
+"""`zoo train | list | runs | show | doctor | import | export | sample | walk | explore | evaluate | leaderboard | ...`.
 
-Everything but training. The commands themselves are in `zoo.commands`.
+The commands themselves are in `zoo.commands`.
 """
 
 import sys
-from pathlib import Path
 
-from zoo.commands import bench, data, lab, models, runs, scoring, weights
+from zoo.commands import bench, data, lab, listing, looking, models, runs, scoring, weights
 
 
-def list_papers(reproductions: Path = Path("reproductions"), results: Path = Path("results")) -> None:
-    """Show the papers, their recipes, and how many results each recipe has.
+def by_script(args: list[str]) -> None:
+    """`zoo train PAPER [RECIPE] [options]`: options are those of the paper's script, so it is what parses them."""
+    from zoo.training.mistakes import sentence
 
-    Args:
-        reproductions: Folder of the scripts and recipes.
-        results: Folder of the results rows.
-    """
-    import json
-
-    from rich.console import Console
-    from rich.table import Table
-
-    from zoo.papers import PAPERS
-
-    if not reproductions.is_dir():
-        raise FileNotFoundError(f"no folder {reproductions}: call this from the repository, or name it")
-    table = Table("paper", "recipe", "results", "what it is")
-    for paper in sorted(PAPERS):
-        rows = [json.loads(p.read_text())["recipe"] for p in results.glob(f"{paper}/*.json")]
-        recipes = sorted((reproductions / paper).glob("*.yaml"), key=lambda p: (p.stem != "paper", p.stem))
-        for i, recipe in enumerate(recipes):
-            about = recipe.read_text().splitlines()[0].lstrip("# ")
-            table.add_row(paper if i == 0 else "", recipe.stem, str(rows.count(recipe.stem) or ""), about)
-    Console().print(table)
-    print(f"train one with: python {reproductions}/<paper>.py [--config {reproductions}/<paper>/<recipe>.yaml]")
+    n = next((i for i, word in enumerate(args) if word.startswith("-")), len(args))
+    try:
+        if not 1 <= n <= 2:
+            raise ValueError(
+                "zoo train takes a paper and perhaps a recipe, such as zoo train sngan tiny, then options"
+            )
+        runs.train(*args[:n], options=args[n:])
+    except ValueError as error:
+        print(f"error: {sentence(error)}", file=sys.stderr)
+        raise SystemExit(2) from error
 
 
 def listed(args: list[str]) -> list[str]:
@@ -53,8 +41,14 @@ def main(args: list[str] | None = None) -> None:
     from zoo.training.mistakes import Parser, sentence
 
     commands = {
-        "list": list_papers,
+        "train": runs.train,
+        "list": listing.papers,
+        "runs": listing.runs,
+        "show": listing.show,
+        "doctor": listing.doctor,
         "sample": models.sample,
+        "walk": looking.walk,
+        "grow": looking.grow,
         "reconstruct": models.reconstruct,
         "encode": models.encode,
         "interpolate": models.interpolate,
@@ -69,9 +63,21 @@ def main(args: list[str] | None = None) -> None:
         "suite": runs.suite,
         "leaderboard": scoring.leaderboard,
         "curves": scoring.curves,
-        "lab": {"_help": lab.__doc__, "saddle": lab.saddle, "plane": lab.plane},
+        "lab": {
+            "_help": lab.__doc__,
+            "dirac": lab.dirac,
+            "verdicts": lab.verdicts,
+            "ring": lab.ring,
+            "eigen": lab.eigen,
+            "paper": lab.paper,
+            "plane": lab.plane,
+            "saddle": lab.saddle,
+            "expert": lab.expert,
+        },
     }
     args = sys.argv[1:] if args is None else list(args)
+    if args[:1] == ["train"] and not {"-h", "--help"} & set(args[:2]):
+        return by_script(args[1:])
     if args[:1] == ["evaluate"] and any(word.partition("=")[0] in ("--real", "--fake") for word in args):
         args[0] = "compare"  # no checkpoint: two folders
     if args[:1] == ["sample"]:  # `class` is no name for a Python argument
@@ -82,7 +88,7 @@ def main(args: list[str] | None = None) -> None:
             args=listed(args),
             prog="zoo",
             parser_class=Parser,
-            description="Everything but training.",
+            description="GAN papers: train, look, score and compare.",
         )
     except (ValueError, OSError, ImportError) as error:
         print(f"error: {sentence(error)}", file=sys.stderr)

@@ -3,7 +3,7 @@ from pathlib import Path
 import pytest
 
 from zoo.evaluation.extras import find
-from zoo.evaluation.protocols import OPTIONS, OWN, PROTOCOLS, resolve
+from zoo.evaluation.protocols import OPTIONS, OWN, PROTOCOLS, reals, resolve
 
 PAGE = Path(__file__).parents[2] / "zoo" / "evaluation" / "README.md"
 
@@ -44,3 +44,15 @@ def test_only_what_differs_is_a_change():
     assert protocol.rounding == "round"
     with pytest.raises(ValueError, match="n_fake=1 is too few"):
         resolve("zoo", {"n_fake": 1})
+
+
+def test_a_set_smaller_than_the_protocols_reals_counts_whole_unless_they_were_asked_for():
+    """CelebA-HQ has 30,000 images, PGGAN's and StyleGAN's protocols say 50,000."""
+    for name in ("pggan-2018", "stylegan-2019"):
+        protocol, changed = resolve(name, {})
+        assert reals(protocol, changed, 30_000, "CelebA-HQ") == 30_000
+        assert reals(protocol, changed, 70_000, "FFHQ") == 50_000
+        assert "smaller set" in protocol.differs
+    assert reals(*resolve("zoo", {}), 7, "set") == 7
+    with pytest.raises(ValueError, match="n_real is 40000, but CelebA-HQ has 30000 images"):
+        reals(*resolve("pggan-2018", {"n_real": 40_000}), 30_000, "CelebA-HQ")

@@ -10,7 +10,7 @@ import pytest
 import torch
 from fitting import fit
 from torch import Tensor, nn
-from vectors import Vectors, close, files, only
+from vectors import Vectors, close, files, only, with_modern_adam
 
 from zoo.networks import biggan as networks
 from zoo.networks import biggan_deep as deep
@@ -257,7 +257,7 @@ class Replayed(BigGAN):
 
     def configure_optimizers(self):
         """The module's own, with what the authors' options set for each network apart."""
-        optimizers = super().configure_optimizers()
+        optimizers = with_modern_adam(super().configure_optimizers())
         for optimizer, options in zip(optimizers, self.adam, strict=True):
             optimizer.param_groups[0].update(options)
         return optimizers

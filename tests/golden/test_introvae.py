@@ -9,7 +9,7 @@ import pytest
 import torch
 from fitting import fit
 from torch import nn
-from vectors import Vectors, close, files
+from vectors import Vectors, close, files, with_modern_adam
 
 from zoo.networks import introvae as networks
 from zoo.networks.modes import evaluating
@@ -129,7 +129,7 @@ class Replayed(IntroVAE):
 
     def configure_optimizers(self):
         """The module's own, with what the authors' program was given for each network."""
-        optimizers = super().configure_optimizers()
+        optimizers = with_modern_adam(super().configure_optimizers())
         for optimizer, rate in zip(optimizers, self.rates, strict=True):
             optimizer.param_groups[0].update(self.adam, lr=rate)
         return optimizers

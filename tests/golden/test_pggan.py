@@ -189,6 +189,7 @@ def model(v: Vectors, kind: type[PGGAN] = PGGAN, **more) -> PGGAN:
         drift=loss.get("wgan_epsilon", 0.001),
         cond_weight=loss.get("cond_weight", 1.0),
         real_fade="float",
+        fake_labels="real",
         **more,
     )
     gan.G, gan.D, gan.G_ema = G, D, copy.deepcopy(G).requires_grad_(False)
@@ -231,7 +232,7 @@ def test_losses_and_gradients(path, monkeypatch):
         for key in v.group(f"output/D_loss/{name}/"):
             gan.gamma = float(key.removeprefix("target"))
             gan.zero_grad()
-            loss, _ = gan.critic_loss(real, fake, label, lod)
+            loss, _ = gan.critic_loss(real, fake, label, label, lod)
             loss.backward()
             close(loss, v[f"output/D_loss/{name}/{key}"], key, rtol=1e-4)
             check_gradients(v, gan.D, f"output/D_grad/{name}/{key}/", "D")
@@ -253,9 +254,8 @@ class Replayed(PGGAN):
         self.draws = iter(
             [v[f"input/{s}/{k}"] for s in steps for k in ("latents_D", "mixing_factors", "latents_G")]
         )
-        self.held = Stage(
-            0, len(v[f"input/{steps[0]}/latents_D"]), lod=v["input/lod"].item(), lr=v["input/lr"].item()
-        )
+        n, _, _, side = v.arrays[f"input/{steps[0]}/reals_uint8"].shape
+        self.held = Stage(side, n, lod=v["input/lod"].item(), lr=v["input/lr"].item())
         self.after, self.seen = [], []
 
     def configure_optimizers(self):

@@ -9,7 +9,7 @@ import pytest
 import torch
 from fitting import fit
 from torch import Tensor, nn
-from vectors import Vectors, close, counterpart, files
+from vectors import Vectors, close, counterpart, files, with_modern_adam
 
 from zoo.networks import r1gan as networks
 from zoo.objectives.penalties import input_gradient, r1
@@ -194,6 +194,9 @@ class Replayed(R1GAN):
             return value
 
         return call
+
+    def configure_optimizers(self):
+        return with_modern_adam(super().configure_optimizers())
 
     def latents(self, n):
         z = next(self.z)

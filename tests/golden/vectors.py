@@ -10,6 +10,8 @@ import numpy as np
 import pytest
 import torch
 
+from zoo.engine.optim import AdamEpsilonHat
+
 HERE = Path(__file__).parent
 SHARED = HERE.parents[2] / "shared" / "golden"
 
@@ -86,3 +88,14 @@ def close(ours: torch.Tensor, official: torch.Tensor, what: str, rtol: float = 1
         atol=atol,
         msg=lambda m: f"{what}: {m}",
     )
+
+
+def with_modern_adam(optimizers: list[torch.optim.Optimizer]) -> list[torch.optim.Optimizer]:
+    """The module's optimizers with Adam as PyTorch computes it since 1.3, by which the file's steps were made."""
+    made = []
+    for one in optimizers:
+        if isinstance(one, AdamEpsilonHat):
+            (group,) = one.param_groups
+            one = torch.optim.Adam(group["params"], group["lr"], group["betas"], group["epsilon_hat"])
+        made.append(one)
+    return made

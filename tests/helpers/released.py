@@ -86,7 +86,7 @@ def pickled(value: Any, protocol: int = 3) -> bytes:
     return bytes(out + b".")
 
 
-def put(out: bytearray, value: Any, protocol: int) -> None:  # noqa: PLR0912
+def put(out: bytearray, value: Any, protocol: int) -> None:
     def inner(one: Any) -> None:
         put(out, one, protocol)
 

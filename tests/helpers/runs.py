@@ -6,8 +6,8 @@ import pytest
 import torch
 
 from zoo.data import Drawn
-from zoo.papers import paper_class
 from zoo.training.cli import train
+from zoo.training.loading import model_class
 
 ROOT = Path(__file__).parents[2]
 
@@ -17,6 +17,8 @@ SMALL = {
     "biggan": "--model.resolution 32 --model.n_classes 10 --model.width_g 2 --model.width_d 2 --model.latent_dim 8 "
     "--model.shared_dim 4 --model.batch_size 16 --model.batch_size_g 16 --model.accumulate_d 2 "
     "--model.accumulate_g 2 --model.standing_passes 2 --model.watch_kimg 0.032",
+    "conopt": "--model.width_g 4 --model.width_d 4 --model.latent_dim 8 --model.batch_size 32",
+    "nk17": "--model.width_g 4 --model.width_d 4 --model.latent_dim 8 --model.batch_size 32",
     "ctgan": "--model.resolution 32 --model.architecture cnn --model.width_g 4 --model.width_d 4 "
     "--model.n_classes 0 --model.n_dis 2 --model.batch_size 16 --model.batch_size_g 16",
     "ctgan_ssl": "--model.width_g 2 --model.width_d 4 --model.latent_dim 8 --model.labels_per_class 2 "
@@ -49,7 +51,7 @@ def run(paper: str, tmp_path: Path, *more: str, kimg: float = 0.096):
         *("--trainer.accelerator", "cpu", "--trainer.log_every_n_steps", "1", "--wandb", "false"),
         *("--run_dir", str(tmp_path / "run"), "--evaluation.results_dir", str(tmp_path / "results"), *more),
     ]
-    return train(paper_class(paper), Drawn, args=args)
+    return train(model_class(paper), Drawn, args=args)
 
 
 @pytest.fixture(autouse=True)

@@ -39,13 +39,33 @@ def test_the_first_batch_sets_every_layer_to_mean_0_and_deviation_1(name):
     for hook in hooks:
         hook.remove()
     assert len(seen) == len(layers)
-    for out in seen:
+    for layer, out in zip(layers, seen, strict=True):
+        wanted = D.head_deviation if layer is D.head else 1
         dims = [d for d in range(out.ndim) if d != 1]
         std, mean = torch.std_mean(out, dims, correction=0)
         torch.testing.assert_close(mean, torch.zeros_like(mean), atol=1e-4, rtol=0)
-        assert ((std - 1).abs() < 1e-3).float().mean() > 0.5  # a dead unit stays as it is
+        assert ((std / wanted - 1).abs() < 1e-3).float().mean() > 0.5  # a dead unit stays as it is
     trained = [m.parametrizations.weight.original0.requires_grad for m in layers]
     assert trained == [False] * (len(layers) - 1) + [True]
+
+
+def test_cifars_first_logits_and_pictures_are_quiet():
+    """Deviation 0.1 of D's logits and of G's last layer before its tanh (CT_CIFAR.py:76, 93)."""
+    G, D, *_ = PAIRS["cifar"]
+    assert (D.head_deviation, PAIRS["mnist"][1].head_deviation) == (0.1, 1)
+    z = torch.rand(64, 5)
+    G.start(z)
+    before_tanh = G(z).atanh()
+    std, mean = torch.std_mean(before_tanh, (0, 2, 3), correction=0)
+    torch.testing.assert_close(mean, torch.zeros(3), atol=1e-3, rtol=0)
+    torch.testing.assert_close(std, torch.full((3,), 0.1), atol=1e-3, rtol=0)
+
+
+@pytest.mark.parametrize("name", PAIRS)
+def test_batch_norms_of_g_have_a_bias_and_no_gain(name):
+    norms = [m for m in PAIRS[name][0].modules() if isinstance(m, torch.nn.modules.batchnorm._BatchNorm)]
+    assert len(norms) == {"mnist": 2, "cifar": 3}[name]
+    assert all(m.weight is None and m.bias is None and m.eps == 1e-6 for m in norms)
 
 
 def test_few_labels_are_balanced_and_named_by_the_seed():

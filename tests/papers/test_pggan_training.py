@@ -35,7 +35,7 @@ def test_penalty_is_that_of_the_full_size_tensor(k, gamma):
     D.a = torch.randn(3, side, side, dtype=torch.float64)
     model.D = D
     real, fake = torch.randn(2, 8, 3, side, side, dtype=torch.float64)
-    _, scalars = model.critic_loss(real, fake, None, float(k))
+    _, scalars = model.critic_loss(real, fake, None, None, float(k))
     x = upscale(real, 2**k).requires_grad_()
     (gradient,) = torch.autograd.grad(D(downscale(x, 2**k)).sum(), x)
     norm = gradient.flatten(1).norm(dim=1)
@@ -50,10 +50,10 @@ def test_a_smaller_resolution_trains_the_same_working_network_with_another_targe
     real, fake = torch.randn(2, 8, 3, 8, 8, dtype=torch.float64)
     for model in (large, small):
         model.latent_rng.manual_seed(1)
-    penalty = large.critic_loss(real, fake, None, 1.0)[1]["penalty/gradient"]
+    penalty = large.critic_loss(real, fake, None, None, 1.0)[1]["penalty/gradient"]
     small.latent_rng.manual_seed(1)
     small.gamma = 2.0
-    torch.testing.assert_close(small.critic_loss(real, fake, None, 0.0)[1]["penalty/gradient"], penalty)
+    torch.testing.assert_close(small.critic_loss(real, fake, None, None, 0.0)[1]["penalty/gradient"], penalty)
 
 
 def test_faded_reals_are_cut_to_bytes():
@@ -101,3 +101,22 @@ def test_samples_have_the_side_of_the_stage_that_was_trained():
         model.nimg = nimg
         sides[nimg] = (model.sample(2).shape[-1], model.stage.resolution)
     assert sides == {0: (4, 4), 24: (4, 8), 32: (8, 8), 64: (8, 16)}
+
+
+@pytest.mark.parametrize("updates", ["alternating", "simultaneous"])
+@pytest.mark.parametrize("fake_labels", ["random", "real"])
+def test_fakes_of_the_d_step_have_labels_of_their_own_or_the_reals(updates, fake_labels):
+    model = gan(n_classes=7, updates=updates, fake_labels=fake_labels)
+    seen = []
+    judge = model.critic_loss
+
+    def critic_loss(real, fake, label, fake_label, lod):
+        seen.append((label, fake_label))
+        return judge(real, fake, label, fake_label, lod)
+
+    model.critic_loss = critic_loss
+    label = torch.arange(16) % 7
+    fit(model, [(torch.rand(16, 3, 4, 4), label)] * 2)
+    for real, fake in seen:
+        assert torch.equal(real, label)
+        assert torch.equal(fake, label) == (fake_labels == "real")

@@ -2,8 +2,9 @@
 
 import pytest
 import torch
-from runs import assert_same_training, final_state, own_cache, run  # noqa: F401
+from fitting import fit
 
+from runs import assert_same_training, final_state, own_cache, run  # noqa: F401
 from zoo.papers.ttur import TTUR
 
 
@@ -71,3 +72,14 @@ def test_a_pack_must_divide_every_process_s_batch(tmp_path, capsys):
     with pytest.raises(SystemExit):
         run("ttur", tmp_path, "--model.game", "wgan-gp", "--model.pack", "3")
     assert "pack 3 does not divide a process's batch of 32: change --model.batch_size" in capsys.readouterr().err
+
+
+def test_gs_running_averages_move_four_times_an_iteration_twice_on_the_updated_g():
+    """D's step, G's step, and the two losses told after both (model.py:336-350)."""
+    gan = TTUR(resolution=16, width_g=1, width_d=1, latent_dim=3, batch_size=4, lr_g=0.01)
+    weight, passes = next(gan.G.parameters()), []
+    gan.G.register_forward_hook(lambda G, *_: passes.append((G.training, weight.detach().clone())))
+    fit(gan, [(torch.rand(4, 3, 16, 16), None)])
+    assert [training for training, _ in passes] == [True] * 4
+    first, *rest = (w for _, w in passes)
+    assert [torch.equal(first, w) for w in rest] == [True, False, False]

@@ -61,6 +61,15 @@ def test_same_input_same_bytes(photos, tmp_path):
     assert len(digests) == 1
 
 
+@pytest.mark.parametrize("made", [True, False])
+def test_a_stretched_set_is_refused_where_a_plain_one_is_wanted(photos, tmp_path, made):
+    dest = tmp_path / "set.zip"
+    prepare("folder", photos, dest, 8, stretch=made)
+    assert len(ImageDataModule(str(dest), 8, stretch=made)) == len(ImageDataModule(str(dest), 8))
+    with pytest.raises(ValueError, match=f"set stretch to {str(made).lower()}"):
+        len(ImageDataModule(str(dest), 8, stretch=not made))
+
+
 def test_filters_differ(photos, tmp_path):
     for name in ("lanczos", "box", "bilinear", "bicubic"):
         prepare("folder", photos, tmp_path / f"{name}.zip", 8, filter=name)

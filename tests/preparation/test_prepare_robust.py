@@ -160,6 +160,20 @@ def test_a_flat_image_stays_flat(filter):
     assert (made == (13, 77, 250)).all()
 
 
+def test_a_stretch_brings_the_least_value_to_0_and_the_greatest_to_255_over_all_channels():
+    """SNGAN's ImageNet: scipy's bytescale, (x - min) * 255 / (max - min) + 1/2 cut to a byte."""
+    pixels = np.full((8, 8, 3), 100, np.uint8)
+    pixels[0, 0, 0], pixels[1, 1, 2], pixels[2, 2] = 60, 160, (61, 110, 159)
+    made = fit(Image.fromarray(pixels), 8, "center", "bilinear", 0, stretch=True)
+    assert made[0, 0, 0] == 0
+    assert made[1, 1, 2] == 255
+    assert made[3, 3].tolist() == [102] * 3
+    assert made[2, 2].tolist() == [int(x * 2.55 + 0.5) for x in (1, 50, 99)]
+    assert not fit(Image.new("RGB", (8, 8), (9, 9, 9)), 8, "center", "box", 0, stretch=True).any()
+    plain = fit(Image.fromarray(pixels), 4, "center", "bilinear", 0)
+    assert not np.array_equal(fit(Image.fromarray(pixels), 4, "center", "bilinear", 0, stretch=True), plain)
+
+
 def test_means_are_rounded_once_and_half_to_even():
     column = np.array([0, 1, 0, 0, 1, 0, 1, 0, 0, 1, 1, 1, 1, 1, 1, 1], np.uint8).reshape(4, 4)
     image = Image.fromarray(np.repeat(column[:, :, None], 3, 2))

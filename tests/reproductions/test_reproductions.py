@@ -10,16 +10,18 @@ import lightning.pytorch as L
 import pytest
 import torch
 import yaml
-from runs import ROOT, SMALL, assert_same_training, final_state, own_cache, run  # noqa: F401
 from torchvision.transforms.functional import to_pil_image
 
+from runs import ROOT, SMALL, assert_same_training, final_state, own_cache, run  # noqa: F401
+from zoo.baselines import BASELINES
 from zoo.data import ImageDataModule
 from zoo.data.drawn import draw
 from zoo.papers import PAPERS, paper_class
+from zoo.training.loading import model_class
 from zoo.training.recipes import compose
 from zoo.training.run import last_checkpoint
 
-RECIPES = sorted((ROOT / "reproductions").glob("*/*.yaml"))
+RECIPES = sorted(p for p in (ROOT / "reproductions").glob("*/*.yaml") if p.parent.name != "suites")
 
 
 #: pictures a paper draws beside its samples
@@ -42,7 +44,7 @@ def test_recipe_parses_and_builds(recipe):
     chain = chain[: chain.index(recipe) + 1] if recipe in chain else []
     merged, _, name = compose(recipe.parent / "paper.yaml", [w for p in chain for w in ("--config", str(p))])
     assert name == recipe.stem
-    model = paper_class(recipe.parent.name)
+    model = model_class(recipe.parent.name)
     parser = ArgumentParser()
     parser.add_class_arguments(model, "model")
     parser.parse_object({"model": merged["model"]})
@@ -84,7 +86,7 @@ def test_every_number_of_a_recipe_names_its_source(recipe):
             assert "#" in value, f"{recipe.name}: {line.strip()} names no source"
 
 
-@pytest.mark.parametrize("paper", sorted(PAPERS))
+@pytest.mark.parametrize("paper", sorted(PAPERS | BASELINES))
 def test_trains_end_to_end(paper, tmp_path, capsys):
     cli = run(paper, tmp_path)
     assert cli.model.nimg == 96
@@ -109,7 +111,7 @@ def test_trains_end_to_end(paper, tmp_path, capsys):
 
 
 @pytest.mark.parametrize("how", ["signal", "crash"])
-@pytest.mark.parametrize("paper", sorted(PAPERS))
+@pytest.mark.parametrize("paper", sorted(PAPERS | BASELINES))
 def test_killed_and_resumed_equals_never_killed(paper, how, tmp_path, monkeypatch, capsys):
     """Stopped in mid-run by SIGTERM, or dead between two checkpoints; then the same command with --ckpt_path last.
 
@@ -118,7 +120,7 @@ def test_killed_and_resumed_equals_never_killed(paper, how, tmp_path, monkeypatc
     noise = ("--data.noise", "0.0078", "--data.flip", "true")
     run(paper, tmp_path / "whole", *noise, kimg=0.16)
 
-    model = paper_class(paper)
+    model = model_class(paper)
     step = model.training_step
 
     def killed(self, batch, batch_idx):

@@ -90,6 +90,15 @@ def test_a_row_of_other_settings_or_another_seed_is_not_the_run(tmp_path):
     assert left == [b]
     assert lines[0].startswith("done")
     assert hours == pytest.approx(0.5)
+    (_, hours) = training.outlook([b], [])[1:]
+    assert hours == 0
+    (longer,) = training.read_plan(
+        write_plan(
+            tmp_path / "b",
+            [{"recipe": "sngan/tiny", "options": {"model.total_kimg": 4, "model.lr": 1}, "hours": 8}],
+        )
+    )
+    assert training.outlook([longer], [row])[2] == 8  # the row's pace is that of other settings
     for change in ({"config": {"model": a.model | {"lr": 1.0}}}, {"training": row["training"] | {"nimg": 999}}):
         assert a.row([row | change]) is None
 
@@ -102,6 +111,7 @@ def test_a_row_of_other_settings_or_another_seed_is_not_the_run(tmp_path):
         ([{"recipe": "sngan/none"}], "there is no recipe sngan/none"),
         ([{"recipe": "sngan/tiny", "seeds": [-1]}], "whole numbers from 0 on"),
         ([{"recipe": "sngan/tiny", "options": [1]}], "options are a mapping"),
+        ([{"recipe": "sngan/tiny", "hours": "3"}], "hours is a number"),
         ([{"recipe": "sngan/tiny"}, {"recipe": "sngan/tiny"}], "plan-tiny-seed0 twice"),
     ],
 )

@@ -41,9 +41,9 @@ def model_options(recipe: Path, batch_size: int | None) -> tuple[str, dict]:
 def _defaults(paper: str) -> dict:
     import inspect
 
-    from zoo.papers import paper_class
+    from zoo.training.loading import model_class
 
-    return {k: p.default for k, p in inspect.signature(paper_class(paper).__init__).parameters.items()}
+    return {k: p.default for k, p in inspect.signature(model_class(paper).__init__).parameters.items()}
 
 
 def measure(paper: str, options: dict, precision: str, layout: str, steps: int, device: str) -> dict:
@@ -61,14 +61,14 @@ def measure(paper: str, options: dict, precision: str, layout: str, steps: int, 
     import lightning.pytorch as L
     import torch
 
-    from zoo.papers import paper_class
+    from zoo.training.loading import model_class
 
     warnings.filterwarnings("ignore")
     for name in ("lightning.pytorch", "lightning.pytorch.utilities.rank_zero"):
         logging.getLogger(name).setLevel(logging.ERROR)
     torch.manual_seed(0)
     asked = time.perf_counter()
-    gan = paper_class(paper)(**options)
+    gan = model_class(paper)(**options)
     if layout == "contiguous":
         for net in (gan.G, gan.D):
             net.to(memory_format=torch.contiguous_format)

@@ -19,6 +19,7 @@ def prepare(
     duplicates: Literal["keep", "drop"] = "keep",
     workers: int | None = None,
     download: bool = False,
+    stretch: bool = False,
 ) -> None:
     """Make a data-set zip from a folder, zip, parquet, TFRecords, lmdb, NPY or torchvision's files.
 
@@ -41,13 +42,14 @@ def prepare(
         duplicates: Images with the same pixels as an earlier one are listed, and kept or dropped.
         workers: Processes (default: all cores).
         download: Let torchvision fetch CIFAR-10, STL-10 or SVHN.
+        stretch: Bring each image's least and greatest value to 0 and 255 before it is resized, as SNGAN's ImageNet.
     """
     from zoo.preparation.prepare import prepare as run
 
     print(
         run(
             kind, source, dest, resolution, pyramid, crop, filter, format, min_side, split, limit, duplicates,
-            workers, download,
+            workers, download, stretch,
         )
     )  # fmt: skip
 

@@ -77,6 +77,7 @@ class ImageDataModule(L.LightningDataModule):
         source_resolution: Side of the images at `path` where they are larger, by a power of two: they are averaged
             down. `resolution` by default.
         filter: Refuse a prepared set that was resized by another filter than this, as its manifest tells.
+        stretch: Refuse a prepared set whose images were not, or were, stretched to 0..255, as its manifest tells.
         cache_gib: Keep streamed chunks on the disk up to this size; three quarters of the free disk by default.
         name: Name in results; the file's or folder's by default.
     """
@@ -99,6 +100,7 @@ class ImageDataModule(L.LightningDataModule):
         limit_to: Literal["random", "first"] = "random",
         source_resolution: int | None = None,
         filter: str | None = None,
+        stretch: bool | None = None,
         cache_gib: float | None = None,
         name: str | None = None,
     ) -> None:
@@ -120,6 +122,7 @@ class ImageDataModule(L.LightningDataModule):
         self.flip, self.divisor, self.noise = flip, divisor, noise
         self.memory_gib, self.num_workers, self.cache_gib = memory_gib, num_workers, cache_gib
         self.seed, self.limit, self.limit_to, self.filter = seed, limit, limit_to, filter
+        self.stretch = stretch
         self.name = name or " + ".join(Path(p).stem for p in self.paths)
         self._images: Images | None = None
         self._opened_at = 0
@@ -181,6 +184,14 @@ class ImageDataModule(L.LightningDataModule):
             raise ValueError(
                 f"{path} was resized with the filter {made_by} (manifest.json), this run wants {self.filter}, and "
                 f"FID depends on it: prepare it with `--filter {self.filter}`, or set filter to {made_by}."
+            )
+
+        made = bool(manifest.get("stretch"))
+        if self.stretch is not None and made != self.stretch:
+            state, option = ("stretched to 0..255", "") if made else ("not stretched to 0..255", " --stretch true")
+            raise ValueError(
+                f"images of {path} were {state} when they were prepared, this run wants the opposite: prepare it by "
+                f"`zoo data prepare{option}`, or set stretch to {str(made).lower()}."
             )
 
     def has_level(self, resolution: int) -> bool:

@@ -1,7 +1,9 @@
-"""Points instead of images: a ring and a grid of Gaussians, a swiss roll, and Roth's submanifold mixture.
+"""Points instead of images: rings and a grid of Gaussians, a swiss roll, lines, a circle, Roth's mixture in space.
 
-The first three are those of igul222/improved_wgan_training @ fa66c57, gan_toy.py ("I"), the last that of
-`zoo.data.mixture`.
+`ring`, `grid` and `swissroll` are those of igul222/improved_wgan_training @ fa66c57, gan_toy.py ("I").
+`submanifold` is `zoo.data.mixture`'s, `ring-m17` that of "The Numerics of GANs" (LMescheder/TheNumericsOfGANs @
+68d915f, its notebook of eigenvalues), `ring-nk17` that of Nagarajan and Kolter (locuslab/gradient_regularized_gan @
+c1f6127). Lines and circle carry no noise, as the targets of "Which Training Methods" do (recalled; its sizes are not known: ours).
 """
 
 import math
@@ -64,6 +66,23 @@ def ring() -> Target:
     return gaussians(2 * torch.stack([angle.cos(), angle.sin()], 1) / 1.414, 0.02 / 1.414)
 
 
+def ring_m17() -> Target:
+    """Eight Gaussians on the unit circle, deviation 0.01; sample k of a batch is of mode k mod 8."""
+    angle = 2 * math.pi * torch.arange(8) / 8
+    target = gaussians(torch.stack([angle.cos(), angle.sin()], 1), 0.01)
+
+    def draw(n: int, generator: torch.Generator) -> Tensor:
+        return target.targets[torch.arange(n) % 8] + 0.01 * torch.randn(n, 2, generator=generator)
+
+    return Target(draw, target.targets, target.mode)
+
+
+def ring_nk17() -> Target:
+    """Eight Gaussians at (2 sin, 2 cos), deviation 0.02, as in unrolled GANs."""
+    angle = 2 * math.pi * torch.arange(8) / 8
+    return gaussians(2 * torch.stack([angle.sin(), angle.cos()], 1), 0.02)
+
+
 def grid() -> Target:
     """25 Gaussians on {-4, -2, 0, 2, 4}^2, deviation 0.05, all divided by 2.828 (I)."""
     line = torch.arange(-4.0, 5.0, 2.0)
@@ -88,6 +107,31 @@ def swissroll(pieces: int = 25) -> Target:
     return Target(draw, curve(u) / 7.5, (u * pieces).long())
 
 
+def along(curve: Callable[[Tensor], Tensor], pieces: int) -> Target:
+    """Mass spread evenly along `curve`, u in [0, 1) (N,) -> (N, 2), without noise; `pieces` equal parts of it."""
+
+    def draw(n: int, generator: torch.Generator) -> Tensor:
+        return curve(torch.rand(n, generator=generator))
+
+    u = (torch.arange(40 * pieces) + 0.5) / (40 * pieces)
+    return Target(draw, curve(u), (u * pieces).long())
+
+
+def lines() -> Target:
+    """Four parallel segments from x = -1 to 1, at y = -1, -1/3, 1/3 and 1: each of five pieces."""
+
+    def curve(u: Tensor) -> Tensor:
+        which = (4 * u).floor()
+        return torch.stack([2 * (4 * u - which) - 1, which / 1.5 - 1], 1)
+
+    return along(curve, 20)
+
+
+def circle() -> Target:
+    """The unit circle, in 24 pieces."""
+    return along(lambda u: torch.stack([(2 * math.pi * u).cos(), (2 * math.pi * u).sin()], 1), 24)
+
+
 def submanifold() -> Target:
     """Seven Gaussians on a circle in a tilted plane of space (Roth et al. 2017; see `zoo.data.mixture`)."""
     centres = mixture.embed(mixture.centres()).float()
@@ -95,19 +139,33 @@ def submanifold() -> Target:
 
 
 #: name on the command line -> the distribution
-TARGETS = {"ring": ring, "grid": grid, "swissroll": swissroll, "submanifold": submanifold}
+TARGETS = {
+    "ring": ring,
+    "ring-m17": ring_m17,
+    "ring-nk17": ring_nk17,
+    "grid": grid,
+    "swissroll": swissroll,
+    "lines": lines,
+    "circle": circle,
+    "submanifold": submanifold,
+}
 
 
 class Batches(IterableDataset):
-    """Endless batches (points (n, dim), None); batch k is a pure function of (seed, k)."""
+    """Endless batches (points (n, dim), labels); batch k is a pure function of (seed, k).
 
-    def __init__(self, target: Target, n: int, seed: int, start: int = 0) -> None:
+    Labels are None; or all zero, (n,), for a model that cannot do without a class.
+    """
+
+    def __init__(self, target: Target, n: int, seed: int, start: int = 0, labelled: bool = False) -> None:
         self.target, self.n, self.seed, self.start = target, n, seed, start
+        self.label = torch.zeros(n, dtype=torch.int64) if labelled else None
 
-    def __iter__(self) -> Iterator[tuple[Tensor, None]]:
+    def __iter__(self) -> Iterator[tuple[Tensor, Tensor | None]]:
         k = self.start
         while True:
-            yield self.target.draw(self.n, torch.Generator().manual_seed(seed_of("points", self.seed, k))), None
+            rng = torch.Generator().manual_seed(seed_of("points", self.seed, k))
+            yield self.target.draw(self.n, rng), self.label
             k += 1
 
 
@@ -118,15 +176,15 @@ class Points(L.LightningDataModule):
         target: one of `TARGETS`.
         batch_size: points of a training step.
         seed: names the points.
+        n_classes: 1 gives all points the label 0.
 
     Raises:
         ValueError: for a name that is not there.
     """
 
-    n_classes = 0
-
-    def __init__(self, target: str, batch_size: int, seed: int = 0) -> None:
+    def __init__(self, target: str, batch_size: int, seed: int = 0, n_classes: int = 0) -> None:
         super().__init__()
+        self.n_classes = n_classes
         if target not in TARGETS:
             raise ValueError(f"there is no data set {target!r} of points; choose one of {', '.join(TARGETS)}")
         self.name, self.target = target, TARGETS[target]()
@@ -134,4 +192,5 @@ class Points(L.LightningDataModule):
 
     def train_dataloader(self) -> DataLoader:
         start = self.trainer.lightning_module.nimg // self.batch_size if self.trainer else 0
-        return DataLoader(Batches(self.target, self.batch_size, self.seed, start), batch_size=None)
+        batches = Batches(self.target, self.batch_size, self.seed, start, self.n_classes > 0)
+        return DataLoader(batches, batch_size=None)

@@ -6,7 +6,7 @@ import torch
 
 
 class AdamEpsilonHat(torch.optim.Adam):
-    """Adam as Chainer and TensorFlow 1 compute it: eps is added before the bias correction.
+    """Adam as Chainer, TensorFlow 1 and PyTorch before 1.3 compute it: eps is added before the bias correction.
 
     p -= lr * sqrt(1 - beta2^t) / (1 - beta1^t) * m / (sqrt(v) + eps), the "epsilon hat" order of operations at
     the end of section 2 of Kingma & Ba 2015 (arXiv 1412.6980). torch.optim.Adam adds eps after the correction of
@@ -52,4 +52,28 @@ class AdamEpsilonInRoot(torch.optim.Optimizer):
                 v.mul_(beta2).addcmul_(p.grad, p.grad, value=1 - beta2)
                 root = (v / (1 - beta2**t)).add_(group["eps"]).sqrt_()
                 p.addcdiv_(m, root, value=-group["lr"] / (1 - beta1**t))
+        return loss
+
+
+class RMSPropTF1(torch.optim.Optimizer):
+    """RMSProp as TensorFlow 1's `RMSPropOptimizer`: s <- decay s + (1 - decay) g^2, p -= lr g / sqrt(s + eps).
+
+    s starts at one, not at zero, so that the first steps are about lr g; and eps lies inside the root.
+    torch.optim.RMSprop starts at zero and adds eps outside.
+    """
+
+    def __init__(self, params, lr: float, decay: float = 0.9, eps: float = 1e-10) -> None:
+        super().__init__(params, {"lr": lr, "decay": decay, "eps": eps})
+
+    @torch.no_grad()
+    def step(self, closure=None):
+        loss = None if closure is None else torch.enable_grad()(closure)()
+        for group in self.param_groups:
+            for p in (p for p in group["params"] if p.grad is not None):
+                state = self.state[p]
+                if not state:
+                    state["square_avg"] = torch.ones_like(p)
+                s = state["square_avg"]
+                s.mul_(group["decay"]).addcmul_(p.grad, p.grad, value=1 - group["decay"])
+                p.addcdiv_(p.grad, (s + group["eps"]).sqrt_(), value=-group["lr"])
         return loss

@@ -1,12 +1,46 @@
 """How far training is, for the terminal."""
 
+import contextlib
 import sys
 import time
+from collections.abc import Callable, Iterable, Iterator
+from typing import TypeVar
 
 import lightning.pytorch as L
 from lightning.pytorch.callbacks import Callback
 
 from zoo.engine.gan import GAN
+
+T = TypeVar("T")
+
+
+def track(items: Iterable[T], total: int, size: Callable[[T], int] = lambda item: 1) -> Iterator[T]:
+    """`items` one by one, with a bar and the time left where there is a terminal, else a line every half minute.
+
+    Args:
+        total: the sum of all sizes.
+        size: how much of it an item is.
+    """
+    started = shown = time.perf_counter()
+    done = 0
+    with contextlib.ExitStack() as stack:
+        bar = None
+        if sys.stderr.isatty():
+            from rich.console import Console
+            from rich.progress import Progress as Bar
+
+            bar = stack.enter_context(Bar(console=Console(stderr=True), transient=True))
+            task = bar.add_task("", total=total)
+        for item in items:
+            yield item
+            done += size(item)
+            now = time.perf_counter()
+            if bar:
+                bar.update(task, completed=done)
+            elif now - shown > 30:
+                shown = now
+                left = (now - started) / done * (total - done)
+                print(f"{done} of {total}, {left:.0f} s left", file=sys.stderr, flush=True)
 
 
 class Progress(Callback):
@@ -40,13 +74,13 @@ class Progress(Callback):
     def show(self, gan: GAN) -> None:
         speed = (gan.nimg - self.start[0]) / max(gan.train_seconds - self.start[1], 1e-9)
         left = max(gan.total_kimg * 1000 - gan.nimg, 0) / max(speed, 1e-9)
-        losses = "  ".join(f"{k} {float(v):.3f}" for k, v in gan.scalars.items() if k.startswith("loss/"))
-        kimg = f"{gan.nimg / 1000:.1f}/{gan.total_kimg:g} kimg"
+        losses = "  ".join(f"{k} {float(v):.3f}" for k, v in gan.scalars.items() if k.startswith(("loss/", "return/")))
+        kimg = f"{gan.nimg / 1000:.1f}/{gan.total_kimg:g} {gan.unit}"
         clock = time.strftime("%H:%M:%S", time.gmtime(left))
         until = f"{left / 86400:.1f} days left" if left >= 86400 else f"{clock} left"
         if gan.stage.end is not None:  # later stages are slower, nobody knows by how much
             until = f"at {gan.trained_stage.resolution} px"
-        about = f"{speed:.0f} img/s  {until}  {losses}"
+        about = f"{speed:.0f} {gan.things}/s  {until}  {losses}"
         if self.bar:
             self.bar.update(self.task, completed=gan.nimg / 1000, kimg=kimg, about=about)
         else:

@@ -11,7 +11,7 @@ from zoo.evaluation.distributed import broadcast, buffers_of_rank_0, gather, ran
 from zoo.evaluation.extractors import Extractor, MissingWeights, build, headline_names, metric_names
 from zoo.evaluation.extras import find, measure
 from zoo.evaluation.metrics import frechet_distance, inception_score, intra_frechet, kid, mean_cov, prdc
-from zoo.evaluation.protocols import OPTIONS, Protocol, resolve
+from zoo.evaluation.protocols import OPTIONS, Protocol, reals, resolve
 from zoo.evaluation.reference import Reference, reference
 from zoo.evaluation.subject import Subject
 
@@ -118,7 +118,7 @@ def evaluate(
             absent = dict.fromkeys(p.extras, f"{broken} of {n_drawn} samples are not finite")
     absent |= {key: reason for name, reason in missing.items() for key in headline_names(name)}
 
-    sizes = {"n_real": len(data) if p.n_real is None else p.n_real, "n_fake": p.n_fake}
+    sizes = {"n_real": reals(p, changed, len(data), data.name), "n_fake": p.n_fake}
     conditions = {
         "protocol": protocol,
         "changed": {key: list(v) if isinstance(v, tuple) else v for key, v in changed.items()},
@@ -145,7 +145,7 @@ def evaluate(
             absent |= dict.fromkeys(headline_names(one.name), f"{broken} of {n_drawn} samples are not finite")
             continue
         real = reference(
-            data, one, p.n_real, batch_size=batch_size, device=subject.compute_device, cache_dir=cache_dir
+            data, one, sizes["n_real"], batch_size=batch_size, device=subject.compute_device, cache_dir=cache_dir
         )
         if real is not None:  # only rank 0 holds the features
             features, logits = fakes[one.name]

@@ -83,8 +83,9 @@ PROTOCOLS: dict[str, Protocol] = {
     ),
     "pggan-2018": Protocol(
         about="FID and IS of 50,000 samples, SWD of 16,384 images, MS-SSIM of 10,000 pairs",
-        source="progressive_growing_of_gans config.py:134-138, metrics/; the number of reals is unverified",
-        differs="reals are mirrored at random there if training mirrored them, ours never are",
+        source="progressive_growing_of_gans config.py:134-138, metrics/; as many reals as fakes: util_scripts.py",
+        differs="reals are the first 50,000 there, mirrored at random if training mirrored them, and a smaller set "
+        "starts over; ours are a fixed random choice, never mirrored, and a smaller set counts once",
         n_real=50_000,
         is_shuffle=False,
         extras=("swd", "ms_ssim"),
@@ -92,8 +93,8 @@ PROTOCOLS: dict[str, Protocol] = {
     "stylegan-2019": Protocol(
         about="FID of 50,000 samples without truncation against 50,000 reals, PPL of 100,000 paths",
         source="stylegan metrics/frechet_inception_distance.py, metric_base.py:310",
-        differs="the reals are the first 50,000 there, mirrored at random if training mirrored; ours are a fixed "
-        "random choice and never mirrored",
+        differs="the reals are the first 50,000 there, mirrored at random if training mirrored; a "
+        "smaller set starts over; ours are a fixed random choice, never mirrored, and a smaller set counts once",
         n_real=50_000,
         is_shuffle=False,
         extras=("ppl",),
@@ -122,6 +123,18 @@ OWN = {
     "stylegan": "stylegan-2019",
     "biggan": "biggan-2019",
 }
+
+
+def reals(protocol: Protocol, changed: dict[str, Any], n: int, name: str) -> int:
+    """Real images that count of the n of a data set: what was asked for, else at most what the protocol says.
+
+    Raises:
+        ValueError: if more were asked for than there are.
+    """
+    wanted = n if protocol.n_real is None else protocol.n_real
+    if "n_real" in changed and not 2 <= wanted <= n:
+        raise ValueError(f"n_real is {wanted}, but {name} has {n} images and 2 are the least")
+    return min(wanted, n)
 
 
 def resolve(name: str, options: dict[str, Any]) -> tuple[Protocol, dict[str, Any]]:

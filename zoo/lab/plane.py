@@ -8,118 +8,24 @@ import logging
 import time
 import warnings
 from collections.abc import Callable
-from dataclasses import dataclass, field
-from functools import partial
 from pathlib import Path
 from typing import Any
 
 import lightning.pytorch as L
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 
 from zoo.data.plane import Points, Target
 from zoo.engine.gan import GAN
 from zoo.engine.progress import Progress
 from zoo.engine.stop import Stop
-from zoo.networks.mlp import PointCritic, PointGenerator, PointTrunk, ToyCritic, ToyGenerator
-from zoo.networks.vgan import Discriminator
-from zoo.papers import paper_class
+from zoo.lab.settings import SETTINGS, setting_of
 from zoo.pictures.plots import new_figure, save_figure
+from zoo.training.loading import model_class
 
 #: a sample within this distance of a target is good; Roth's toy is measured so (ours: it published pictures)
 RADIUS = 0.1
 N_SAMPLES = 5000
-LATENT_DIM = 2
-
-
-def bottleneck(dim: int) -> nn.Module:
-    return Discriminator(code_channels=8, trunk=PointTrunk(dim))
-
-
-def logits(D: nn.Module, x: Tensor) -> Tensor:
-    return D(x)
-
-
-def logits_of_mean_code(D: nn.Module, x: Tensor) -> Tensor:
-    return D(x, sample=False)
-
-
-@dataclass(frozen=True)
-class Setting:
-    """What one paper needs on points.
-
-    Args:
-        options: arguments of its LightningModule: networks small enough to be thrown away, and rates and weights
-            for a run of a minute. None is a setting of the paper unless it says so.
-        generator: dimension of the points -> its generator.
-        critic: dimension of the points -> its discriminator.
-        judge: how the picture asks the discriminator, (D, points) -> logits without randomness.
-    """
-
-    options: dict[str, Any] = field(default_factory=dict)
-    generator: Callable[[int], nn.Module] = PointGenerator
-    critic: Callable[[int], nn.Module] = PointCritic
-    judge: Callable[[nn.Module, Tensor], Tensor] = logits
-
-
-def thrown_away(**options: Any) -> dict[str, Any]:
-    """What makes a paper's own networks cheap to build, before they are replaced."""
-    return {"width_g": 1, "width_d": 1, **options}
-
-
-#: 128 points of each kind in a step, 3,000 steps: less than 45 seconds of a core; a dearer step gets fewer
-LENGTH = {"batch_size": 128, "total_kimg": 384}
-SETTINGS = {
-    "r1gan": Setting(
-        thrown_away(resolution=8, architecture="resnet", n_classes=0)
-        | {"gamma": 0.05, "optimizer": "adam", "lr": 3e-3, "ema_decay": 0.99}
-        | LENGTH
-    ),
-    # gamma as in Roth's toy, annealed as its flag does
-    "rothgan": Setting(thrown_away(resolution=16) | {"gamma": 0.1, "annealing": 0.01, "lr": 2e-3} | LENGTH),
-    # D's rate is the lower one, as in the paper's DCGANs
-    "ttur": Setting(thrown_away(resolution=16, game="dcgan") | {"lr_d": 1e-3, "lr_g": 2e-3} | LENGTH),
-    # lambda of igul222's gan_toy.py; two critic steps where it takes five
-    "ctgan": Setting(
-        thrown_away(architecture="cnn", n_classes=0)
-        | {"lambda_gp": 0.1, "lambda_ct": 0.1, "n_dis": 2, "lr": 2e-3, "beta1": 0.5, "bn_groups": 1}
-        | {"decay_start_kimg": 0, "batch_size_g": 128}
-        | LENGTH,
-        critic=partial(PointCritic, dropout=(0.0, 0.1, 0.1)),
-    ),
-    "vgan": Setting(
-        thrown_away(resolution=8, max_width=1, code_channels=1)
-        | {"information": 1.0, "beta": 0.01, "beta_step": 1e-4, "gamma": 0.05, "lr": 1e-3, "ema_decay": 0.99}
-        | LENGTH
-        | {"total_kimg": 192},
-        critic=bottleneck,
-        judge=logits_of_mean_code,
-    ),
-}
-
-#: (paper, data) -> what the paper itself took on these points, shorter
-PUBLISHED = {
-    # rothk/Stabilizing_GANs @ 023b84d, 3DGAN/3DGAN.py: networks, rates, the saturating loss, gamma with the flag
-    # that anneals it. Ours: 3,000 steps of 128 points for 100,000 of 512, and G before D, as for its images.
-    ("rothgan", "submanifold"): Setting(
-        thrown_away(resolution=16)
-        | {"gamma": 0.1, "annealing": 0.01, "saturating": True, "lr": 1e-3, "beta1": 0.5}
-        | LENGTH,
-        generator=ToyGenerator,
-        critic=ToyCritic,
-    ),
-}
-
-
-def setting_of(paper: str, data: str) -> Setting:
-    """The paper's own setting on these points where it has one, else ours.
-
-    Raises:
-        ValueError: for a paper without one.
-    """
-    if paper not in SETTINGS:
-        raise ValueError(f"{paper} has no setting for points; there are {', '.join(SETTINGS)}")
-    return PUBLISHED.get((paper, data), SETTINGS[paper])
 
 
 def build(paper: str, options: dict[str, Any]) -> GAN:
@@ -131,16 +37,32 @@ def build(paper: str, options: dict[str, Any]) -> GAN:
     from jsonargparse import ArgumentError, ArgumentParser
 
     parser = ArgumentParser(exit_on_error=False)
-    parser.add_class_arguments(paper_class(paper), "model")
+    parser.add_class_arguments(model_class(paper), "model")
     try:
         arguments = parser.parse_object({"model": options}).model
     except ArgumentError as error:
         raise ValueError(f"{paper}: {' '.join(str(error).split())}") from error
-    return paper_class(paper)(**arguments.as_dict())
+    return model_class(paper)(**arguments.as_dict())
+
+
+class Watch(L.Callback):
+    """Calls `look(gan, target)` about `frames` times in a run, evenly over its images."""
+
+    def __init__(self, frames: int, look: Callable[[GAN, Target], None], target: Target) -> None:
+        self.frames, self.look, self.target = frames, look, target
+
+    def on_train_batch_end(self, trainer: L.Trainer, gan: GAN, *_: Any) -> None:
+        if gan.passed(gan.total_kimg / self.frames):
+            self.look(gan, self.target)
 
 
 def train(
-    paper: str, data: str, kimg: float | None = None, seed: int = 0, options: dict[str, Any] | None = None
+    paper: str,
+    data: str,
+    kimg: float | None = None,
+    seed: int = 0,
+    options: dict[str, Any] | None = None,
+    watch: tuple[int, Callable[[GAN, Target], None]] | None = None,
 ) -> tuple[GAN, Target]:
     """The trained model and the distribution that it was trained on.
 
@@ -150,6 +72,7 @@ def train(
         kimg: thousands of points shown to D; None takes the setting's.
         seed: of weights, latents and points.
         options: arguments of the paper's LightningModule over the setting's, such as another penalty.
+        watch: how often to look at the model during training, and with what.
 
     Raises:
         ValueError: for a paper, a data set or an option that is not there, or numbers that are not finite any more.
@@ -157,9 +80,9 @@ def train(
     setting = setting_of(paper, data)
     torch.manual_seed(seed)
     gan = build(paper, setting.options | (options or {}) | ({} if kimg is None else {"total_kimg": kimg}))
-    points = Points(data, gan.images_per_step, seed)
+    points = Points(data, gan.images_per_step, seed, gan.n_classes)
     dim = points.target.dim
-    gan.use_networks(setting.generator(dim), setting.critic(dim), LATENT_DIM)
+    gan.use_networks(setting.generator(dim), setting.critic(dim), setting.latent_dim)
     trainer = L.Trainer(
         accelerator="cpu",
         max_steps=-1,
@@ -168,9 +91,13 @@ def train(
         enable_checkpointing=False,
         enable_progress_bar=False,
         enable_model_summary=False,
-        callbacks=[Progress(), stop := Stop()],
+        callbacks=[Progress(), stop := Stop(), *([Watch(*watch, points.target)] if watch else [])],
     )
-    trainer.fit(gan, datamodule=points)
+    torch.set_flush_denormal(True)  # units that have died leave numbers that cost a CPU ten times as much
+    try:
+        trainer.fit(gan, datamodule=points)
+    finally:
+        torch.set_flush_denormal(False)
     if stop.interrupted:
         raise KeyboardInterrupt
     gan.eval()

@@ -117,7 +117,7 @@ class DeepDownBlock(nn.Module):
 class DeepDiscriminator(nn.Module):
     """D of BigGAN-deep: a convolution to `width` maps, then stages of `depth` blocks, the first of which halves.
 
-    The last map is summed over space as in BP; CG says the mean (resnet_biggan_deep.py:41), which is not resolved.
+    The last map is summed over space as in BP's and CG's code; CG's docstring says the mean.
     Arguments as for `zoo.networks.biggan.Discriminator`.
     """
 

@@ -2,10 +2,11 @@
 
 As listed in biuyq/CT-GAN @ 5ebc7e1, Theano_classifier ("S"): CT_MNIST.py:33-53 and CT_CIFAR.py:69-93. They work on
 the scripts' own pixels: MNIST (N, 1, 28, 28) in [0, 1]; CIFAR-10 (N, 3, 32, 32), real images in [-0.5, 0.5] while G
-can reach [-1, 1]. How weights start that are not weight-normalised, and the eps of CIFAR-10's batch norms, are
-unverified. D gives C class logits and features for matching; the logit of "real" is their log-sum-exp.
+can reach [-1, 1]. Weights start as N(0, 0.05) (CT_CIFAR.py:72-76). D gives C class logits and features for
+matching; the logit of "real" is their log-sum-exp.
 """
 
+from collections.abc import Callable, Mapping
 from itertools import pairwise
 
 import torch
@@ -17,10 +18,11 @@ from zoo.networks.layers import SameConvTranspose2d
 
 
 def normed(layer: nn.Module, train_scale: bool = False) -> nn.Module:
-    """Weight normalisation whose scale only D's first batch sets, unless `train_scale`."""
+    """Weight normalisation whose scale only the first batch sets, unless `train_scale` (S nn.py:60, 406)."""
     nn.init.normal_(layer.weight, std=0.05)  # its size does not matter, only its direction
     nn.init.zeros_(layer.bias)
-    layer = weight_norm(layer)
+    # a scale for each output channel: the first batch sets the deviation of each
+    layer = weight_norm(layer, dim=1 if isinstance(layer, nn.ConvTranspose2d) else 0)
     layer.parametrizations.weight.original0.requires_grad_(train_scale)
     return layer
 
@@ -63,23 +65,41 @@ class Classifier(nn.Module):
     def forward(self, x: Tensor, label: Tensor | None = None) -> Tensor:
         return self.classify(x)[1].logsumexp(1)
 
-    @torch.no_grad()
+    #: deviation of the first logits
+    head_deviation = 1.0
+
     def start(self, x: Tensor) -> None:
-        """Give each normed layer the scale and bias with which its outputs on x have mean 0 and deviation 1."""
+        """Start every layer on the images x: mean 0 and deviation 1, of the logits `head_deviation`."""
+        layers = dict.fromkeys((m for m in self.modules() if hasattr(m, "parametrizations")), 1.0)
+        start(layers | {self.head: self.head_deviation}, lambda: self.classify(x))
 
-        def hook(layer: nn.Module, inputs: tuple, out: Tensor) -> Tensor:
-            dims = [d for d in range(out.ndim) if d != 1]
-            std, mean = torch.std_mean(out, dims, correction=0)
-            scale, std = layer.parametrizations.weight.original0, std.clamp_min(1e-6)
-            scale.div_(std.view(-1, *[1] * (scale.ndim - 1)))
-            layer.bias.copy_((layer.bias - mean) / std)
-            shape = [-1 if d == 1 else 1 for d in range(out.ndim)]
-            return (out - mean.view(shape)) / std.view(shape)
 
-        handles = [m.register_forward_hook(hook) for m in self.modules() if hasattr(m, "parametrizations")]
-        self.classify(x)
-        for handle in handles:
-            handle.remove()
+@torch.no_grad()
+def start(deviations: Mapping[nn.Module, float], run: Callable[[], object]) -> None:
+    """Give each normed layer the scale and bias with which its outputs in `run` have mean 0 and this deviation.
+
+    Data-dependent initialisation of weight normalisation (S nn.py:85-91). Layers are started in the order of the
+    forward pass, each on what those before it then give.
+    """
+
+    def hook(layer: nn.Module, inputs: tuple, out: Tensor) -> Tensor:
+        dims = [d for d in range(out.ndim) if d != 1]
+        std, mean = torch.std_mean(out, dims, correction=0)
+        scale, std = layer.parametrizations.weight.original0, std.clamp_min(1e-6) / deviations[layer]
+        scale.div_(std.view_as(scale))
+        layer.bias.copy_((layer.bias - mean) / std)
+        shape = [-1 if d == 1 else 1 for d in range(out.ndim)]
+        return (out - mean.view(shape)) / std.view(shape)
+
+    handles = [layer.register_forward_hook(hook) for layer in deviations]
+    run()
+    for handle in handles:
+        handle.remove()
+
+
+def batch_norm(channels: int, kind: type[nn.Module] = nn.BatchNorm2d) -> list[nn.Module]:
+    """Batch norm with a bias and without gain, eps 1e-6 (S nn.py:176-225; CT_CIFAR.py:72-75)."""
+    return [kind(channels, eps=1e-6, affine=False), Shift(channels)]
 
 
 class MNISTGenerator(nn.Module):
@@ -94,8 +114,7 @@ class MNISTGenerator(nn.Module):
         super().__init__()
         layers: list[nn.Module] = []
         for n_in in (latent_dim, width):
-            layers += [nn.Linear(n_in, width, bias=False), nn.BatchNorm1d(width, eps=1e-6, affine=False)]
-            layers += [Shift(width), nn.Softplus()]
+            layers += [nn.Linear(n_in, width, bias=False), *batch_norm(width, nn.BatchNorm1d), nn.Softplus()]
         self.layers = nn.Sequential(*layers, normed(nn.Linear(width, 28 * 28), train_scale=True), nn.Sigmoid())
 
     def forward(self, z: Tensor, label: Tensor | None = None) -> Tensor:
@@ -137,15 +156,19 @@ class CIFARGenerator(nn.Module):
         super().__init__()
         shape = {"kernel_size": 5, "stride": 2}
         self.layers = nn.Sequential(
-            *[nn.Linear(latent_dim, 16 * 4 * width, bias=False), nn.BatchNorm1d(16 * 4 * width), nn.ReLU()],
-            nn.Unflatten(1, (4 * width, 4, 4)),
-            *[SameConvTranspose2d(4 * width, 2 * width, **shape, bias=False), nn.BatchNorm2d(2 * width), nn.ReLU()],
-            *[SameConvTranspose2d(2 * width, width, **shape, bias=False), nn.BatchNorm2d(width), nn.ReLU()],
+            *[nn.Linear(latent_dim, 16 * 4 * width, bias=False), *batch_norm(16 * 4 * width, nn.BatchNorm1d)],
+            *[nn.ReLU(), nn.Unflatten(1, (4 * width, 4, 4))],
+            *[SameConvTranspose2d(4 * width, 2 * width, **shape, bias=False), *batch_norm(2 * width), nn.ReLU()],
+            *[SameConvTranspose2d(2 * width, width, **shape, bias=False), *batch_norm(width), nn.ReLU()],
             *[normed(SameConvTranspose2d(width, 3, **shape), train_scale=True), nn.Tanh()],
         )
         for layer in self.layers:
             if isinstance(layer, nn.Linear | SameConvTranspose2d) and not hasattr(layer, "parametrizations"):
                 nn.init.normal_(layer.weight, std=0.05)
+
+    def start(self, z: Tensor) -> None:
+        """Start the last layer on latents z: mean 0 and deviation 0.1 before the tanh (S CT_CIFAR.py:76, 103)."""
+        start({self.layers[-2]: 0.1}, lambda: self(z))
 
     def forward(self, z: Tensor, label: Tensor | None = None) -> Tensor:
         return self.layers(z)
@@ -158,6 +181,8 @@ class CIFARClassifier(Classifier):
         n_classes: number of logits.
         width: channels of the first three maps (S: 128; the features have as many).
     """
+
+    head_deviation = 0.1  # S CT_CIFAR.py:93: init_stdv
 
     def __init__(self, n_classes: int = 10, width: int = 128) -> None:
         super().__init__()

@@ -4,30 +4,35 @@ As in the authors' code (akanazawa/vgan @ 7f4d73c, gan_training/models/resnet.py
 `zoo.networks.r1gan.Generator`.
 """
 
+from collections.abc import Callable
+from functools import partial
 from typing import Literal
 
 import torch
 from torch import Tensor, nn
 
 from zoo.networks.r1gan import Head, Trunk, pick
+from zoo.objectives.bottleneck import drawn_code
 from zoo.objectives.losses import gaussian_kl
 
 
 class GaussianBottleneck(nn.Module):
     """E(z | x) = N(mu(x), sigma(x)^2) at each position: features (N, C, S, S) -> code (N, K, S, S) and its KL.
 
-    Two 1x1 convolutions give the mean and the logarithm of the standard deviation.
+    Two 1x1 convolutions give the mean and the logarithm of the standard deviation; with `head` nn.Linear the features
+    are vectors (N, C), the code (N, K) and the KL (N,).
     """
 
-    def __init__(self, channels: int, code_channels: int) -> None:
+    def __init__(
+        self, channels: int, code_channels: int, head: Callable[[int, int], nn.Module] = partial(nn.Conv2d, kernel_size=1)
+    ) -> None:
         super().__init__()
-        self.mean = nn.Conv2d(channels, code_channels, 1)
-        self.logstd = nn.Conv2d(channels, code_channels, 1)
+        self.mean, self.logstd = head(channels, code_channels), head(channels, code_channels)
 
     def forward(self, features: Tensor, sample: bool = True) -> tuple[Tensor, Tensor]:
         """The code, drawn anew at every call, or its mean; and KL(E(z | x) || N(0, I)) in nats, (N, S, S)."""
         mean, logstd = self.mean(features), self.logstd(features)
-        code = mean + logstd.exp() * self.noise(mean) if sample else mean
+        code = drawn_code(mean, logstd, self.noise(mean)) if sample else mean
         return code, gaussian_kl(mean, logstd)
 
     def noise(self, mean: Tensor) -> Tensor:

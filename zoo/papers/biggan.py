@@ -19,6 +19,7 @@ from torch import Tensor, nn
 from zoo.engine.collapse import CollapseWatch
 from zoo.engine.ema import EMA
 from zoo.engine.gan import GAN
+from zoo.engine.optim import AdamEpsilonHat
 from zoo.networks import biggan as networks
 from zoo.networks import biggan_deep as deep
 from zoo.networks.biggan_layers import BatchNorm2d, standing_statistics
@@ -76,7 +77,7 @@ class BigGAN(GAN):
         lr_d: Adam's rate for D, constant.
         beta1: Adam's beta 1.
         beta2: Adam's beta 2.
-        adam_eps: Adam's eps.
+        adam_eps: Adam's eps, added before the bias correction as in TF and PyTorch before 1.3.
         ortho: strength beta of the orthogonal regulariser on G's weights, except the shared embedding.
         ortho_d: likewise on all of D's (BP --D_ortho, 0 in every script).
         ortho_gradient: whose gradient of it, "paper" or "released".
@@ -152,6 +153,7 @@ class BigGAN(GAN):
             if isinstance(norm, BatchNorm2d):
                 norm.sync = cross_replica
         self.d_steps, self.accumulate_d, self.accumulate_g = d_steps, accumulate_d, accumulate_g
+        self.parts = d_steps * accumulate_d
         self.batch_size, self.batch_size_g = batch_size, batch_size_g
         self.judge = apart if split_d else together
         self.lr_g, self.lr_d, self.betas, self.adam_eps = lr_g, lr_d, (beta1, beta2), adam_eps
@@ -171,7 +173,7 @@ class BigGAN(GAN):
 
     def configure_optimizers(self) -> list[torch.optim.Optimizer]:
         return [
-            torch.optim.Adam(net.parameters(), lr, self.betas, self.adam_eps)
+            AdamEpsilonHat(net.parameters(), lr, self.betas, self.adam_eps)
             for net, lr in ((self.G, self.lr_g), (self.D, self.lr_d))
         ]
 
@@ -231,8 +233,8 @@ class BigGAN(GAN):
     @torch.no_grad()
     def update_ema(self) -> None:
         """The average follows all of G's state, batch norm's and spectral norm's buffers too (BP utils.py:614)."""
-        # counted at the end of the iteration: BP averages from iteration ema_start on; that its first one has
-        # number 1 is unverified
+        # counted at the end of the iteration: BP averages from iteration ema_start on, and its first one has number 1
+        # (BP train.py:96, 173)
         beta = self.ema.beta(self.nimg + self.images_per_step, self.images_per_step)
         average, current = self.G_ema.state_dict(), self.G.state_dict()
         torch._foreach_lerp_(list(average.values()), list(current.values()), 1.0 - beta)

@@ -8,7 +8,6 @@ Wei, Gong, Liu, Lu, Wang, ICLR 2018, arXiv 1803.01541. Official code: biuyq/CT-G
 """
 
 import copy
-import math
 from typing import Literal
 
 import lightning.pytorch as L
@@ -16,30 +15,50 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from zoo.data import EndlessBatches, to_float
-from zoo.data.order import permutation
+from zoo.data import EndlessBatches, ImageDataModule, to_float
+from zoo.data.order import permutation, seed_of
 from zoo.engine.gan import GAN
+from zoo.engine.latents import unit_uniform
 from zoo.engine.optim import AdamEpsilonInRoot
 from zoo.networks import ctgan_ssl as networks
 from zoo.networks.modes import evaluating, frozen
 from zoo.objectives.losses import feature_matching, unlabelled_d
 from zoo.objectives.penalties import class_consistency
 
-INIT_IMAGES = 500  # S CT_MNIST.py; on CIFAR-10 unverified
+INIT_IMAGES = 500  # S CT_MNIST.py:126-137, CT_CIFAR.py:203-205
+
+
+def grey(images: Tensor) -> Tensor:
+    """[-1, 1] in three channels as [0, 1] in one."""
+    return (images[:, :1] + 1) / 2
+
+
+def from_grey(native: Tensor) -> Tensor:
+    return (2 * native - 1).expand(-1, 3, -1, -1)
+
+
+def half(images: Tensor) -> Tensor:
+    """[-1, 1] as [-1/2, 1/2]."""
+    return images / 2
+
+
+def from_half(native: Tensor) -> Tensor:
+    return (2 * native).clamp(-1, 1)
+
 
 #: resolution -> G, D, and the scripts' pixels from the zoo's [-1, 1] and back
 SETS = {
     28: (
         networks.MNISTGenerator,
         networks.MNISTClassifier,
-        lambda images: (images[:, :1] + 1) / 2,
-        lambda native: (2 * native - 1).expand(-1, 3, -1, -1),
+        grey,
+        from_grey,
     ),
     32: (
         networks.CIFARGenerator,
         networks.CIFARClassifier,
-        lambda images: images / 2,
-        lambda native: (2 * native).clamp(-1, 1),
+        half,
+        from_half,
     ),
 }
 
@@ -98,6 +117,8 @@ class CTGAN_SSL(GAN):
         ValueError: for another resolution.
     """
 
+    prior = staticmethod(unit_uniform)
+
     def __init__(
         self,
         resolution: int = 32,
@@ -151,6 +172,11 @@ class CTGAN_SSL(GAN):
     def on_fit_start(self) -> None:
         super().on_fit_start()
         data = self.trainer.datamodule
+        if not isinstance(data, ImageDataModule):
+            raise ValueError(
+                "CTGAN_SSL picks the few labelled images out of the whole data set: fit it with one of zoo.data's "
+                "modules, datamodule=..., not with a loader"
+            )
         if data.n_classes != self.classes:
             raise ValueError(
                 f"the model has {self.classes} classes, {data.name} has {data.n_classes}: set --model.n_classes "
@@ -160,30 +186,49 @@ class CTGAN_SSL(GAN):
 
     def on_train_start(self) -> None:
         super().on_train_start()
-        if not self.nimg:  # scales and biases from the first images, without their labels
-            torch.manual_seed(self.seed)
-            first = torch.arange(min(INIT_IMAGES, len(self.trainer.datamodule)))
-            self.D.start(self.native(first))
+        if not self.nimg:
+            self.start()
+
+    @torch.no_grad()
+    def start(self) -> None:
+        """Scales and biases from the first batch: on CIFAR-10 labelled images, reflected over their border and not
+        cropped, and G's last layer too (S CT_CIFAR.py:103, 203-205); on MNIST any (CT_MNIST.py:126-137)."""
+        torch.manual_seed(self.seed)
+        n = len(self.trainer.datamodule)
+        known = self.few if self.augment else torch.arange(n)
+        first = self.native(known[permutation(len(known), self.seed, 0)[:INIT_IMAGES]])
+        self.D.start(F.pad(first, (2,) * 4, mode="reflect") if self.augment else first)
+        if hasattr(self.G, "start"):
+            z = torch.rand(len(first), self.latent_dim, generator=torch.Generator().manual_seed(self.seed))
+            self.G.start(z.to(self.device, self.dtype))
 
     def native(self, index: Tensor) -> Tensor:
         """The data's images as the networks see them."""
         return self.to_native(to_float(self.trainer.datamodule.images(index).to(self.device)).to(self.dtype))
 
+    def share(self, n: int, seed: int) -> Tensor:
+        """Which of n images are this rank's share of the step's batch, in an order of their own."""
+        order = EndlessBatches(n, self.batch_size, seed, self.nimg, self.global_rank, self.world_size)
+        return torch.tensor(next(iter(order)))
+
     def labelled(self) -> tuple[Tensor, Tensor]:
         """This rank's share of the step's labelled batch, which runs through the few again and again."""
-        start, world = self.nimg, self.world_size
-        order = EndlessBatches(len(self.few), self.batch_size, self.seed, start, self.global_rank, world)
-        index = self.few[next(iter(order))]
+        index = self.few[self.share(len(self.few), self.seed)]
         return self.native(index), self.trainer.datamodule.labels[index].to(self.device)
+
+    def matched(self) -> Tensor:
+        """Unlabelled images for G to match: not D's, but of a permutation of their own (S CT_CIFAR.py:192-194)."""
+        n = len(self.trainer.datamodule)
+        return self.native(self.share(n, seed_of("matched", self.seed)))
 
     # ---- training
 
     def training_step(self, batch: tuple[Tensor, Tensor | None], batch_idx: int) -> None:
         real = self.to_native(batch[0])
         self.seed_step()
-        x, y = self.labelled()
+        (x, y), other = self.labelled(), self.matched()
         if self.augment:
-            x, real = crop_and_flip(x), crop_and_flip(real)
+            x, real, other = crop_and_flip(x), crop_and_flip(real), crop_and_flip(other)
 
         # classifier: noise or dropout is drawn anew in each of the four passes
         with torch.no_grad():
@@ -199,7 +244,7 @@ class CTGAN_SSL(GAN):
         # generator
         with frozen(self.D):
             with torch.no_grad():
-                features = self.D.classify(real)[0]
+                features = self.D.classify(other)[0]
             matched = self.D.classify(self.G(self.latents(len(real))))[0]
             loss_g = feature_matching(features, matched, self.matching_power)
             self.update(self.opt_g, loss_g)
@@ -241,21 +286,7 @@ class CTGAN_SSL(GAN):
                     right[name] += int((net.classify(x)[1].argmax(1) == y).sum())
         return {name: 100 * n / len(test) for name, n in right.items()}
 
-    # ---- the prior, and the networks' pixels
-
-    @staticmethod
-    def prior(z: Tensor) -> Tensor:
-        """N(0, 1) as U(0, 1), through the normal distribution function."""
-        return 0.5 * (1 + torch.erf(z / math.sqrt(2)))
-
-    def latents(self, n: int) -> Tensor:
-        return self.prior(super().latents(n))
-
-    def indexed_latents(
-        self, n: int, seed: int = 0, start: int = 0, truncation: float | None = None
-    ) -> tuple[Tensor, Tensor | None]:
-        z, label = super().indexed_latents(n, seed, start, truncation)
-        return self.prior(z), label
+    # ---- the networks' pixels
 
     def generate(self, G: nn.Module, z: Tensor, label: Tensor | None, truncation: float | None) -> Tensor:
         return self.to_images(G(z))

@@ -8,6 +8,7 @@ said of it, Algorithm 1 included, comes from others who followed it.
 """
 
 from collections.abc import Sequence
+from typing import Literal
 
 import torch
 from lightning.pytorch.callbacks import Callback
@@ -16,6 +17,8 @@ from torch import Tensor, nn
 from zoo.data import ImageDataModule
 from zoo.engine.gan import GAN
 from zoo.engine.introspection import Introspection
+from zoo.engine.optim import AdamEpsilonHat
+from zoo.engine.pixels import Pixels
 from zoo.evaluation import reconstruction
 from zoo.networks import introvae as networks
 from zoo.networks.modes import evaluating, frozen
@@ -46,8 +49,9 @@ class IntroVAE(GAN):
         weight_rec: weight of the squared error, which is summed over an image's numbers (IV --weight_rec).
         weight_kl: weight of all terms with a KL (IV --weight_kl).
         weight_neg: weight of the hinges in E's loss, beside a factor 1/2 (IV --weight_neg).
+        gain: how batch norms' gains start: from U(0, 1), as PyTorch before 1.0 did it, or at 1.
         vae_kimg: the first so many thousand images train an ordinary VAE (IV --num_vae, in epochs).
-        lr: Adam's learning rate of both networks; betas and epsilon are PyTorch's.
+        lr: Adam's learning rate of both networks; betas, epsilon and its place are those of PyTorch before 1.3.
         batch_size: real images in one step, over all ranks.
         total_kimg: end of training, in thousands of real images.
     """
@@ -62,6 +66,7 @@ class IntroVAE(GAN):
         weight_rec: float = 0.01,
         weight_kl: float = 1.0,
         weight_neg: float = 1.0,
+        gain: Literal["uniform", "one"] = "uniform",
         vae_kimg: float = 116,
         lr: float = 2e-4,
         batch_size: int = 12,
@@ -75,8 +80,11 @@ class IntroVAE(GAN):
             latent_dim=latent_dim,
             images_per_step=batch_size,
             total_kimg=total_kimg,
+            pixels=Pixels(unit=True),
         )
         self.save_hyperparameters()
+        if gain == "uniform":
+            self.apply(networks.uniform_gain)
         if margin <= 0:
             raise ValueError(f"margin must be positive, not {margin:g}: a KL is never below 0")
         self.margin, self.vae_kimg, self.lr = margin, vae_kimg, lr
@@ -87,7 +95,7 @@ class IntroVAE(GAN):
         return self.D
 
     def configure_optimizers(self) -> list[torch.optim.Optimizer]:
-        return [torch.optim.Adam(net.parameters(), self.lr) for net in (self.G, self.E)]
+        return [AdamEpsilonHat(net.parameters(), self.lr, (0.9, 0.999)) for net in (self.G, self.E)]
 
     def configure_callbacks(self) -> list[Callback]:
         return [Introspection()]
@@ -107,7 +115,7 @@ class IntroVAE(GAN):
         return kl + (self.all_gather(kl.detach()).mean() - kl.detach())
 
     def training_step(self, batch: tuple[Tensor, Tensor | None], batch_idx: int) -> None:
-        x = (batch[0] + 1) / 2
+        x = self.to_native(batch[0])
         warming_up = self.nimg < self.vae_kimg * 1000
         (self.vae_step if warming_up else self.introspective_step)(x)
 
@@ -170,13 +178,10 @@ class IntroVAE(GAN):
         """Images, of those held out if there are any, each beside its reconstruction."""
         return {"reconstructions": reconstruction.pairs_of_data(self, data)}
 
-    # ---- sampling and inference: the zoo's images are in [-1, 1]
-
-    def generate(self, G: nn.Module, z: Tensor, label: Tensor | None, truncation: float | None) -> Tensor:
-        return 2 * G(z) - 1
+    # ---- inference
 
     @torch.no_grad()
     def encode(self, images: Tensor) -> Tensor:
         """The posterior's mean (N, latent_dim) of images (N, 3, R, R) in [-1, 1]; `decode` is the way back."""
         with evaluating(self.E):
-            return self.E((images + 1) / 2)[0]
+            return self.E(self.to_native(images))[0]

@@ -57,6 +57,7 @@ class PGGAN(GAN):
         gamma: the gradient norm that costs nothing (wgan_target).
         drift: weight of E D(x)^2 (wgan_epsilon).
         cond_weight: weight of the classification losses.
+        fake_labels: what fakes D classifies: "random" ones (TH train.py:257, 263), or the "real" batch's (TF).
         updates: D then G on new latents ("alternating"), or both from one batch ("simultaneous").
         real_fade: real images fade in "float", or are cut to "bytes" as in TH.
         start_resolution: of the first stage.
@@ -90,6 +91,7 @@ class PGGAN(GAN):
         gamma: float = 1.0,
         drift: float = 0.001,
         cond_weight: float = 1.0,
+        fake_labels: Literal["random", "real"] = "random",
         updates: Literal["alternating", "simultaneous"] = "alternating",
         real_fade: Literal["float", "bytes"] = "bytes",
         start_resolution: int = 4,
@@ -135,7 +137,9 @@ class PGGAN(GAN):
             ema=EMA(decay=ema_decay, before_step=True),
         )
         self.save_hyperparameters()
+        self.group = stddev_group
         self.lambda_gp, self.gamma, self.drift, self.cond_weight = lambda_gp, gamma, drift, cond_weight
+        self.draws_labels = fake_labels == "random"
         self.fade_reals = FADES[real_fade]
         self.updates = {"alternating": self.alternating, "simultaneous": self.simultaneous}[updates]
 
@@ -159,9 +163,10 @@ class PGGAN(GAN):
 
     def alternating(self, real: Tensor, label: Tensor | None, lod: float) -> dict[str, Tensor]:
         n = len(real)
+        fake_label = self.random_labels(n) if self.draws_labels else label
         with torch.no_grad():
-            fake = self.G(self.latents(n), label, lod)
-        loss_d, scalars = self.critic_loss(real, fake, label, lod)
+            fake = self.G(self.latents(n), fake_label, lod)
+        loss_d, scalars = self.critic_loss(real, fake, label, fake_label, lod)
         self.update(self.opt_d, loss_d)
 
         with frozen(self.D):
@@ -171,17 +176,20 @@ class PGGAN(GAN):
         return scalars | seen
 
     def simultaneous(self, real: Tensor, label: Tensor | None, lod: float) -> dict[str, Tensor]:
-        fake = self.G(self.latents(len(real)), label, lod)
-        loss_d, scalars = self.critic_loss(real, fake.detach(), label, lod)
+        fake_label = self.random_labels(len(real)) if self.draws_labels else label
+        fake = self.G(self.latents(len(real)), fake_label, lod)
+        loss_d, scalars = self.critic_loss(real, fake.detach(), label, fake_label, lod)
         with frozen(self.D):
-            loss_g, seen = self.generator_loss(fake, label, lod)
+            loss_g, seen = self.generator_loss(fake, fake_label, lod)
             self.update(self.opt_g, loss_g)  # first: D, which both losses have seen, is still the same
         self.update(self.opt_d, loss_d)
         return scalars | seen
 
     # ---- the two losses
 
-    def critic_loss(self, real: Tensor, fake: Tensor, label: Tensor | None, lod: float) -> tuple[Tensor, dict]:
+    def critic_loss(
+        self, real: Tensor, fake: Tensor, label: Tensor | None, fake_label: Tensor | None, lod: float
+    ) -> tuple[Tensor, dict]:
         """Real and fake are judged apart: the minibatch stddev must not mix them (TF loss.py:25-80)."""
         real_scores, real_classes = self.D.judge(real, lod)
         fake_scores, fake_classes = self.D.judge(fake, lod)
@@ -198,7 +206,7 @@ class PGGAN(GAN):
         scalars = {"loss/d": wasserstein, "penalty/gradient": penalty, "penalty/drift": drift}
         scalars |= {"logits/real": real_scores.mean(), "logits/fake": fake_scores.mean()}
         if label is not None:
-            classes = F.cross_entropy(real_classes, label) + F.cross_entropy(fake_classes, label)
+            classes = F.cross_entropy(real_classes, label) + F.cross_entropy(fake_classes, fake_label)
             loss, scalars["loss/classes_d"] = loss + self.cond_weight * classes, classes
         return loss, scalars
 

@@ -6,6 +6,7 @@ arXiv 1801.04406. Official code: LMescheder/GAN_stability @ c1f64c9 ("GS").
     python reproductions/r1gan.py --config reproductions/r1gan/celebahq.yaml
 """
 
+from functools import partial
 from typing import Literal
 
 import torch
@@ -13,15 +14,16 @@ from torch import Tensor, nn
 
 from zoo.engine.ema import EMA
 from zoo.engine.gan import GAN
+from zoo.engine.optim import AdamEpsilonHat
 from zoo.networks import r1gan as networks
 from zoo.networks.modes import frozen
 from zoo.objectives.losses import ADVERSARIAL
 from zoo.objectives.penalties import between, r1, r2, wgan_gp
 
-#: as GS config.py:80-114 builds them
+#: as GS config.py:80-114 builds them; partials and no lambdas, so that the module can be pickled
 OPTIMIZERS = {
-    "rmsprop": lambda parameters, lr: torch.optim.RMSprop(parameters, lr, alpha=0.99, eps=1e-8),
-    "adam": lambda parameters, lr: torch.optim.Adam(parameters, lr, betas=(0.0, 0.99), eps=1e-8),
+    "rmsprop": partial(torch.optim.RMSprop, alpha=0.99, eps=1e-8),
+    "adam": partial(AdamEpsilonHat, betas=(0.0, 0.99), eps=1e-8),  # as PyTorch before 1.3 computed it
     "sgd": torch.optim.SGD,
 }
 

@@ -161,7 +161,7 @@ class StyleGAN(GAN):
         self.save_hyperparameters()
         self.mixing, self.w_avg_decay, self.truncation_cutoff = mixing, w_avg_decay, truncation_cutoff
         self.judge, self.loss_g = OBJECTIVES[objective]
-        self.gamma, self.stored_noise = gamma, stored_noise
+        self.group, self.gamma, self.stored_noise = stddev_group, gamma, stored_noise
 
     def stage_at(self, nimg: int) -> Stage:
         return self.schedule.at(nimg)

@@ -16,6 +16,7 @@ from zoo.engine.gan import GAN
 from zoo.networks.modes import frozen
 from zoo.networks.r1gan import Generator
 from zoo.networks.vgan import Discriminator
+from zoo.objectives.bottleneck import dual_ascent
 from zoo.objectives.losses import ADVERSARIAL
 from zoo.papers.r1gan import PENALTIES
 
@@ -94,11 +95,10 @@ class VGAN(GAN):
     def configure_optimizers(self) -> list[torch.optim.Optimizer]:
         return [torch.optim.RMSprop(net.parameters(), self.lr, alpha=0.99, eps=1e-8) for net in (self.G, self.D)]
 
-    @torch.no_grad()
     def climb(self, kl: Tensor) -> None:
         """beta <- max(0, beta + alpha (KL - I_c)), KL over all ranks (eq. 7-10; AK train.py:158-163)."""
         kl = self.trainer.strategy.reduce(kl.detach().clone(), reduce_op="mean")
-        self.beta.add_(self.beta_step * (kl - self.information)).clamp_(min=0)
+        dual_ascent(self.beta, kl, self.information, self.beta_step)
 
     def training_step(self, batch: tuple[Tensor, Tensor | None], batch_idx: int) -> None:
         real, label = batch

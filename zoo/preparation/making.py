@@ -22,6 +22,7 @@ class Settings:
     filter: str
     min_side: int
     format: str
+    stretch: bool = False
 
 
 class Work(Dataset):
@@ -51,7 +52,7 @@ class Work(Dataset):
         top, *rest = s.resolutions
         data = source.read(i, top)
         image, notes = decode(data)
-        fitted = fit(image, top, s.crop, s.filter, s.min_side)
+        fitted = fit(image, top, s.crop, s.filter, s.min_side, s.stretch)
         pixels = levels(fitted, s.resolutions)
         for r in set(rest) & set(source.levels):  # the authors' own levels
             pixels[r] = source.read(i, r)

@@ -122,8 +122,22 @@ def crop_of(name: str) -> Callable[[int, int], Box]:
 # ---- sizes
 
 
-def fit(image: Image.Image, resolution: int, crop: str, filter: str, min_side: int) -> np.ndarray:
+def stretched(image: Image.Image) -> Image.Image:
+    """The image with its least value at 0 and its greatest at 255, over all channels; a flat one becomes black.
+
+    What `scipy.misc.imresize` did to float arrays before it resized them (its `bytescale`).
+    """
+    values = np.asarray(image).astype(np.float64)
+    low, high = values.min(), values.max()
+    return Image.fromarray(((values - low) * (255 / ((high - low) or 1)) + 0.5).astype(np.uint8))
+
+
+def fit(
+    image: Image.Image, resolution: int, crop: str, filter: str, min_side: int, stretch: bool = False
+) -> np.ndarray:
     """uint8 or, after "mean", float32 (resolution, resolution, 3) of an RGB image; nothing is ever enlarged.
+
+    With `stretch` what the crop leaves is `stretched` first.
 
     Raises:
         BadImage: the crop, or the image inside it, does not suit.
@@ -132,7 +146,7 @@ def fit(image: Image.Image, resolution: int, crop: str, filter: str, min_side: i
     width, height = box[2] - box[0], box[3] - box[1]
     if min(image.size) < min_side or width < resolution:
         raise BadImage(f"is {image.width}x{image.height} px, smaller than {max(min_side, resolution)}")
-    image = image.crop(box)
+    image = stretched(image.crop(box)) if stretch else image.crop(box)
     if width == resolution == height:
         return np.asarray(image)
     if filter == "mean":

@@ -47,6 +47,7 @@ def prepare(
     duplicates: str = "keep",
     workers: int | None = None,
     download: bool = False,
+    stretch: bool = False,
 ) -> Report:
     """Write the images at `source` to the zip `dest` as RGB squares of `resolution` pixels.
 
@@ -65,6 +66,7 @@ def prepare(
         duplicates: "keep" lists images with the same pixels as an earlier one, "drop" leaves them out.
         workers: processes; as many as there are cores by default.
         download: fetch what torchvision can fetch.
+        stretch: bring each image's least and greatest value to 0 and 255, as SNGAN's ImageNet had it.
 
     Raises:
         MissingDataset: nothing is at `source`.
@@ -92,7 +94,7 @@ def prepare(
     opened = _checked(kind, Path(source), split, download)
     count = min(len(opened), limit or len(opened))
     settings = Settings(
-        tuple(dests), crop or about.crop, filter or about.filter, max(min_side or 0, resolution), format
+        tuple(dests), crop or about.crop, filter or about.filter, max(min_side or 0, resolution), format, stretch
     )
 
     work = Work(opened, settings)
@@ -210,6 +212,7 @@ def _finish(zips: Zips, source: Source, settings: Settings, facts: dict) -> None
             "crop": settings.crop,
             "filter": settings.filter if top_resized else "mean" if resized else None,
             "resized": resized,
+            "stretch": settings.stretch,
             "pyramid_of": settings.resolutions[0] if below else None,
             "min_side": settings.min_side,
             "listing_sha256": listing_hash((*s, c) for s, c in zip(stamps, labels or "-" * len(used), strict=True)),

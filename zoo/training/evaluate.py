@@ -10,11 +10,14 @@ from typing import Any
 import lightning.pytorch as L
 from lightning.pytorch.utilities.seed import isolate_rng
 
+from zoo.engine.best import check_best, offer_best
 from zoo.engine.gan import GAN
+from zoo.engine.reporting import offer
 from zoo.evaluation.evaluate import build_extractors, evaluate
 from zoo.evaluation.extractors import Extractor, headline_names
 from zoo.evaluation.extras import find
 from zoo.evaluation.protocols import resolve
+from zoo.leaderboard.ranking import higher
 from zoo.leaderboard.rows import check_writable, make_row, versions, write_row
 from zoo.pictures.grids import sample_grid, save_grid, save_own_pictures
 
@@ -89,7 +92,7 @@ class Evaluate(L.Callback):
             "is_splits": is_splits,
             "kid_subsets": kid_subsets,
         }
-        self.protocol, _ = resolve(protocol, changes)
+        self.protocol, self.changed = resolve(protocol, changes)
         for name in self.protocol.extras:
             find(name)
         self.options = changes | {"protocol": protocol, "seed": seed, "batch_size": batch_size}
@@ -113,14 +116,16 @@ class Evaluate(L.Callback):
             ValueError: without a data module, if it has fewer images than `n_real`, for a truncation the model does
                 not know, or if the row could not be written.
         """
-        data, n_real = trainer.datamodule, self.protocol.n_real
+        data = trainer.datamodule
         if data is None:
             raise ValueError("Evaluate compares with real images: fit with datamodule=...")
-        if n_real is not None and not 2 <= n_real <= len(data):
+        n_real = self.protocol.n_real
+        if "n_real" in self.changed and not 2 <= n_real <= len(data):
             raise ValueError(
                 f"n_real is {n_real}, but {data.name} has {len(data)} images: set --evaluation.n_real, or another "
                 "--evaluation.protocol"
             )
+        check_best(trainer, self.every_kimg)
         gan.indexed_latents(0, truncation=self.protocol.truncation)
         if self.results_dir is not None and trainer.is_global_zero:
             check_writable(Path(self.results_dir))
@@ -162,7 +167,10 @@ class Evaluate(L.Callback):
     def _evaluate(self, trainer: L.Trainer, gan: GAN, extras: bool = True) -> None:
         result = self.score(gan, trainer.datamodule, extras)
         self._last = (gan.nimg, result)
-        gan.log_scalars({f"metrics/{name}": value for name, value in result["metrics"].items()})
+        named = {f"metrics/{name}": value for name, value in result["metrics"].items()}
+        gan.log_scalars(named)
+        offer(trainer, result["metrics"] | named)  # by the loggers' names and by their own
+        offer_best(trainer, gan, result["metrics"], higher)
         hours = gan.train_seconds / 3600
         now = {"nimg": gan.nimg, "kimg": gan.nimg / 1000, "hours": hours, "metrics": result["metrics"]}
         self.history[gan.nimg] = now
@@ -206,6 +214,8 @@ class Evaluate(L.Callback):
         config = self.config or {"model": {k: v for k, v in gan.hparams.items() if not k.startswith("_")}}
         paper = self.paper or type(gan).__name__.lower()
         row = make_row(paper, self.recipe, data, result, training, config, software)
+        if gan.chosen:
+            row["conditions"] = row["conditions"] | {"chosen": gan.chosen}
         if imported := gan.origin.get("imported"):
             row["imported"] = imported
         row |= {"run": self.run, "history": [self.history[nimg] for nimg in sorted(self.history)]}

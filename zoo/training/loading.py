@@ -7,16 +7,34 @@ import torch
 from zoo.engine.devices import device_here
 from zoo.engine.encoders import check_encoder
 from zoo.engine.gan import GAN
+from zoo.imitation import ALGORITHMS, algorithm_class
+from zoo.imitation.base import Imitation
 from zoo.networks.channels import as_rgb
 from zoo.training import safetensors
+
+
+def model_class(name: str) -> type[GAN]:
+    """The LightningModule of a paper or of a baseline by its name in the zoo.
+
+    Raises:
+        ValueError: for a name the zoo does not have.
+    """
+    from zoo.baselines import BASELINES, baseline_class
+    from zoo.papers import PAPERS, RELEASED, paper_class
+
+    if name not in PAPERS and name not in RELEASED and name not in BASELINES:
+        raise ValueError(
+            f"no paper {name!r} in the zoo; there are {', '.join(sorted(PAPERS))}, and the baselines "
+            f"{', '.join(sorted(BASELINES))}"
+        )
+    return baseline_class(name) if name in BASELINES else paper_class(name)
 
 
 def build(about: dict) -> GAN:
     """The untrained model of a checkpoint's `zoo` section."""
     from zoo.networks.stylegan import Parts
-    from zoo.papers import paper_class
 
-    model = paper_class(about["paper"])(**about["hparams"])
+    model = model_class(about["paper"])(**about["hparams"])
     if networks := about.get("networks"):  # what the paper's own settings cannot say
         made = {}
         for name, options in networks.items():
@@ -36,30 +54,61 @@ def load(path: str | Path, device: str = "cpu") -> GAN:
 
     Raises:
         FileNotFoundError: if there is no such file.
-        ValueError: if the file is not of this project.
+        ValueError: if the file is not a checkpoint of this project, or that of a policy.
+    """
+    path = Path(path)
+    checkpoint = read(path)
+    about = checkpoint["zoo"]
+    if about["paper"] in ALGORITHMS:
+        raise ValueError(
+            f"{path} is a policy that {about['paper'].upper()} has trained, which makes no images: play it with "
+            f"`zoo lab play {path}`"
+        )
+    device = device_here(device)
+    model = build(about)
+    if path.suffix == safetensors.SUFFIX:  # which may hold one network only
+        checkpoint["state_dict"] = safetensors.completed(checkpoint["state_dict"], model)
+    model.load_state_dict(checkpoint["state_dict"])
+    model._conditions, model.chosen = about["conditions"], about.get("chosen")
+    return model.eval().to(device)
+
+
+def load_policy(path: str | Path) -> Imitation:
+    """The imitation algorithm of a checkpoint, its policy and its reward, in eval mode.
+
+    Raises:
+        FileNotFoundError: if there is no such file.
+        ValueError: if the file is not a checkpoint of this project, or that of a model of images.
+    """
+    checkpoint = read(path)
+    about = checkpoint["zoo"]
+    if about["paper"] not in ALGORITHMS:
+        raise ValueError(f"{path} is a model of images by {about['paper']}, not a policy: `zoo sample {path}` shows it")
+    model = algorithm_class(about["paper"])(**about["hparams"])
+    model.load_state_dict(checkpoint["state_dict"])
+    model._conditions = about["conditions"]
+    return model.eval()
+
+
+def read(path: str | Path) -> dict:
+    """What a checkpoint, or a safetensors file of the zoo, holds.
+
+    Raises:
+        FileNotFoundError: if there is no such file.
+        ValueError: if the file is not a checkpoint of this project.
     """
     path = Path(path)
     if not path.is_file():
         raise FileNotFoundError(f"no checkpoint at {path}; runs keep theirs in runs/<paper>/<run>/checkpoints")
     if path.suffix == safetensors.SUFFIX:
         about, state = safetensors.read(path)
-    else:
-        try:
-            checkpoint = torch.load(path, map_location="cpu", weights_only=True)
-            about, state = checkpoint["zoo"], checkpoint["state_dict"]
-        except Exception as error:
-            raise ValueError(
-                f"{path} is not a checkpoint of this project, or it is damaged: take another"
-            ) from error
-    device = device_here(device)
-    model = build(about)
-    own = model.state_dict()
-    if path.suffix == safetensors.SUFFIX:  # which may hold one network only
-        state = own | {name: value for name, value in state.items() if name in own}
-        state["_extra_state"] = own["_extra_state"] | state["_extra_state"]
-    model.load_state_dict(state)
-    model._conditions = about["conditions"]
-    return model.eval().to(device)
+        return {"zoo": about, "state_dict": state}
+    try:
+        checkpoint = torch.load(path, map_location="cpu", weights_only=True)
+        checkpoint["zoo"]["paper"], checkpoint["zoo"]["hparams"], checkpoint["zoo"]["conditions"]
+    except Exception as error:
+        raise ValueError(f"{path} is not a checkpoint of this project, or it is damaged: take another") from error
+    return checkpoint
 
 
 def load_encoder(checkpoint: str | Path, device: str = "cpu") -> GAN:

@@ -4,15 +4,15 @@ import os
 
 import lightning.pytorch as L
 
-from zoo.data import ImageDataModule
 from zoo.training.run import Run, run_id
 
 
-def loggers(run: Run, use_wandb: bool, data: ImageDataModule) -> list:
+def loggers(run: Run, use_wandb: bool, trained_on: str, tags: tuple[str, ...] = (), unit: str = "kimg") -> list:
     """CSV always; W&B online when the user is logged in, offline otherwise, with a line that says how to sync.
 
-    A resumed run goes on in its W&B run. Runs are grouped by paper and data set, and tagged with both, the recipe
-    and the resolution."""
+    A resumed run goes on in its W&B run. Runs are grouped by paper and what they are trained on, a data set or an
+    environment, and tagged with both, the recipe and more. `unit` is the column that progress is counted in.
+    """
     found = [L.loggers.CSVLogger(run.folder, name="csv")]
     if use_wandb and os.environ.get("WANDB_MODE") != "disabled":
         try:
@@ -26,15 +26,15 @@ def loggers(run: Run, use_wandb: bool, data: ImageDataModule) -> list:
             project="gan-zoo",
             id=run_id(run.folder),
             resume="allow",
-            group=f"{run.paper} / {data.name}",
-            tags=[run.paper, data.name[:64], run.recipe[:64], f"{data.resolution}px"],
+            group=f"{run.paper} / {trained_on}",
+            tags=[run.paper, trained_on[:64], run.recipe[:64], *tags],
             name=run.folder.name,
             save_dir=run.folder,
             offline=offline,
             mode="offline" if offline else "online",  # offline=True alone comes too late after login()
         )
-        logger.experiment.define_metric("kimg")
-        logger.experiment.define_metric("*", step_metric="kimg")
+        logger.experiment.define_metric(unit)
+        logger.experiment.define_metric("*", step_metric=unit)
         logger.experiment.config.update(run.config, allow_val_change=True)
         if offline:
             print(f"W&B logs offline (not logged in); sync later with: wandb sync {run.folder}/wandb/offline-run-*")

@@ -53,7 +53,7 @@ def run_id(folder: Path) -> str:
 def check_resume(path: Path, model: GAN) -> None:
     """Refuse what cannot be gone on with, before anything starts.
 
-    Only lengths in kimg may change on the way: an optimizer brings its own settings back from the checkpoint, so a
+    Only lengths in kimg (of imitation: ksteps) may change on the way: an optimizer brings its own settings back from the checkpoint, so a
     changed beta would be told in the results but never used.
 
     Raises:
@@ -69,15 +69,15 @@ def check_resume(path: Path, model: GAN) -> None:
         raise ValueError(f"{path} is not a checkpoint of this project, or it is damaged: take another") from error
     if nimg >= model.total_kimg * 1000:
         raise ValueError(
-            f"{path} has already reached {nimg / 1000:g} kimg; score it with `zoo evaluate {path}`, raise "
-            "--model.total_kimg to train on, or leave out --ckpt_path for a new run"
+            f"{path} has already reached {nimg / 1000:g} {model.unit}; see it with `{model.shown_by} {path}`, raise "
+            f"--model.total_{model.unit} to train on, or leave out --ckpt_path for a new run"
         )
     if old["paper"] != type(model).__name__.lower():
         raise ValueError(f"{path} is a checkpoint of {old['paper']}, not of {type(model).__name__}")
     changed = {
         k: f"{k} {v} -> {model.hparams[k]}" for k, v in old["hparams"].items() if model.hparams.get(k, v) != v
     }
-    free = [name for name in changed if name.endswith("_kimg") and name not in model.fixed_kimg]
+    free = [name for name in changed if name.endswith(f"_{model.unit}") and name not in model.fixed_kimg]
     if refused := [text for name, text in changed.items() if name not in free]:
         raise ValueError(
             f"{path} cannot go on with {', '.join(refused)}: give the run's own settings, or leave out --ckpt_path"

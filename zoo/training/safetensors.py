@@ -74,6 +74,14 @@ def read(path: Path) -> tuple[dict[str, Any], dict[str, Any]]:
     return told, state | {"_extra_state": extra}
 
 
+def completed(state: dict[str, Any], gan: GAN) -> dict[str, Any]:
+    """The state of a file that may hold one network only, with `gan`'s own for the rest."""
+    own = gan.state_dict()
+    whole = own | {name: value for name, value in state.items() if name in own}
+    whole["_extra_state"] = own["_extra_state"] | state["_extra_state"]
+    return whole
+
+
 def numbered(value: Any) -> Any:
     """JSON knows names only: dictionaries of numbers, such as a batch size for each resolution, get them back."""
     if isinstance(value, list):

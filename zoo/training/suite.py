@@ -1,8 +1,9 @@
 """Many runs by one plan: `zoo suite PLAN` trains what has no row yet, goes on where it was stopped, and scores it.
 
 A plan is YAML with the list `runs`, in order of worth: `recipe: stylegan/lfw-cpu`, `seeds: [0, 1]`, and perhaps
-`options: {model.total_kimg: 100}`. A run is done when the results hold a row of its recipe, seed and model settings
-at its full length; so a recipe that was changed is run again, and rows survive a lost folder of runs.
+`options: {model.total_kimg: 100}` and `hours: 3`, which one run takes of one core as far as anybody knows. A run
+is done when the results hold a row of its recipe, seed and model settings at its full length; so a recipe that
+was changed is run again, and rows survive a lost folder of runs.
 """
 
 import json
@@ -18,7 +19,7 @@ import yaml
 
 from zoo.leaderboard.render import render
 from zoo.leaderboard.rows import read_rows
-from zoo.training.recipes import compose
+from zoo.training.recipes import compose, shortened
 from zoo.training.run import last_checkpoint
 
 
@@ -33,6 +34,7 @@ class Planned:
         options: command line options over the recipe.
         model: model settings that its row must have.
         total_kimg: its length in thousands of real images.
+        hours: of one core for all of it, as the plan says; 0 if it does not.
     """
 
     paper: str
@@ -44,6 +46,7 @@ class Planned:
     options: tuple[str, ...]
     model: dict
     total_kimg: float
+    hours: float = 0.0
 
     @property
     def name(self) -> str:
@@ -102,8 +105,8 @@ def read_plan(plan: Path, runs: Path = Path("runs")) -> list[Planned]:
 
 def _planned(plan: Path, number: int, entry: object, runs: Path) -> list[Planned]:
     where = f"{plan}, entry {number}"
-    if not isinstance(entry, dict) or not {"recipe"} <= entry.keys() <= {"recipe", "seeds", "options"}:
-        raise ValueError(f"{where} has other keys than recipe, seeds and options")
+    if not isinstance(entry, dict) or not {"recipe"} <= entry.keys() <= {"recipe", "seeds", "options", "hours"}:
+        raise ValueError(f"{where} has other keys than recipe, seeds, options and hours")
     paper, _, recipe = str(entry["recipe"]).partition("/")
     folder = plan.resolve().parents[1]  # reproductions
     script, file = folder / f"{paper}.py", folder / paper / f"{recipe}.yaml"
@@ -112,26 +115,29 @@ def _planned(plan: Path, number: int, entry: object, runs: Path) -> list[Planned
     seeds, options = entry.get("seeds", [0]), entry.get("options") or {}
     if not isinstance(seeds, list) or not all(type(seed) is int and seed >= 0 for seed in seeds):
         raise ValueError(f"{where}: seeds is a list of whole numbers from 0 on, not {seeds!r}")
+    if not isinstance(hours := entry.get("hours", 0), int | float) or hours < 0:
+        raise ValueError(f"{where}: hours is a number, not {hours!r}")
     if not isinstance(options, dict):
         raise ValueError(f"{where}: options are a mapping such as {{model.total_kimg: 100}}, not {options!r}")
     config = compose(folder / paper / "paper.yaml", ["--config", str(file)])[0]
-    model = dict(config.get("model") or {})
-    model |= {k.removeprefix("model."): v for k, v in options.items() if k.startswith("model.")}
+    over = {k.removeprefix("model."): v for k, v in options.items() if k.startswith("model.")}
+    model = shortened(dict(config.get("model") or {}), over) | over
     words = tuple(
         word for k, v in options.items() for word in (f"--{k}", v if isinstance(v, str) else json.dumps(v))
     )
     total = float(model.get("total_kimg", 0))
     base = runs / paper / f"{plan.stem}-{recipe}-seed"
     return [
-        Planned(paper, recipe, seed, script, file, Path(f"{base}{seed}"), words, model, total) for seed in seeds
+        Planned(paper, recipe, seed, script, file, Path(f"{base}{seed}"), words, model, total, hours)
+        for seed in seeds
     ]
 
 
 def outlook(planned: list[Planned], rows: list[dict]) -> tuple[list[Planned], list[str], float]:
     """What is left, a line about each run of the plan, and the hours of one core that the rest takes.
 
-    Hours are those of the run so far, or of a row of the same recipe, at the same pace; unknown where there is
-    neither, and then they count as nothing.
+    Hours are those of the run so far, or of a row of the same settings, at the same pace, or the plan's; unknown
+    where there is none of them, and then they count as nothing.
     """
     left, lines, hours = [], [], 0.0
     for one in planned:
@@ -154,10 +160,11 @@ def outlook(planned: list[Planned], rows: list[dict]) -> tuple[list[Planned], li
 
 def _pace(one: Planned, rows: list[dict]) -> float:
     for row in reversed(rows):
-        t = row["training"]
-        if (row["paper"], row["recipe"]) == (one.paper, one.recipe) and t["hours"]:
+        t, model = row["training"], (row["config"] or {}).get("model") or {}
+        alike = all(_alike(model.get(k), v) for k, v in one.model.items() if k != "total_kimg")
+        if (row["paper"], row["recipe"]) == (one.paper, one.recipe) and t["hours"] and alike:
             return t["kimg"] / t["hours"]
-    return 0.0
+    return one.total_kimg / one.hours if one.hours else 0.0
 
 
 def suite(

@@ -1,0 +1,36 @@
+"""Adam's first steps in closed form: with a constant gradient g the corrected moments are always g and g^2."""
+
+import math
+
+import pytest
+import torch
+
+from zoo.engine.optim import AdamEpsilonHat
+from zoo.papers.biggan import BigGAN
+from zoo.papers.introvae import IntroVAE
+from zoo.papers.r1gan import R1GAN
+
+
+@pytest.mark.parametrize("g", [1.0, 1e-6])
+def test_epsilon_is_added_before_the_correction(g):
+    """p -= lr g / (|g| + eps / sqrt(1 - beta2^t)): at t = 1 and beta2 = 0.999 eps acts 32-fold."""
+    p = torch.zeros((), dtype=torch.float64, requires_grad=True)
+    optimizer = AdamEpsilonHat([p], 0.1, (0.5, 0.999), 1e-6)
+    where = 0.0
+    for t in range(1, 6):
+        p.grad = torch.tensor(g, dtype=torch.float64)
+        optimizer.step()
+        where -= 0.1 * g / (g + 1e-6 / math.sqrt(1 - 0.999**t))
+        assert p.item() == pytest.approx(where, rel=1e-12)
+
+
+@pytest.mark.parametrize(
+    "model",
+    [
+        lambda: BigGAN(32, n_classes=2, width_g=1, width_d=1, latent_dim=8, shared_dim=2, init="normal"),
+        lambda: IntroVAE(16, [2, 2], 3),
+        lambda: R1GAN(32, width_g=1, width_d=1, max_width=1, n_classes=0, latent_dim=2, optimizer="adam"),
+    ],
+)
+def test_papers_older_than_pytorch_1_3_have_that_form(model):
+    assert all(isinstance(one, AdamEpsilonHat) for one in model().configure_optimizers())

@@ -1,0 +1,188 @@
+"""Eigenvalues of a game's Jacobian: exact for small networks, by Arnoldi's method for large ones.
+
+The field is v = (-grad_G loss_g, -grad_D loss_d) on a fixed batch, in float64, and J = dv/d(G, D). Training turns
+around a point where eigenvalues have no negative real part; consensus optimisation moves along (I - gamma J^T) v,
+whose Jacobian at a fixed point is J - gamma J^T J (M17). A Jacobian of an image model is never formed: ARPACK asks
+for products J x, which `torch.func.jvp` gives for the price of a few gradients.
+"""
+
+import copy
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+from torch.func import functional_call, grad, jacrev, jvp, vjp
+
+from zoo.engine.gan import GAN
+from zoo.objectives.losses import nonsaturating_d, nonsaturating_g
+
+#: parameters up to which the Jacobian is formed
+EXACT = 3000
+
+
+@dataclass(frozen=True)
+class Game:
+    """Two networks, their losses, and a fixed batch.
+
+    Args:
+        G, D: in eval mode and float64; what they draw is drawn alike at each call.
+        real: (N, ...) real points or images.
+        z: (N, latent_dim).
+        label: (N,) or None.
+        gamma_real, gamma_fake: D's loss holds gamma/2 times the mean squared slope on real and on fake.
+        consensus: weight of consensus optimisation's pull in the spectrum.
+        eta: weight of |grad_D loss_d|^2 in G's loss (Nagarajan and Kolter).
+    """
+
+    G: nn.Module
+    D: nn.Module
+    real: Tensor
+    z: Tensor
+    label: Tensor | None = None
+    loss_d: Callable[[Tensor, Tensor], Tensor] = nonsaturating_d
+    loss_g: Callable[[Tensor], Tensor] = nonsaturating_g
+    gamma_real: float = 0.0
+    gamma_fake: float = 0.0
+    consensus: float = 0.0
+    eta: float = 0.0
+
+    @property
+    def parameters(self) -> Tensor:
+        """Both players' parameters in one vector, G's first."""
+        return torch.cat([p.detach().flatten() for p in (*self.G.parameters(), *self.D.parameters())])
+
+    def players(self, flat: Tensor) -> tuple[dict[str, Tensor], dict[str, Tensor]]:
+        """A vector as the named parameters of G and of D."""
+        named, at = [], 0
+        for net in (self.G, self.D):
+            named.append({})
+            for name, p in net.named_parameters():
+                named[-1][name] = flat[at : at + p.numel()].view_as(p)
+                at += p.numel()
+        return named[0], named[1]
+
+    def fakes(self, g: dict[str, Tensor]) -> Tensor:
+        return functional_call(self.G, g, (self.z, self.label))
+
+    def judge(self, d: dict[str, Tensor], x: Tensor) -> Tensor:
+        return functional_call(self.D, d, (x, self.label))
+
+    def slope(self, d: dict[str, Tensor], x: Tensor) -> Tensor:
+        """mean_i |dD/dx_i|^2, as the penalties have it, in a form that torch.func can differentiate."""
+        return grad(lambda x: self.judge(d, x).sum())(x).square().flatten(1).sum(1).mean()
+
+    def d_loss(self, d: dict[str, Tensor], fake: Tensor) -> Tensor:
+        loss = self.loss_d(self.judge(d, self.real), self.judge(d, fake))
+        if self.gamma_real:
+            loss = loss + 0.5 * self.gamma_real * self.slope(d, self.real)
+        return loss + 0.5 * self.gamma_fake * self.slope(d, fake) if self.gamma_fake else loss
+
+    def g_loss(self, g: dict[str, Tensor], d: dict[str, Tensor]) -> Tensor:
+        fake = self.fakes(g)
+        loss = self.loss_g(self.judge(d, fake))
+        if self.eta:
+            ahead = grad(lambda d: self.loss_d(self.judge(d, self.real), self.judge(d, fake)))(d)
+            loss = loss + self.eta * sum(t.square().sum() for t in ahead.values())
+        return loss
+
+    def field(self, flat: Tensor) -> Tensor:
+        """v at a vector of parameters; noise and dropout are the same at each call."""
+        with torch.random.fork_rng(devices=[]):
+            torch.manual_seed(0)
+            g, d = self.players(flat)
+            on_g, on_d = grad(self.g_loss)(g, d), grad(self.d_loss)(d, self.fakes(g))
+        return -torch.cat([t.flatten() for t in (*on_g.values(), *on_d.values())])
+
+    def times(self, x: Tensor) -> Tensor:
+        """J x, or (J - consensus J^T J) x, at the networks' own parameters."""
+        _, product = jvp(self.field, (self.parameters,), (x,))
+        if self.consensus:
+            _, back = vjp(self.field, self.parameters)
+            product = product - self.consensus * back(product)[0]
+        return product
+
+    def jacobian(self) -> Tensor:
+        """J, or J - consensus J^T J, (n, n)."""
+        j = jacrev(self.field, chunk_size=64)(self.parameters)
+        return j - self.consensus * j.T @ j if self.consensus else j
+
+
+def spectrum(game: Game, k: int = 12, exact: bool | None = None) -> np.ndarray:
+    """Eigenvalues, complex, by falling real part.
+
+    Args:
+        k: how many Arnoldi's method looks for, those of the largest real parts.
+        exact: whether to form the Jacobian and find all; None decides by the number of parameters.
+
+    Raises:
+        ValueError: if Arnoldi's method does not settle.
+    """
+    n = len(game.parameters)
+    if n <= EXACT if exact is None else exact:
+        values = np.linalg.eigvals(game.jacobian().detach().numpy())
+    else:
+        values = largest(game, k, "LR")
+    return values[np.argsort(-values.real, kind="stable")]
+
+
+def largest(game: Game, k: int, which: str) -> np.ndarray:
+    """k eigenvalues of an end of the spectrum by ARPACK: "LR" largest real part, "LI" imaginary, "LM" modulus.
+
+    Raises:
+        ValueError: if not one of them settles.
+    """
+    from scipy.sparse.linalg import ArpackNoConvergence, LinearOperator, eigs
+
+    n = len(game.parameters)
+
+    def times(x: np.ndarray) -> np.ndarray:
+        return game.times(torch.from_numpy(np.array(x.ravel(), dtype=np.float64))).detach().numpy()
+
+    operator = LinearOperator((n, n), matvec=times, dtype=np.float64)
+    start = np.random.default_rng(0).standard_normal(n)
+    try:
+        return eigs(
+            operator, k=min(k, n - 2), which=which, v0=start, maxiter=300, tol=1e-6, return_eigenvectors=False
+        )
+    except ArpackNoConvergence as error:
+        if not len(error.eigenvalues):
+            raise ValueError(f"none of {k} eigenvalues settled; ask for fewer or more of them by --k") from error
+        return error.eigenvalues
+
+
+def game_of(gan: GAN, real: Tensor, seed: int = 0) -> Game:
+    """The game of a model on a real batch: its losses, and its slope penalties where it has any.
+
+    What a paper does beyond them (a bottleneck, a consistency term, a clip) is left out.
+
+    Args:
+        real: as D sees them.
+        seed: names the latents.
+
+    Raises:
+        ValueError: for a model whose D gives no logits.
+    """
+    G, D = (copy.deepcopy(net).cpu().double().eval().requires_grad_(False) for net in (gan.G, gan.D))
+    real = real.detach().cpu().double()
+    z, label = gan.indexed_latents(len(real), seed)
+    z, label = z.cpu(), None if label is None else label.cpu()
+    with torch.no_grad():
+        if not isinstance(D(real, label), Tensor):
+            raise ValueError(f"{type(gan).__name__}'s discriminator gives no logits, so it has no such game")
+    h = dict(gan.hparams)
+    zero_centred = h.get("penalty", "r1") if "gamma" in h and "penalty" in h else ""
+    return Game(
+        G,
+        D,
+        real,
+        z.double(),
+        label,
+        loss_d=getattr(gan, "loss_d", nonsaturating_d),
+        loss_g=getattr(gan, "loss_g", nonsaturating_g),
+        gamma_real=h["gamma"] if "r1" in zero_centred else 0.0,
+        gamma_fake=h["gamma"] if "r2" in zero_centred else 0.0,
+        consensus=h["gamma"] if h.get("method") == "conopt" else 0.0,
+        eta=h.get("eta", 0.0),
+    )

@@ -1,0 +1,141 @@
+"""The command line of imitation learning: `train(VAIL, recipe=...)`.
+
+python reproductions/vail.py                                                 the default recipe
+python reproductions/vail.py --config reproductions/vail/tiny.yaml           another recipe over it
+python reproductions/vail.py ... --model.lr 1e-4 --seed_everything 1         anything over that
+python reproductions/vail.py ... --ckpt_path last                            go on where the last run stopped
+"""
+
+import inspect
+import itertools
+import logging
+import signal
+import sys
+import warnings
+from collections.abc import Iterator
+from pathlib import Path
+
+import lightning.pytorch as L
+import torch
+import yaml
+from jsonargparse import Namespace
+from torch.utils.data import DataLoader, IterableDataset
+
+from zoo.engine.checkpoints import Checkpoints
+from zoo.engine.failures import Diverged
+from zoo.engine.progress import Progress
+from zoo.engine.stop import Stop
+from zoo.imitation.base import Imitation
+from zoo.leaderboard.rows import check_writable
+from zoo.training.cli import TRAINER, fail
+from zoo.training.loggers import loggers
+from zoo.training.mistakes import Parser
+from zoo.training.recipes import compose
+from zoo.training.returns import Returns
+from zoo.training.run import Run, check_resume, last_checkpoint, new_folder, run_id
+
+
+class Iterations(IterableDataset):
+    """0, 1, 2, ...: an iteration makes its own data."""
+
+    def __iter__(self) -> Iterator[int]:
+        return itertools.count()
+
+
+def parser_of(model: type[Imitation]) -> Parser:
+    parser = Parser(description=f"{model.__name__}: {inspect.getdoc(model).splitlines()[0]}")
+    parser.add_argument("--config", action="config", help="a recipe over the default one, or several in turn")
+    parser.add_argument("--seed_everything", type=int, default=0, help="of weights, actions, starts and minibatches")
+    parser.add_argument("--threads", type=int, default=1, help="CPU threads: more cost such small networks time")
+    parser.add_argument("--log_every", type=int, default=1, help="iterations between two rows of the logs")
+    parser.add_argument("--ckpt_path", type=str | None, default=None, help="'last', or a file for a new run")
+    parser.add_argument("--run_dir", type=str | None, default=None, help="default: runs/<algorithm>/<recipe>-<number>")
+    parser.add_argument("--wandb", type=bool, default=True, help="log to Weights & Biases beside CSV")
+    parser.add_class_arguments(model, "model")
+    parser.add_argument("--checkpoints.every_ksteps", type=float, default=200, help="0 leaves only the one at the end")
+    parser.add_argument("--checkpoints.keep", type=int, default=2, help="numbered checkpoints beside last.ckpt")
+    parser.add_argument("--evaluation.episodes", type=int, default=50, help="of each policy in the results row")
+    parser.add_argument("--evaluation.results_dir", type=str | None, default="results", help="null for no row")
+    return parser
+
+
+def begin(config: Namespace, plain: dict, recipe: str, model: Imitation) -> tuple[Run, Path | None]:
+    """The run's folder and the checkpoint to go on from, when all that can be checked is in order."""
+    if config.log_every < 1 or config.threads < 1 or config.evaluation.episodes < 1:
+        raise ValueError("--log_every, --threads and --evaluation.episodes must be at least 1")
+    if config.evaluation.results_dir is not None:
+        check_writable(Path(config.evaluation.results_dir))
+    model.read_demonstrations()
+    name = type(model).__name__.lower()
+    base = Path(config.run_dir) if config.run_dir else Path("runs", name, recipe)
+    ckpt = Path(config.ckpt_path) if config.ckpt_path else None
+    if config.ckpt_path == "last":
+        ckpt = last_checkpoint(base)
+        if ckpt is None:
+            print(f"no checkpoint under {base}-* yet: starting from scratch")
+    if ckpt:
+        check_resume(ckpt, model)
+    folder = ckpt.parents[1] if ckpt and config.ckpt_path == "last" else new_folder(base)
+    (folder / "config.yaml").write_text(yaml.safe_dump(plain, sort_keys=False))
+    return Run(name, recipe, folder, plain), ckpt
+
+
+def train(model: type[Imitation], recipe: str | Path | None = None, args: list[str] | None = None) -> Imitation:
+    """Parse the command line over `recipe`, train, and write checkpoints, logs and a results row.
+
+    Args:
+        model: the algorithm.
+        recipe: YAML that is read first.
+        args: arguments to use instead of the command line's, for calls from Python.
+
+    Returns:
+        the trained algorithm, with its policy, its reward and its `trainer`.
+
+    Raises:
+        SystemExit: 2 with one sentence for anything the user can mend, 1 if training has diverged,
+            130 or 143 after Ctrl-C or SIGTERM (a checkpoint is saved first).
+    """
+    warnings.filterwarnings("ignore", module="lightning")
+    warnings.filterwarnings("ignore", message=".*LeafSpec.*")
+    logging.getLogger("lightning.pytorch").setLevel(logging.WARNING)
+    built = None
+    try:
+        merged, given, name = compose(recipe, sys.argv[1:] if args is None else list(args))
+        parser = parser_of(model)
+        config = parser.parse_args(["--config", yaml.safe_dump(merged), *given] if merged else given)
+        torch.set_num_threads(config.threads)
+        L.seed_everything(config.seed_everything, verbose=False)
+        built = model(**config.model.as_dict())
+        plain = yaml.safe_load(parser.dump(config, skip_none=False))
+        run, ckpt = begin(config, plain, name, built)
+        about = f"{built.method}, {built.hparams.env}"
+        print(f"{run.paper} / {name}: {about}, {len(built.demos.obs)} demonstrations; run folder {run.folder}")
+        saving, stop = Checkpoints(config.checkpoints.every_ksteps, config.checkpoints.keep), Stop()
+        told = Returns(config.evaluation.episodes, config.evaluation.results_dir, run, run_id(run.folder))
+        trainer = L.Trainer(
+            **TRAINER,
+            accelerator="cpu",
+            devices=1,
+            default_root_dir=str(run.folder),
+            enable_checkpointing=False,
+            enable_progress_bar=False,
+            log_every_n_steps=config.log_every,
+            logger=loggers(run, config.wandb, built.hparams.env, (built.method,), built.unit),
+            callbacks=[Progress(), stop, saving, told],
+        )
+        loader = DataLoader(Iterations(), batch_size=None)
+        trainer.fit(built, loader, ckpt_path=ckpt and str(ckpt), weights_only=True)
+    except Diverged as error:
+        print(f"error: {error}", file=sys.stderr)
+        raise SystemExit(1) from error
+    except (ValueError, OSError, ImportError) as error:
+        if built is not None and built.started:
+            raise
+        fail(error)
+    if stop.interrupted:
+        last = run.folder / "checkpoints" / "last.ckpt"
+        saved = f"saved {last}" if saving.saved_at == built.nimg else "but could not save"
+        print(f"stopped by {stop.signal} at {built.nimg / 1000:.1f} {built.unit}, {saved}")
+        print("go on with: the same command and --ckpt_path last")
+        raise SystemExit(128 + signal.Signals[stop.signal])
+    return built
