@@ -1,4 +1,4 @@
-"""Models for other programs: `zoo export` to safetensors, ONNX and TorchScript, each checked against the original."""
+"""Models for other programs: `zoo export` to safetensors, ONNX and TorchScript, checked against the original."""
 
 import copy
 from collections.abc import Callable
