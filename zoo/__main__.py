@@ -1,4 +1,4 @@
-"""`zoo train | list | runs | show | doctor | import | sample | walk | explore | evaluate | leaderboard | ...`.
+"""`zoo train | list | runs | show | doctor | import | export | sample | walk | explore | evaluate | leaderboard | ...`.
 
 The commands themselves are in `zoo.commands`.
 """
@@ -55,6 +55,7 @@ def main(args: list[str] | None = None) -> None:
         "interpolate": models.interpolate,
         "attribute": models.attribute,
         "import": weights.import_,
+        "export": weights.export,
         "evaluate": scoring.evaluate,
         "compare": scoring.compare,
         "floor": floors.floor,

@@ -31,6 +31,9 @@ _HIGHER = (
 )
 
 
+RELEASED = "released weights"  # how published.csv marks, in source_note, numbers of a file that people can have
+
+
 def set_of(row: dict) -> str:
     """ "CIFAR-10 (JPEG copy)" belongs beside CIFAR-10; the heading of its own table says what it is."""
     return row["data"]["name"].partition(" (")[0]
@@ -47,6 +50,7 @@ def comparable(row: dict) -> str:
     of_the_measurement = {key: value for key, value in conditions.items() if key not in _ASIDE}
     distances = sorted(name for name in row["metrics"] if name == "fid" or name.startswith("fd_"))
     key = [row["data"]["name"], row["data"]["fingerprint"], of_the_measurement, distances]
+    key += [RELEASED] if row.get("imported") else []  # networks that others trained rank apart
     return json.dumps(key, sort_keys=True)
 
 

@@ -13,6 +13,7 @@ from typing import Any
 from zoo.evaluation.protocols import OWN
 from zoo.leaderboard.ranking import (
     LAST,
+    RELEASED,
     against,
     comparable,
     in_tables,
@@ -128,15 +129,16 @@ def _markdown(rows: list[dict], published: list[dict[str, str]]) -> str:
     text = [HEADER]
     for (dataset, resolution), (numbers, ours) in sorted(sections.items(), key=lambda item: item[0]):
         text.append(f"## {_cell(dataset)}, {resolution} px\n")
-        if ours:
-            text.append("### Summary\n\n" + _summary_table(numbers, ours))
+        if trained := [row for row in ours if not row.get("imported")]:
+            text.append("### Summary\n\n" + _summary_table(numbers, trained))
         if numbers:
             text.append("### Published\n\n" + _published_table(numbers))
         groups = defaultdict(list)
         for row in ours:
             groups[comparable(row)].append(row)
         for _, group in sorted(groups.items()):
-            text.append(_heading(group[0]) + "\n\n" + _our_table(group))
+            beside = _beside(group, numbers) if group[0].get("imported") else ""
+            text.append(_heading(group[0]) + "\n\n" + beside + _our_table(group))
         if not ours:
             text.append("### Ours\n\nNo rows yet.\n")
     return "\n".join(text)
@@ -145,8 +147,9 @@ def _markdown(rows: list[dict], published: list[dict[str, str]]) -> str:
 def _heading(row: dict) -> str:
     data, conditions = row["data"], row["conditions"]
     extractors = [f"{e['id']} ({e['resize']})" for _, e in sorted(conditions["extractors"].items())]
+    whose = "Released weights, imported" if row.get("imported") else "Ours"
     lines = [
-        f"### Ours: {_cell(data['name'])}, {_cell(measured(row))}\n",
+        f"### {whose}: {_cell(data['name'])}, {_cell(measured(row))}\n",
         f"Data `{data['fingerprint'][:12]}`, {data['n_images']:,} images. "
         f"Extractors: {'; '.join(extractors) or 'none'}. Bytes by `{conditions['rounding']}`, "
         f"truncation {conditions['truncation'] or 'none'}, IS over {conditions['is_splits']} splits.",
@@ -154,6 +157,19 @@ def _heading(row: dict) -> str:
     if data["note"]:
         lines.append(_cell(data["note"]))
     return "\n".join(lines)
+
+
+def _beside(rows: list[dict], numbers: list[dict[str, str]]) -> str:
+    """Where imported networks come from, and what is published of released ones under which protocol."""
+    files = {row["imported"]["file"]: row["imported"] for row in rows}
+    lines = [
+        f"- `{_cell(name)}`, sha256 `{about['sha256'][:16]}`, of {_cell(about['source'])}, {_cell(about['licence'])}"
+        for name, about in sorted(files.items())
+    ]
+    papers = {row["paper"] for row in rows}
+    known = [n for n in numbers if n["paper"] in papers and n["source_note"].startswith(RELEASED)]
+    text = "\n".join(lines) + "\n\n"
+    return text + (f"Published of the released weights:\n\n{_published_table(known)}\n" if known else "")
 
 
 def _summary_table(numbers: list[dict[str, str]], ours: list[dict]) -> str:
