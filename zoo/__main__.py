@@ -22,13 +22,15 @@ def list_papers(reproductions: Path = Path("reproductions"), results: Path = Pat
     from rich.table import Table
 
     from zoo.baselines import BASELINES
+    from zoo.imitation import ALGORITHMS
     from zoo.papers import PAPERS
 
     if not reproductions.is_dir():
         raise FileNotFoundError(f"no folder {reproductions}: call this from the repository, or name it")
     table = Table("paper", "recipe", "results", "what it is")
-    for paper in sorted(PAPERS | BASELINES):
-        rows = [json.loads(p.read_text())["recipe"] for p in results.glob(f"{paper}/*.json")]
+    for paper in sorted(PAPERS | BASELINES | ALGORITHMS):
+        files = [*results.glob(f"{paper}/*.json"), *results.glob(f"imitation/{paper}-*.json")]
+        rows = [json.loads(p.read_text())["recipe"] for p in files]
         recipes = sorted((reproductions / paper).glob("*.yaml"), key=lambda p: (p.stem != "paper", p.stem))
         for i, recipe in enumerate(recipes):
             about = recipe.read_text().splitlines()[0].lstrip("# ")
@@ -41,10 +43,11 @@ def listed(args: list[str]) -> list[str]:
     """`curves a b --x kimg` as `curves ["a", "b"] --x kimg`: jsonargparse takes a list as one argument."""
     import json
 
-    if args[:1] != ["curves"]:
+    verb = next((v for v in (["curves"], ["lab", "returns"]) if args[: len(v)] == v), None)
+    if verb is None:
         return args
     n = next((i for i, word in enumerate(args) if word.startswith("-")), len(args))
-    return args if n < 2 else ["curves", json.dumps(args[1:n]), *args[n:]]
+    return args if n <= len(verb) else [*verb, json.dumps(args[len(verb) : n]), *args[n:]]
 
 
 def main(args: list[str] | None = None) -> None:
@@ -68,7 +71,14 @@ def main(args: list[str] | None = None) -> None:
         "suite": runs.suite,
         "leaderboard": scoring.leaderboard,
         "curves": scoring.curves,
-        "lab": {"_help": lab.__doc__, "saddle": lab.saddle, "plane": lab.plane, "expert": lab.expert},
+        "lab": {
+            "_help": lab.__doc__,
+            "saddle": lab.saddle,
+            "plane": lab.plane,
+            "expert": lab.expert,
+            "play": lab.play,
+            "returns": lab.returns,
+        },
     }
     args = sys.argv[1:] if args is None else list(args)
     if args[:1] == ["evaluate"] and any(word.partition("=")[0] in ("--real", "--fake") for word in args):

@@ -42,7 +42,8 @@ class GAN(L.LightningModule):
         ema: how the average of G is kept; None keeps none.
     """
 
-    #: what `nimg` counts, in thousands and one by one, and the command that shows a model: words for callbacks and errors
+    #: what `nimg` counts, in thousands and one by one, and the command that shows a model: words for callbacks and
+    #: errors
     unit, things, shown_by = "kimg", "img", "zoo evaluate"
     #: settings in kimg that a resumed run may not change: all that came before would have been otherwise
     fixed_kimg: tuple[str, ...] = ()

@@ -76,7 +76,8 @@ def load(path: str | Path, envs: gym.vector.VectorEnv | None = None, env: str = 
 
     Raises:
         FileNotFoundError: if there is no such file.
-        ValueError: if it holds no demonstrations, none at all, numbers that are not finite, or those of an environment
+        ValueError: if it holds no demonstrations, none at all, numbers that are not finite, or those of an
+        environment
             with other observations or actions.
     """
     if not Path(path).is_file():

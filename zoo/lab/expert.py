@@ -7,15 +7,17 @@ import torch
 from zoo.imitation import environments
 from zoo.imitation.demonstrations import Demonstrations, of_paths, save
 from zoo.imitation.experts import RULES, acting
-from zoo.imitation.improvement import Experience, trpo
-from zoo.imitation.paths import LinearBaseline, Paths, advantages, discounted, rollout
+from zoo.imitation.improvement import improve_by_trpo
+from zoo.imitation.paths import LinearBaseline, Paths, rollout
 from zoo.imitation.playing import drawn
 from zoo.networks.imitation import CategoricalPolicy, GaussianPolicy
 
 SNAPSHOTS = 5  # the paper demonstrates with the paths of the last five iterations (vdb-irl log_utils.py:165-180)
 
 
-def trained(env: str, iterations: int, n_envs: int, horizon: int, std: float, kl_step: float, seed: int) -> list[Paths]:
+def trained(
+    env: str, iterations: int, n_envs: int, horizon: int, std: float, kl_step: float, seed: int
+) -> list[Paths]:
     """The paths of each of the last five iterations of TRPO on the true reward.
 
     The paper's expert (vdb-irl env_data_collect.py): tanh 32-32, linear baseline, discount 0.99, lambda 1.
@@ -28,13 +30,7 @@ def trained(env: str, iterations: int, n_envs: int, horizon: int, std: float, kl
     for i in range(iterations):
         paths = rollout(envs, drawn(policy), horizon, seed + 1000 + i)
         last = [*last, paths][-SNAPSHOTS:]
-        values = baseline(paths.obs)
-        after = torch.cat([values[1:], torch.zeros_like(values[:1])]) * ~paths.done
-        found, targets = advantages(paths, paths.rewards, values, after, 0.99, 1.0)
-        found = (found - found.mean()) / (found.std() + 1e-8)
-        parts = (paths.obs, paths.actions, paths.log_probs, found, targets)
-        trpo(policy, Experience(*(x.flatten(0, 1) for x in parts)), kl_step=kl_step)
-        baseline.fit(paths.obs, discounted(paths.rewards, paths.done, 0.99))
+        improve_by_trpo(policy, baseline, paths, paths.rewards, 0.99, 1.0, kl_step)
         if (i + 1) % 20 == 0:
             print(f"iteration {i + 1}: return {float(paths.returns().mean()):.1f}", flush=True)
     return last
