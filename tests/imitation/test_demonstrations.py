@@ -70,7 +70,7 @@ def test_an_episode_that_ended_sooner_has_no_more_steps(tmp_path):
 def test_bad_demonstrations_are_told(pendulum, change, words):
     envs, _, path = pendulum
     changed(path, **change)
-    with pytest.raises(ValueError, match="demos.npz") as refused:
+    with pytest.raises(ValueError, match=r"demos.npz") as refused:
         load(path, envs, "Pendulum-v1")
     for word in words:
         assert word in str(refused.value)
@@ -78,10 +78,10 @@ def test_bad_demonstrations_are_told(pendulum, change, words):
 
 def test_no_file_no_npz_and_too_many_episodes_are_told(pendulum, tmp_path):
     _, _, path = pendulum
-    with pytest.raises(FileNotFoundError, match="zoo lab expert Pendulum-v1 --out nowhere.npz"):
+    with pytest.raises(FileNotFoundError, match=r"zoo lab expert Pendulum-v1 --out nowhere.npz"):
         load("nowhere.npz", None, "Pendulum-v1")
-    with pytest.raises(ValueError, match="holds 3 episodes, not 4: change --model.n_demonstrations"):
+    with pytest.raises(ValueError, match=r"holds 3 episodes, not 4: change --model.n_demonstrations"):
         load(path).first(4, str(path))
     (tmp_path / "text.npz").write_text("no zip")
-    with pytest.raises(ValueError, match="text.npz holds no demonstrations"):
+    with pytest.raises(ValueError, match=r"text.npz holds no demonstrations"):
         load(tmp_path / "text.npz")

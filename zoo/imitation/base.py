@@ -51,6 +51,7 @@ class Imitation(Counted):
         transfer_std: that of the new policy in `transfer_env`.
         improvement: "trpo" with a linear baseline, or "ppo" with a value network.
         kl_step: TRPO's bound on the policy's change, in nats.
+        transfer_kl_step: that of the new policy; None takes `kl_step`.
         lr, clip, epochs, batch_size: PPO's Adam, eps, passes and minibatch.
         gamma, gae_lambda: discount of the returns, and of the advantages.
         entropy: weight of the policy's entropy.
@@ -80,6 +81,7 @@ class Imitation(Counted):
         transfer_std: float = 1.0,
         improvement: Literal["trpo", "ppo"] = "trpo",
         kl_step: float = 0.01,
+        transfer_kl_step: float | None = None,
         lr: float = 1e-3,
         clip: float = 0.2,
         epochs: int = 8,
@@ -244,9 +246,9 @@ class Imitation(Counted):
         """One improvement of the policy on rewards (T, n); what it did, for the log."""
         h = self.hparams
         if self.value is None:
-            kl = improve_by_trpo(
-                self.policy, self.baseline, paths, rewards, h.gamma, h.gae_lambda, h.kl_step, h.entropy
-            )
+            kl_step = h.transfer_kl_step or h.kl_step if self.transferred else h.kl_step
+            options = (h.gamma, h.gae_lambda, kl_step, h.entropy)
+            kl = improve_by_trpo(self.policy, self.baseline, paths, rewards, *options)
             return {"policy/kl": kl}
         with torch.no_grad():
             values, after = self.value(paths.obs), self.value(paths.next_obs)
