@@ -9,12 +9,13 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from zoo.training.importing import import_weights
     from zoo.training.loading import load
 
 #: what the public door hands out -> where it lies; imported when it is first asked for (PEP 562)
-_DOOR = {"load": "zoo.training.loading"}
+_DOOR = {"import_weights": "zoo.training.importing", "load": "zoo.training.loading"}
 
-__all__ = ["load"]
+__all__ = ["import_weights", "load"]
 
 
 def __getattr__(name: str) -> Any:

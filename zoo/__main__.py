@@ -1,17 +1,18 @@
-"""`zoo list | sample | reconstruct | encode | interpolate | attribute | evaluate | data | leaderboard | ...`.
+"""`zoo train | list | runs | show | doctor | import | sample | walk | explore | evaluate | leaderboard | ...`.
 
-Everything but training. The commands themselves are in `zoo.commands`.
+The commands themselves are in `zoo.commands`.
 """
 
 import sys
-from pathlib import Path
 
-from zoo.commands import bench, data, lab, models, runs, scoring
+from zoo.commands import bench, data, lab, listing, looking, models, runs, scoring, weights
 
 
-def list_papers(reproductions: Path = Path("reproductions"), results: Path = Path("results")) -> None:
-    """Show the papers, their recipes, and how many results each recipe has.
+def by_script(args: list[str]) -> None:
+    """`zoo train PAPER [RECIPE] [options]`: options are those of the paper's script, so it is what parses them."""
+    from zoo.training.mistakes import sentence
 
+<<<<<<< HEAD
     Args:
         reproductions: Folder of the scripts and recipes.
         results: Folder of the results rows.
@@ -37,6 +38,18 @@ def list_papers(reproductions: Path = Path("reproductions"), results: Path = Pat
             table.add_row(paper if i == 0 else "", recipe.stem, str(rows.count(recipe.stem) or ""), about)
     Console().print(table)
     print(f"train one with: python {reproductions}/<paper>.py [--config {reproductions}/<paper>/<recipe>.yaml]")
+=======
+    n = next((i for i, word in enumerate(args) if word.startswith("-")), len(args))
+    try:
+        if not 1 <= n <= 2:
+            raise ValueError(
+                "zoo train takes a paper and perhaps a recipe, such as zoo train sngan tiny, then options"
+            )
+        runs.train(*args[:n], options=args[n:])
+    except ValueError as error:
+        print(f"error: {sentence(error)}", file=sys.stderr)
+        raise SystemExit(2) from error
+>>>>>>> main
 
 
 def listed(args: list[str]) -> list[str]:
@@ -57,12 +70,19 @@ def main(args: list[str] | None = None) -> None:
     from zoo.training.mistakes import Parser, sentence
 
     commands = {
-        "list": list_papers,
+        "train": runs.train,
+        "list": listing.papers,
+        "runs": listing.runs,
+        "show": listing.show,
+        "doctor": listing.doctor,
         "sample": models.sample,
+        "walk": looking.walk,
+        "grow": looking.grow,
         "reconstruct": models.reconstruct,
         "encode": models.encode,
         "interpolate": models.interpolate,
         "attribute": models.attribute,
+        "import": weights.import_,
         "evaluate": scoring.evaluate,
         "compare": scoring.compare,
         "train-domain": scoring.train_domain,
@@ -73,14 +93,27 @@ def main(args: list[str] | None = None) -> None:
         "curves": scoring.curves,
         "lab": {
             "_help": lab.__doc__,
+<<<<<<< HEAD
             "saddle": lab.saddle,
             "plane": lab.plane,
             "expert": lab.expert,
             "play": lab.play,
             "returns": lab.returns,
+=======
+            "dirac": lab.dirac,
+            "verdicts": lab.verdicts,
+            "ring": lab.ring,
+            "eigen": lab.eigen,
+            "paper": lab.paper,
+            "plane": lab.plane,
+            "saddle": lab.saddle,
+            "expert": lab.expert,
+>>>>>>> main
         },
     }
     args = sys.argv[1:] if args is None else list(args)
+    if args[:1] == ["train"] and not {"-h", "--help"} & set(args[:2]):
+        return by_script(args[1:])
     if args[:1] == ["evaluate"] and any(word.partition("=")[0] in ("--real", "--fake") for word in args):
         args[0] = "compare"  # no checkpoint: two folders
     if args[:1] == ["sample"]:  # `class` is no name for a Python argument
@@ -91,7 +124,7 @@ def main(args: list[str] | None = None) -> None:
             args=listed(args),
             prog="zoo",
             parser_class=Parser,
-            description="Everything but training.",
+            description="GAN papers: train, look, score and compare.",
         )
     except (ValueError, OSError, ImportError) as error:
         print(f"error: {sentence(error)}", file=sys.stderr)

@@ -254,9 +254,8 @@ class Replayed(PGGAN):
         self.draws = iter(
             [v[f"input/{s}/{k}"] for s in steps for k in ("latents_D", "mixing_factors", "latents_G")]
         )
-        self.held = Stage(
-            0, len(v[f"input/{steps[0]}/latents_D"]), lod=v["input/lod"].item(), lr=v["input/lr"].item()
-        )
+        n, _, _, side = v.arrays[f"input/{steps[0]}/reals_uint8"].shape
+        self.held = Stage(side, n, lod=v["input/lod"].item(), lr=v["input/lr"].item())
         self.after, self.seen = [], []
 
     def configure_optimizers(self):

@@ -16,5 +16,6 @@ def fit(gan: L.LightningModule, batches: list, precision: str = "64-true") -> L.
         enable_progress_bar=False,
         enable_model_summary=False,
     )
+    gan.on_train_batch_start = lambda *_: None  # official vectors need not look like images
     trainer.fit(gan, torch.utils.data.DataLoader(batches, batch_size=None))
     return gan

@@ -6,7 +6,7 @@ import pytest
 import torch
 from torch import nn
 
-from zoo.networks import wgan_gp
+from zoo.networks import wgan_gp, wgan_gp_cnn
 from zoo.networks.ctgan128 import Critic128, Generator128
 from zoo.networks.layers import SameConv2d, SameConvTranspose2d
 from zoo.papers.ctgan import CTGAN
@@ -17,10 +17,10 @@ COUNTS = [
     (wgan_gp.CIFARGenerator, (), 1_204_483),
     (wgan_gp.CIFARCritic, (128, 10), 1_055_115),
     (wgan_gp.CIFARCritic, (), 1_053_825),
-    (wgan_gp.CNNGenerator, (32, 128), 5_179_907),
-    (wgan_gp.CNNCritic, (32, 128), 4_114_689),
-    (wgan_gp.CNNGenerator, (28, 64), 1_554_177),
-    (wgan_gp.CNNCritic, (28, 64), 1_030_145),
+    (wgan_gp_cnn.CNNGenerator, (32, 128), 5_179_907),
+    (wgan_gp_cnn.CNNCritic, (32, 128), 4_114_689),
+    (wgan_gp_cnn.CNNGenerator, (28, 64), 1_554_177),
+    (wgan_gp_cnn.CNNCritic, (28, 64), 1_030_145),
     (wgan_gp.GoodGenerator, (64, 64), 8_540_483),
     (wgan_gp.GoodCritic, (64, 64), 7_491_841),
 ]
@@ -36,8 +36,8 @@ PAIRS = [
     (wgan_gp.CIFARGenerator(3, 5), wgan_gp.CIFARCritic(3), (3, 32), 3),
     (wgan_gp.GoodGenerator(64, 2, 5), wgan_gp.GoodCritic(64, 2), (3, 64), 256),
     (Generator128(2, 5), Critic128(2, (0.2, 0.5, 0.5)), (3, 128), 16),
-    (wgan_gp.CNNGenerator(32, 2, 5), wgan_gp.CNNCritic(32, 2), (3, 32), 128),
-    (wgan_gp.CNNGenerator(28, 2, 5), wgan_gp.CNNCritic(28, 2), (1, 28), 128),
+    (wgan_gp_cnn.CNNGenerator(32, 2, 5), wgan_gp_cnn.CNNCritic(32, 2), (3, 32), 128),
+    (wgan_gp_cnn.CNNGenerator(28, 2, 5), wgan_gp_cnn.CNNCritic(28, 2), (1, 28), 128),
 ]
 
 
@@ -52,7 +52,7 @@ def test_shapes_and_range(G, D, size, n_features):
 
 def test_the_cnn_has_two_sizes():
     with pytest.raises(ValueError, match="not at 64"):
-        wgan_gp.CNNGenerator(64)
+        wgan_gp_cnn.CNNGenerator(64)
 
 
 @pytest.mark.parametrize("size", [7, 8, 14, 28])

@@ -4,8 +4,17 @@ import importlib
 
 #: name -> class name in zoo/baselines/<name>.py
 BASELINES = {
+    "bigan": "BiGAN",
+    "bigan_qp": "BiGAN_QP",
+    "cgan": "CGAN",
     "conopt": "ConOpt",
+    "dcgan": "DCGAN",
+    "fgan": "FGAN",
+    "gan_qp": "GAN_QP",
     "nk17": "NK17",
+    "wgan": "WGAN",
+    "wgan_div": "WGAN_Div",
+    "wgan_gp": "WGAN_GP",
 }
 
 

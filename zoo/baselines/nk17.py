@@ -54,8 +54,8 @@ class NK17(GAN):
         lr: float = 1e-4,
         beta1: float = 0.5,
         beta2: float = 0.999,
-        batch_size: int = 512,
-        total_kimg: float = 51_200,
+        batch_size: int = 64,
+        total_kimg: float = 6_400,
     ) -> None:
         super().__init__(
             *networks.build(architecture, resolution, latent_dim, width_g, width_d),

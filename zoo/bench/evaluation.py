@@ -79,6 +79,18 @@ def _timed(work: Callable[[], object]) -> float:
     return clock() - started
 
 
+def extended(forward: float, passing: float, metrics: float, n: int, full: int) -> float:
+    """Cost of scoring `full` + `full` images as a multiple of their bare forward, from times of n + n.
+
+    Args:
+        forward: seconds of the bare forward of n + n images.
+        passing: seconds of the same inside `evaluate`, where they are also read, gathered and cached; counted as no
+            less than `forward`.
+        metrics: seconds of the metrics on `full` + `full` features.
+    """
+    return max(passing, forward) / forward + metrics / (forward * full / n)
+
+
 def run(
     n: int = 64,
     full: int = 10_000,
@@ -121,12 +133,10 @@ def run(
     }
     seconds = {name: _timed(work) for name, work in parts.items()}
     small = _timed(lambda: frechet_distance(*mean_cov(fake[:n]), *mean_cov(real[:n])))  # is in `whole` too
-    per_image = forward / (2 * n)
-    passing = max(whole - small, forward) / forward  # reading, gathering, caching
-    ratio = passing + sum(seconds.values()) / (per_image * 2 * full)
+    ratio = extended(forward, whole - small, sum(seconds.values()), n, full)
     lines = [
         f"{extractor.id} on {device}, {torch.get_num_threads()} threads, {resolution} px",
-        f"bare forward of {n} + {n} images: {forward:.1f} s ({1 / per_image:.1f} images/s)",
+        f"bare forward of {n} + {n} images: {forward:.1f} s ({2 * n / forward:.1f} images/s)",
         f"evaluate() of the same: {whole:.1f} s, of which the Frechet distance {small:.1f} s",
         *(f"{name}, {full:,} + {full:,} features: {s:.1f} s" for name, s in seconds.items()),
         f"extended to {full:,} + {full:,} images: {ratio:.3f} of the bare forward",

@@ -29,8 +29,8 @@ def plane(
     """Train a paper's method on points, in about a minute: samples, D's level sets and gradient, modes covered.
 
     Args:
-        paper: One of r1gan, rothgan, ttur, ctgan and vgan, several with commas, or all.
-        data: ring, grid, swissroll, submanifold (Roth's mixture in space).
+        paper: A paper or baseline, several with commas, or all.
+        data: ring, ring-m17, ring-nk17, grid, swissroll, lines, circle, submanifold (Roth's mixture in space).
         out: The picture to write; plane-PAPER-DATA.png by default.
         kimg: Thousands of real points to show; the paper's setting by default.
         seed: Of weights, latents and points.
@@ -39,6 +39,126 @@ def plane(
     from zoo.lab.plane import lab
 
     print(lab(paper, data, out or Path(f"plane-{paper}-{data}.png"), kimg, seed, options))
+
+
+def ring(
+    papers: str = "all",
+    data: str = "ring",
+    seeds: int = 1,
+    kimg: float | None = None,
+    out: Path | None = None,
+    results: Path | None = None,
+    animate: Path | None = None,
+) -> None:
+    """Train papers and baselines on the same points: a table of modes, good samples, reverse KL and W2, and panels.
+
+    Args:
+        papers: Names with commas between them, or all.
+        data: As `zoo lab plane`, several with commas, or all.
+        seeds: Runs of each with the seeds 0, 1, ...
+        kimg: Thousands of real points to show; each paper's setting by default.
+        out: A picture of seed 0's samples and D's level sets, to be drawn too.
+        results: The results folder, to which each run's row goes; rows that are there are not computed again.
+        animate: A GIF of the first paper's training, to be drawn too.
+    """
+    from zoo.lab.track import animation, pictures, track
+
+    print(track(papers, data, seeds, kimg, results))
+    if out:
+        print(pictures(papers, data, kimg, out))
+    if animate:
+        print(animation(papers, data, kimg, animate))
+
+
+def dirac(
+    method: str = "r1",
+    gamma: float | None = None,
+    sigma: float | None = None,
+    eta: float | None = None,
+    target: float | None = None,
+    clip: float = 1.0,
+    h: float = 0.2,
+    h_d: float | None = None,
+    scheme: Literal["sim", "alt_gd", "alt_dg"] = "alt_gd",
+    n_d: int = 1,
+    start: tuple[float, float] = (1.0, 1.0),
+    steps: int = 500,
+    out: Path = Path("dirac.png"),
+    animate: Path | None = None,
+) -> None:
+    """Play the Dirac-GAN: one number against one number, with field, trajectory and eigenvalues.
+
+    Args:
+        method: gan, nsgan or wgan, and after _ one of clip, gp, dragan, instnoise, js, r1, r2, conopt, nk17; alone,
+            those belong to gan.
+        gamma: Weight of gp, js, r1 and conopt.
+        sigma: Deviation of the instance noise.
+        eta: Weight of nk17.
+        target: Slope that gp asks for.
+        clip: Largest |psi| of wgan_clip.
+        h: Step size of the generator, and of the discriminator unless h_d is given.
+        h_d: Step size of the discriminator.
+        scheme: Both at once, or in turn with the generator or the discriminator first.
+        n_d: Discriminator steps of a round.
+        start: First theta and psi.
+        steps: Rounds.
+        out: The picture to write.
+        animate: A GIF to write too.
+    """
+    from zoo.lab.tables import dirac
+
+    given = {"gamma": gamma, "sigma": sigma, "eta": eta, "target": target}
+    numbers = {k: v for k, v in given.items() if v is not None}
+    print(dirac(method, numbers, clip, (h, h if h_d is None else h_d), scheme, n_d, start, steps, out, animate))
+
+
+def verdicts(h: float | None = None, out: Path | None = None) -> None:
+    """Which methods converge on the Dirac-GAN: eigenvalues, rates, end radii and verdicts, all computed.
+
+    Args:
+        h: Step size of both players; 0.2, and the two time scales of the table, by default.
+        out: A picture of the notebook's nine methods under alternating steps.
+    """
+    from zoo.lab.tables import verdicts
+
+    print(verdicts(h, out))
+
+
+def eigen(
+    subject: str,
+    data: str = "ring-m17",
+    kimg: float | None = None,
+    n: int | None = None,
+    k: int = 12,
+    seed: int = 0,
+    out: Path = Path("eigen.png"),
+) -> None:
+    """Eigenvalues of a game's Jacobian: of a checkpoint, or of a paper on points before and after training.
+
+    Args:
+        subject: A checkpoint in its run's folder, or a name of `zoo lab ring`.
+        data: Points to train on, for a name.
+        kimg: Thousands of points, for a name; its setting by default.
+        n: Real images or points of the fixed batch; 16 images or 512 points by default.
+        k: Eigenvalues of the largest real parts, where a network is too large for all.
+        seed: Names batch and latents.
+        out: The picture to write.
+    """
+    from zoo.lab.tables import eigen
+
+    print(eigen(subject, data, kimg, n, k, seed, out))
+
+
+def paper(out: Path = Path("results/toy/figures"), only: str = "all") -> None:
+    """Redraw the figures of "Which Training Methods" and "The Numerics of GANs", in about a minute.
+
+    Args:
+        out: The folder to draw into.
+        only: Names of figures with commas between them.
+    """
+    from zoo.lab.paper import paper
+
+    print(paper(out, only))
 
 
 def expert(

@@ -14,12 +14,17 @@ def sample(
     ema: bool = True,
     device: str = "cpu",
     sheet: Literal["grid", "mixing", "truncation", "classes", "latents"] = "grid",
+    seeds: str | None = None,
+    labels: str | None = None,
 ) -> None:
-    """Draw samples of a checkpoint into one PNG; with classes, a row each for the first ten of them.
+    """Draw samples of a checkpoint: a sheet, or with --seeds one picture for each seed.
+
+    A sheet has, with classes, a row each for the first ten of them. Its cell k is seed k of --seeds: the same
+    checkpoint, number and class always give the same picture.
 
     Args:
         checkpoint: A run's checkpoints/last.ckpt or any other.
-        out: The picture to write.
+        out: The picture to write; with --seeds a folder, or an .npz (arr_0 uint8 N x R x R x 3, classes in arr_1).
         n: Number of samples.
         label: One class for all samples; --class is the same.
         truncation: Bound of the truncation trick.
@@ -28,6 +33,9 @@ def sample(
         device: Where to compute, such as cuda.
         sheet: Independent samples; of StyleGAN styles mixed, or one latent a row truncated more and more; or rows
             that walk from class to class (of models with a shared class embedding), or from latent to latent.
+        seeds: Numbers such as 0-49999 or 0,5,8-11: one PNG each, named by it. What is there already is left; under
+            torchrun the processes share the work.
+        labels: Classes such as 0-9 that the seeds take in turn; by default each seed draws its own.
     """
     import math
 
@@ -37,6 +45,10 @@ def sample(
 
     if n < 1:
         raise ValueError(f"n must be at least 1, not {n}")
+    if seeds is not None:
+        return _sample_seeds(checkpoint, out, seeds, labels, label, truncation, seed, ema, device)
+    if labels is not None:
+        raise ValueError("--labels belongs to --seeds; a sheet takes one --label")
     gan = load(checkpoint, device)
     side = max(2, math.isqrt(n))
     if sheet == "mixing":
@@ -53,6 +65,49 @@ def sample(
         images, columns = gan.sample(n, label, truncation, ema, seed), max(1, math.isqrt(n))
     save_grid(images, out, columns)
     print(f"{out}: {len(images)} samples at {gan.nimg / 1000:g} kimg")
+
+
+def _sample_seeds(
+    checkpoint: Path,
+    out: Path,
+    seeds: str,
+    labels: str | None,
+    label: int | None,
+    truncation: float | None,
+    seed: int,
+    ema: bool,
+    device: str,
+) -> None:
+    import os
+
+    from zoo.engine.progress import track
+    from zoo.pictures import seeds as pictures
+    from zoo.training.loading import load
+
+    if label is not None and labels is not None:
+        raise ValueError("give --label or --labels, not both")
+    numbers = pictures.parse(seeds)
+    classes = [label] if label is not None else pictures.parse(labels) if labels else None
+    rank, world = int(os.environ.get("RANK", 0)), int(os.environ.get("WORLD_SIZE", 1))
+    if out.suffix == ".npz" and world > 1:
+        raise ValueError("several processes write a folder of PNGs, not one .npz: give --out a folder")
+    if out.suffix not in ("", ".npz"):
+        raise ValueError(f"--seeds writes a folder or an .npz, not {out}: choose another --out")
+    gan = load(checkpoint, device)
+    options = (classes, truncation, ema, seed)
+    if out.suffix == ".npz":
+        with pictures.Npz(out, len(numbers), gan.trained_stage.resolution) as file:
+            drawn = pictures.draw(gan, numbers, *options)
+            for _, images, y in track(drawn, len(numbers), lambda part: len(part[0])):
+                file.add(images, y)
+        print(f"{out}: {len(numbers)} pictures at {gan.nimg / 1000:g} kimg")
+        return
+    own = pictures.missing(out, numbers)[rank::world]
+    for some, images, _ in track(pictures.draw(gan, own, *options), len(own), lambda part: len(part[0])):
+        for number, image in zip(some, images, strict=True):
+            pictures.save_png(out, number, image)
+    there = f", {len(numbers) - len(own)} were there or are another process's" if len(own) < len(numbers) else ""
+    print(f"{out}: {len(own)} pictures at {gan.nimg / 1000:g} kimg{there}")
 
 
 def reconstruct(

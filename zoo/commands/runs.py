@@ -1,6 +1,28 @@
-"""Many runs at once."""
+"""Trainings: one, or many by a plan."""
 
 from pathlib import Path
+
+
+def train(paper: str, recipe: str = "paper", options: list[str] | None = None) -> None:
+    """Train a paper by one of its recipes: `zoo train sngan tiny --model.lr 1e-4`.
+
+    The same as `python reproductions/sngan.py --config reproductions/sngan/tiny.yaml --model.lr 1e-4`, without a
+    checkout. `zoo train sngan tiny --print_config` shows every option.
+
+    Args:
+        paper: Its name in the zoo.
+        recipe: Its recipe's name, or a YAML file of your own.
+        options: Everything that the paper's script takes.
+    """
+    import runpy
+    import sys
+
+    from zoo.training.recipes import script_and_recipe
+
+    script, file = script_and_recipe(paper, recipe)
+    config = [] if recipe == "paper" else ["--config", str(file)]
+    sys.argv = [str(script), *config, *(options or [])]  # processes of other devices are started by it
+    runpy.run_path(str(script), run_name="__main__")
 
 
 def suite(

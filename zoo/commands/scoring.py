@@ -17,13 +17,15 @@ def evaluate(
     weights: Path | None = None,
     results_dir: Path | None = Path("results"),
     device: str = "cpu",
+    data: str | None = None,
 ) -> None:
     """Score a checkpoint against the data it was trained on and write a results row.
 
     What is not given is as in the run's own evaluation; with --protocol it is as that protocol says.
 
     Args:
-        checkpoint: A checkpoint in its run's folder, whose config.yaml says what the data was.
+        checkpoint: A checkpoint in its run's folder, whose config.yaml says what the data was, or one that
+            `zoo import` wrote.
         n_fake: Generated images.
         n_real: Real images.
         extractors: Any of inception (FID, IS, KID), random, domain:FILE and torch-fidelity's others.
@@ -36,29 +38,26 @@ def evaluate(
         weights: File of the Inception weights.
         results_dir: Folder of the results rows; null writes none.
         device: Where to compute, such as cuda.
+        data: What to score against instead: a folder, a zip or a set by its name, such as CIFAR10. Imported weights
+            need it.
     """
-    import yaml
-
     from zoo.evaluation.folders import absences
     from zoo.evaluation.protocols import OPTIONS
     from zoo.leaderboard.rows import check_writable
     from zoo.training import truncation as curves
     from zoo.training.evaluate import Evaluate
     from zoo.training.loading import load
-    from zoo.training.run import data_of, run_id
+    from zoo.training.run import config_to_score, data_of
 
     values = curves.bounds(truncation) if isinstance(truncation, str) else None
     if results_dir:
         check_writable(results_dir)
     gan = load(checkpoint, device)
-    folder = checkpoint.resolve().parents[1]
-    if not (folder / "config.yaml").is_file():
-        raise FileNotFoundError(f"{checkpoint} lies in no run's folder: there is no {folder / 'config.yaml'}")
-    config = yaml.safe_load((folder / "config.yaml").read_text())
-    data = data_of(config)
-    data.enter(gan.trained_stage)
-    data.prepare_data()
-    data.setup("fit")
+    config, folder, run = config_to_score(checkpoint, gan, data)
+    images = data_of(config)
+    images.enter(gan.trained_stage)
+    images.prepare_data()
+    images.setup("fit")
     given = {
         "n_fake": n_fake,
         "n_real": n_real,
@@ -76,15 +75,15 @@ def evaluate(
     about = {"model": config["model"], "data": config["data"]}
     if values:
         out = folder / f"truncation-kimg-{gan.nimg / 1000:09.1f}"
-        curves.curve(gan, data, options, values, about, run_id(folder), out)
+        curves.curve(gan, images, options, values, about, run, out)
         return
     callback = Evaluate(**options)
-    callback.config, callback.run = about, run_id(folder)
-    result = callback.score(gan, data)
+    callback.config, callback.run = about, run
+    result = callback.score(gan, images)
     for line in absences(result):
         print(line)
     if results_dir:
-        callback.write(gan, data, result)
+        callback.write(gan, images, result)
 
 
 def compare(

@@ -22,10 +22,19 @@ class Checkpoints(Callback):
     Args:
         every_kimg: thousands of images between two checkpoints; 0 leaves only the one at the end.
         keep: how many numbered checkpoints are kept beside `last.ckpt`.
+        best_by: a score of the evaluation, such as fd_random: `best.ckpt` is then the evaluated model that had the
+            best one, beside the newest.
     """
 
-    def __init__(self, every_kimg: float = 500, keep: int = 2) -> None:
+    def __init__(self, every_kimg: float = 500, keep: int = 2, best_by: str | None = None) -> None:
         self.every_kimg, self.keep, self.saved_at = every_kimg, keep, -1
+        self.best_by, self.best = best_by, {}
+
+    def state_dict(self) -> dict:
+        return {"best": self.best}
+
+    def load_state_dict(self, state_dict: dict) -> None:
+        self.best = state_dict["best"]
 
     def save(self, trainer: L.Trainer, gan: GAN) -> None:
         if self.saved_at == gan.nimg:
@@ -33,24 +42,36 @@ class Checkpoints(Callback):
         with gan.off_the_clock():
             if not all(p.isfinite().all() for p in gan.parameters()):
                 raise NotFinite(self.tell(trainer, gan, "a weight"))
-            folder = Path(trainer.default_root_dir, "checkpoints")
-            name = f"{gan.unit}-{gan.nimg / 1000:09.1f}.ckpt"
-            part = folder / f"{name}.part"
+            file = self.write(trainer, gan, f"{gan.unit}-{gan.nimg / 1000:09.1f}.ckpt")
+            if file is None:
+                return
+            self.saved_at = gan.nimg
+            if trainer.is_global_zero:
+                try:
+                    self.link(file, file.with_name("last.ckpt"))
+                    for old in sorted(file.parent.glob(f"{gan.unit}-*.ckpt"))[: -max(self.keep, 1)]:
+                        old.unlink()
+                except OSError as error:
+                    self.complain(gan, Path(f"{file}.part"), error)
+
+    def write(self, trainer: L.Trainer, gan: GAN, name: str) -> Path | None:
+        """Write the run as `checkpoints/<name>`, whole or not at all; its path, or None if the disk refused."""
+        file = Path(trainer.default_root_dir, "checkpoints", name)
+        part = Path(f"{file}.part")
+        with gan.off_the_clock():
             try:
                 trainer.save_checkpoint(part)
             except OSError as error:  # only the writing rank comes here; the others wait for it
                 trainer.strategy.barrier()
                 self.complain(gan, part, error)
-                return
-            self.saved_at = gan.nimg
+                return None
             if trainer.is_global_zero:
                 try:
-                    os.replace(part, folder / name)
-                    self.link(folder / name, folder / "last.ckpt")
-                    for old in sorted(folder.glob(f"{gan.unit}-*.ckpt"))[: -max(self.keep, 1)]:
-                        old.unlink()
+                    os.replace(part, file)
                 except OSError as error:
                     self.complain(gan, part, error)
+                    return None
+        return file
 
     @staticmethod
     def complain(gan: GAN, part: Path, error: OSError) -> None:

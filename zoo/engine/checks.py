@@ -5,6 +5,8 @@ from typing import TYPE_CHECKING
 import torch
 from torch import Tensor
 
+from zoo.data import ImageDataModule
+
 if TYPE_CHECKING:
     from zoo.engine.gan import GAN
 
@@ -34,7 +36,7 @@ def check_classes(gan: "GAN") -> None:
         ValueError: naming both numbers.
     """
     data = gan.trainer.datamodule
-    if data is not None and gan.n_classes and data.n_classes != gan.n_classes:
+    if isinstance(data, ImageDataModule) and gan.n_classes and data.n_classes != gan.n_classes:
         raise ValueError(
             f"the model has {gan.n_classes} classes, {data.name} has {data.n_classes}: "
             f"set --model.n_classes {data.n_classes}"

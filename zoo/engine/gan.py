@@ -9,6 +9,7 @@ import inspect
 import math
 from collections.abc import Iterable, Iterator
 from contextlib import AbstractContextManager, contextmanager
+from typing import Any
 
 import lightning.pytorch as L
 import torch
@@ -16,10 +17,13 @@ from lightning.pytorch.core.optimizer import LightningOptimizer
 from torch import Tensor, nn
 
 from zoo.data.stage import Stage
+from zoo.engine import batches
 from zoo.engine.checks import check_batches, check_classes, chosen_labels
 from zoo.engine.clock import Clock
 from zoo.engine.ema import EMA, move
-from zoo.engine.latents import indexed_latents
+from zoo.engine.latents import indexed_latents, normal
+from zoo.engine.pixels import Pixels
+from zoo.engine.reporting import offer, show
 from zoo.networks.modes import evaluating
 
 
@@ -32,7 +36,7 @@ class GAN(L.LightningModule):
     overrides `stage_at`, and `generate` so that samples have the side of `trained_stage`.
 
     Args:
-        G: `G(z, label=None) -> (N, 3, R, R)` in [-1, 1].
+        G: `G(z, label=None) -> (N, 3, R, R)` in [-1, 1], or as `pixels` says.
         D: `D(x, label=None) -> (N,)` raw logits.
         resolution: R, in pixels.
         latent_dim: length of z.
@@ -40,6 +44,7 @@ class GAN(L.LightningModule):
         images_per_step: real images one `training_step` consumes, over all ranks together.
         total_kimg: training ends after so many thousand real images.
         ema: how the average of G is kept; None keeps none.
+        pixels: colours and range of G's and D's images; None for three colours in [-1, 1].
     """
 
     #: what `nimg` counts, in thousands and one by one, and the command that shows a model: words for callbacks and
@@ -47,6 +52,12 @@ class GAN(L.LightningModule):
     unit, things, shown_by = "kimg", "img", "zoo evaluate"
     #: settings in kimg that a resumed run may not change: all that came before would have been otherwise
     fixed_kimg: tuple[str, ...] = ()
+    #: what makes the prior of N(0, 1); set by a paper with another
+    prior = staticmethod(normal)
+    #: equal parts that a step splits a process's images into
+    parts: int = 1
+    #: images of a group of D's minibatch stddev, which must divide them too; None or 0 for none
+    group: int | None = None
 
     def __init__(
         self,
@@ -59,6 +70,7 @@ class GAN(L.LightningModule):
         total_kimg: float,
         n_classes: int = 0,
         ema: EMA | None = None,
+        pixels: Pixels | None = None,
     ) -> None:
         super().__init__()
         self.automatic_optimization = False
@@ -67,16 +79,20 @@ class GAN(L.LightningModule):
         self.G_ema = copy.deepcopy(self.G).eval().requires_grad_(False) if ema else None
         self.ema = ema
         self.resolution, self.latent_dim, self.n_classes = resolution, latent_dim, n_classes
-        self.total_kimg = total_kimg
+        self.total_kimg, self.pixels = total_kimg, pixels or Pixels()
         self._stage = Stage(resolution, images_per_step)
         self.nimg = 0  # plain number: a buffer on the GPU would cost a synchronisation at every read
         self.steps = 0  # training steps; not nimg / images_per_step where the batch grows
         self._nimg_before = 0  # the last step
+        self._shown: int | None = None  # images of the running step where a loader other than the zoo's chose them
+        self._seen = False  # whether the first batch was looked at
         self.clock = Clock()
         self.seed = torch.initial_seed()
         self.latent_rng = torch.Generator().manual_seed(self.seed)
         self.scalars: dict[str, Tensor] = {}
         self._conditions: dict = {}  # of a loaded model
+        self.chosen: str | None = None  # how its checkpoint was picked out of its run; None for the newest
+        self.origin: dict = {}  # of imported weights: "imported", and "networks" where they differ
 
     def use_networks(self, G: nn.Module, D: nn.Module, latent_dim: int) -> None:
         """Put own networks in the place of the paper's, before training: same step, same losses.
@@ -110,6 +126,8 @@ class GAN(L.LightningModule):
             "paper": type(self).__name__.lower(),
             "hparams": {k: v for k, v in self.hparams.items() if k in known},
             "conditions": self.conditions,
+            "chosen": self.chosen,
+            **self.origin,
         }
 
     @property
@@ -144,8 +162,8 @@ class GAN(L.LightningModule):
 
     @property
     def images_per_step(self) -> int:
-        """Real images that the running or next training step consumes, over all ranks."""
-        return self.stage.images_per_step
+        """Real images that the running or next training step consumes, over all ranks: as shown, if it runs."""
+        return self.stage.images_per_step if self._shown is None else self._shown
 
     # ---- what a training step is made of
 
@@ -162,10 +180,10 @@ class GAN(L.LightningModule):
         return self.optimizers()[1]
 
     def latents(self, n: int) -> Tensor:
-        """z ~ N(0, I), (n, latent_dim). One stream serves all ranks and each takes every world-th row, so the
-        ranks' latents differ, and together they are those of a single process."""
+        """z ~ N(0, I), or what `prior` makes of it, (n, latent_dim). One stream serves all ranks and each takes
+        every world-th row, so the ranks' latents differ, and together they are those of a single process."""
         z = torch.randn(n * self.world_size, self.latent_dim, generator=self.latent_rng)
-        return z[self.global_rank :: self.world_size].to(self.device, self.dtype)
+        return self.prior(z[self.global_rank :: self.world_size].to(self.device, self.dtype))
 
     def uniform(self, n: int) -> Tensor:
         """U[0, 1) per image, (n,), from the latents' stream and split over the ranks as they are."""
@@ -237,13 +255,16 @@ class GAN(L.LightningModule):
         """
         due = self.report_due
         self._nimg_before, self.nimg, self.steps = self.nimg, self.nimg + self.images_per_step, self.steps + 1
+        self._shown = None
         self.scalars |= {k: v.detach() if isinstance(v, Tensor) else v for k, v in scalars.items()}
+        offer(self.trainer, self.scalars | {"kimg": self.nimg / 1000})
         self.clock.tick()
         if due:
             images, seconds = self.nimg - self._reported[0], self.clock.seconds - self._reported[1]
             self._reported = (self.nimg, self.clock.seconds)
             self.scalars["speed/images_per_s"] = images / max(seconds, 1e-9)
             self.log_scalars(self.scalars)
+            show(self.trainer, self.scalars)
 
     def log_scalars(self, scalars: dict[str, Tensor | float]) -> None:
         """Write scalars to every logger, beside `kimg` and the `hours` of training; training steps are the step."""
@@ -296,8 +317,29 @@ class GAN(L.LightningModule):
         check_classes(self)
 
     def on_train_start(self) -> None:
+        batches.check_last_batch(self)
+        self._seen, self._shown = False, None
         self.clock.start()
         self._reported = (self.nimg, self.clock.seconds)
+
+    def on_before_batch_transfer(self, batch: Any, dataloader_idx: int) -> Any:
+        """Any loader's batch as (images, labels or None) of the running stage, counted as it is shown."""
+        if not batches.foreign(self) or not self.trainer.training:
+            return batch
+        images, labels = batches.unpacked(batch)
+        self._shown = batches.shown(self, images)
+        return batches.shrunk(self, images), labels
+
+    def on_train_batch_start(self, batch: tuple[Tensor, Tensor | None], batch_idx: int) -> None:
+        """Refuse what the step cannot take; values are looked at once, since that waits for the device.
+
+        Raises:
+            ValueError: naming what was found and the mend.
+        """
+        if not self._seen:
+            batches.check_values(self, *batch)
+            self._seen = True
+        batches.check_shape(self, batch[0])
 
     # ---- sampling
 
@@ -313,7 +355,7 @@ class GAN(L.LightningModule):
     ) -> tuple[Tensor, Tensor | None]:
         """`zoo.engine.latents.indexed_latents` of this model: z and, with classes, labels, or None."""
         z, y = indexed_latents(n, self.latent_dim, self.n_classes, seed, start, truncation)
-        return z.to(self.device, self.dtype), y.to(self.device) if self.n_classes else None
+        return self.prior(z.to(self.device, self.dtype)), y.to(self.device) if self.n_classes else None
 
     def own_metrics(self, data: L.LightningDataModule) -> dict[str, float | str]:
         """What the paper measures beside its samples, for the results row: a number, or why there is none.
@@ -330,12 +372,12 @@ class GAN(L.LightningModule):
         return {}
 
     def to_native(self, images: Tensor) -> Tensor:
-        """Images (N, 3, R, R) in [-1, 1] as D sees them; a paper with other channels or another range overrides."""
-        return images
+        """Images (N, 3, R, R) in [-1, 1] as D sees them."""
+        return self.pixels.native(images)
 
     def generate(self, G: nn.Module, z: Tensor, label: Tensor | None, truncation: float | None) -> Tensor:
         """Images of `G`. Truncation has already acted on z; a paper that truncates elsewhere overrides this."""
-        return G(z, label)
+        return self.pixels.shown(G(z, label))
 
     @torch.no_grad()
     def sample(

@@ -33,3 +33,21 @@ def indexed_latents(
         bound = math.erf(truncation / math.sqrt(2))
         z = math.sqrt(2) * torch.erfinv((2 * z - 1) * bound)
     return z, y
+
+
+def uniform(z: Tensor) -> Tensor:
+    """N(0, 1) as U(-1, 1) through the normal distribution function: 2 Phi(z) - 1."""
+    return torch.erf(z / math.sqrt(2))
+
+
+def unit_uniform(z: Tensor) -> Tensor:
+    """N(0, 1) as U(0, 1): Phi(z)."""
+    return (1 + uniform(z)) / 2
+
+
+def normal(z: Tensor) -> Tensor:
+    return z
+
+
+#: name of a prior -> what makes it of N(0, 1)
+PRIORS = {"uniform": uniform, "unit_uniform": unit_uniform, "normal": normal}

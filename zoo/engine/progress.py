@@ -1,12 +1,46 @@
 """How far training is, for the terminal."""
 
+import contextlib
 import sys
 import time
+from collections.abc import Callable, Iterable, Iterator
+from typing import TypeVar
 
 import lightning.pytorch as L
 from lightning.pytorch.callbacks import Callback
 
 from zoo.engine.gan import GAN
+
+T = TypeVar("T")
+
+
+def track(items: Iterable[T], total: int, size: Callable[[T], int] = lambda item: 1) -> Iterator[T]:
+    """`items` one by one, with a bar and the time left where there is a terminal, else a line every half minute.
+
+    Args:
+        total: the sum of all sizes.
+        size: how much of it an item is.
+    """
+    started = shown = time.perf_counter()
+    done = 0
+    with contextlib.ExitStack() as stack:
+        bar = None
+        if sys.stderr.isatty():
+            from rich.console import Console
+            from rich.progress import Progress as Bar
+
+            bar = stack.enter_context(Bar(console=Console(stderr=True), transient=True))
+            task = bar.add_task("", total=total)
+        for item in items:
+            yield item
+            done += size(item)
+            now = time.perf_counter()
+            if bar:
+                bar.update(task, completed=done)
+            elif now - shown > 30:
+                shown = now
+                left = (now - started) / done * (total - done)
+                print(f"{done} of {total}, {left:.0f} s left", file=sys.stderr, flush=True)
 
 
 class Progress(Callback):

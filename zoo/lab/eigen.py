@@ -164,17 +164,19 @@ def game_of(gan: GAN, real: Tensor, seed: int = 0) -> Game:
     Raises:
         ValueError: for a model whose D gives no logits.
     """
-    G, D = (copy.deepcopy(net).double().eval().requires_grad_(False) for net in (gan.G, gan.D))
+    G, D = (copy.deepcopy(net).cpu().double().eval().requires_grad_(False) for net in (gan.G, gan.D))
+    real = real.detach().cpu().double()
     z, label = gan.indexed_latents(len(real), seed)
+    z, label = z.cpu(), None if label is None else label.cpu()
     with torch.no_grad():
-        if not isinstance(D(real.double(), label), Tensor):
+        if not isinstance(D(real, label), Tensor):
             raise ValueError(f"{type(gan).__name__}'s discriminator gives no logits, so it has no such game")
     h = dict(gan.hparams)
     zero_centred = h.get("penalty", "r1") if "gamma" in h and "penalty" in h else ""
     return Game(
         G,
         D,
-        real.double(),
+        real,
         z.double(),
         label,
         loss_d=getattr(gan, "loss_d", nonsaturating_d),

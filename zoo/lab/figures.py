@@ -134,8 +134,8 @@ def draw_r1_path(out: Path) -> None:
     values = np.array([eigenvalues(jacobian(method("gan_r1", gamma=g).field)) for g in gammas])
     points = left.scatter(values.real, values.imag, c=np.stack([gammas, gammas], 1), s=5, cmap="viridis")
     for g in (0.0, 1.0, 1.5, 2.0):
-        for value in eigenvalues(jacobian(method("gan_r1", gamma=g).field)):
-            left.annotate(f"{g:g}", (value.real, value.imag), fontsize=7, xytext=(3, 3), textcoords="offset points")
+        value = eigenvalues(jacobian(method("gan_r1", gamma=g).field))[0]
+        left.annotate(f"{g:g}", (value.real, value.imag), fontsize=7, xytext=(3, 4), textcoords="offset points")
     left.axvline(0, color="black", linewidth=0.6)
     left.set(title="Jacobian of R1, gamma from 0 to 2", xlabel="real part", ylabel="imaginary part", aspect="equal")
     figure.colorbar(points, ax=left, label="gamma")
@@ -143,8 +143,8 @@ def draw_r1_path(out: Path) -> None:
         f"gamma {g:g}": eigenvalues(update_matrix(jacobian(method("gan_r1", gamma=g).field), 0.2, "alt_gd"))
         for g in (0.0, 0.3, 0.95, 1.0)
     }
-    circle_panel(right, groups, 1.1)
-    right.set_title("an alternating round, h = 0.2")
+    circle_panel(right, groups)
+    right.set(title="an alternating round, h = 0.2", xlim=(0.82, 1.06), ylim=(-0.12, 0.12))
     save_figure(figure, out)
 
 

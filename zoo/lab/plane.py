@@ -45,8 +45,24 @@ def build(paper: str, options: dict[str, Any]) -> GAN:
     return model_class(paper)(**arguments.as_dict())
 
 
+class Watch(L.Callback):
+    """Calls `look(gan, target)` about `frames` times in a run, evenly over its images."""
+
+    def __init__(self, frames: int, look: Callable[[GAN, Target], None], target: Target) -> None:
+        self.frames, self.look, self.target = frames, look, target
+
+    def on_train_batch_end(self, trainer: L.Trainer, gan: GAN, *_: Any) -> None:
+        if gan.passed(gan.total_kimg / self.frames):
+            self.look(gan, self.target)
+
+
 def train(
-    paper: str, data: str, kimg: float | None = None, seed: int = 0, options: dict[str, Any] | None = None
+    paper: str,
+    data: str,
+    kimg: float | None = None,
+    seed: int = 0,
+    options: dict[str, Any] | None = None,
+    watch: tuple[int, Callable[[GAN, Target], None]] | None = None,
 ) -> tuple[GAN, Target]:
     """The trained model and the distribution that it was trained on.
 
@@ -56,6 +72,7 @@ def train(
         kimg: thousands of points shown to D; None takes the setting's.
         seed: of weights, latents and points.
         options: arguments of the paper's LightningModule over the setting's, such as another penalty.
+        watch: how often to look at the model during training, and with what.
 
     Raises:
         ValueError: for a paper, a data set or an option that is not there, or numbers that are not finite any more.
@@ -74,7 +91,7 @@ def train(
         enable_checkpointing=False,
         enable_progress_bar=False,
         enable_model_summary=False,
-        callbacks=[Progress(), stop := Stop()],
+        callbacks=[Progress(), stop := Stop(), *([Watch(*watch, points.target)] if watch else [])],
     )
     torch.set_flush_denormal(True)  # units that have died leave numbers that cost a CPU ten times as much
     try:

@@ -7,6 +7,7 @@ from typing import Any
 
 from torch import Tensor, nn
 
+from zoo.baselines import BASELINES
 from zoo.networks.conopt import MLP
 from zoo.networks.mlp import (
     LevelCritic,
@@ -147,6 +148,28 @@ SETTINGS = {
     # gamma is ours: with the paper's 10 these wider networks are still between the modes after 1,000 steps
     "conopt": Setting(thrown_away(resolution=16) | {"gamma": 1.0, "lr": 1e-3} | LENGTH),
     "nk17": Setting(thrown_away(resolution=16) | {"loss": "nonsaturating", "lr": 1e-3} | LENGTH),
+}
+
+
+def small_baseline(**options: Any) -> Setting:
+    """A baseline whose own networks are 64 px wide and thrown away; rates and weights are ours."""
+    return Setting({"resolution": 64, "width_g": 1, "width_d": 1} | LENGTH | options)
+
+
+#: baselines with one D of points and one G; those with classes or an encoder of their own have none
+SETTINGS |= {
+    name: setting
+    for name, setting in {
+        "dcgan": small_baseline(prior="normal", lr=1e-3, l2=0.0),
+        "fgan": small_baseline(resolution=32, prior="normal"),
+        "gan_qp": small_baseline(lr=2e-3, lambda_qp=1.0),
+        "wgan": small_baseline(clip=0.1, lr=1e-3, n_critic=2, n_critic_long=None),
+        "wgan_div": small_baseline(n_dis=2, lr=2e-3),
+        "wgan_gp": small_baseline(
+            resolution=32, n_classes=0, n_dis=2, lambda_gp=0.1, lr=2e-3, beta1=0.5, batch_size_g=128, bn_groups=1
+        ),
+    }.items()
+    if name in BASELINES
 }
 
 

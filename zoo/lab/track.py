@@ -4,6 +4,7 @@
 `results/toy/<data>/<paper>-<seed>.json`, which `zoo leaderboard` shows in a table of its own.
 """
 
+import copy
 import math
 import time
 from pathlib import Path
@@ -15,9 +16,10 @@ from torch import Tensor
 
 from zoo.data.plane import TARGETS, Target
 from zoo.engine.gan import GAN
-from zoo.lab.plane import N_SAMPLES, RADIUS, measure, train
-from zoo.lab.settings import SETTINGS
+from zoo.lab.plane import N_SAMPLES, RADIUS, draw, measure, train
+from zoo.lab.settings import SETTINGS, setting_of
 from zoo.leaderboard.toys import Toy, write_toy
+from zoo.pictures.plots import new_figure, save_figure
 
 #: points on either side of the exact optimal transport: its cost grows with the cube
 N_TRANSPORT = 1000
@@ -147,3 +149,41 @@ def track(papers: str, data: str, seeds: int, kimg: float | None, results: Path 
                 if path is not None:
                     write_toy(toys[-1], path)
     return table(toys)
+
+
+def pictures(papers: str, data: str, kimg: float | None, out: Path) -> str:
+    """Samples and D's level sets of seed 0, a row a data set and a column a paper."""
+    names, sets = names_of(papers, SETTINGS, "paper"), names_of(data, TARGETS, "data set")
+    figure = new_figure(3.2 * len(names), 3.5 * len(sets))
+    for one, row in zip(sets, figure.subplots(len(sets), len(names), squeeze=False), strict=True):
+        for name, axes in zip(names, row, strict=True):
+            gan, target = train(name, one, kimg)
+            scores = draw(axes, gan, target, setting_of(name, one).judge)
+            axes.set_title(f"{name}: {scores['modes']}/{scores['n_modes']}, {scores['near']:.0%}", fontsize=10)
+    save_figure(figure, out)
+    return f"drawn: {out}"
+
+
+def animation(papers: str, data: str, kimg: float | None, out: Path, frames: int = 30) -> str:
+    """The first paper's training on the first data set as a GIF of about `frames` pictures."""
+    from matplotlib.animation import FuncAnimation, PillowWriter
+
+    name, one = names_of(papers, SETTINGS, "paper")[0], names_of(data, TARGETS, "data set")[0]
+    figure, judge = new_figure(4, 4.3), setting_of(name, one).judge
+    axes, seen = figure.subplots(), []
+
+    def look(gan: GAN, target: Target) -> None:
+        seen.append((gan.nimg, copy.deepcopy(gan.G), copy.deepcopy(gan.D), copy.deepcopy(gan.G_ema)))
+
+    gan, target = train(name, one, kimg, watch=(frames, look))
+
+    def draw_frame(frame: int) -> list:
+        axes.clear()
+        nimg, gan.G, gan.D, gan.G_ema = seen[frame]
+        draw(axes, gan, target, judge)
+        axes.set_title(f"{name}, {nimg / 1000:.0f} thousand points", fontsize=9)
+        return []
+
+    out.parent.mkdir(parents=True, exist_ok=True)
+    FuncAnimation(figure, draw_frame, range(len(seen)), blit=False).save(out, PillowWriter(fps=6))
+    return f"drawn: {out}"

@@ -54,6 +54,7 @@ def measured(row: dict) -> str:
     c = row["conditions"]
     words = [f"protocol {c['protocol']}", f"{c['n_real']:,} real against {c['n_fake']:,} generated"]
     words += [f"truncation {c['truncation']}"] if c["truncation"] else []
+    words += [c["chosen"]] if c.get("chosen") else []
     return ", ".join(words)
 
 

@@ -27,6 +27,7 @@ from zoo.leaderboard.ranking import (
     value,
 )
 from zoo.leaderboard.rows import read_rows, write_atomically
+from zoo.leaderboard.toys import markdown, read_toys
 from zoo.leaderboard.webpage import page
 
 HEADER = """\
@@ -67,6 +68,12 @@ def check(results_dir: str | Path = "results") -> bool:
     return all(path.is_file() and path.read_bytes() == text.encode() for path, text in files.items())
 
 
+def published_file(results_dir: Path) -> Path:
+    """The folder's own published.csv, or the one of an installed package."""
+    own = results_dir / "published.csv"
+    return own if own.is_file() else Path(__file__).parents[1] / "published" / "published.csv"
+
+
 def read_published(path: str | Path) -> list[dict[str, str]]:
     """The published numbers, one dictionary of strings a number; none if there is no such file.
 
@@ -99,9 +106,13 @@ def _contents(results_dir: Path) -> dict[Path, str]:
     if not results_dir.is_dir():
         raise FileNotFoundError(f"there is no results folder {results_dir}")
     rows = [row | {"file": path.relative_to(results_dir).as_posix()} for path, row in read_rows(results_dir)]
-    published = read_published(results_dir / "published.csv")
+    published = read_published(published_file(results_dir))
     return {
+<<<<<<< HEAD
         results_dir / "README.md": _markdown(rows, published) + _imitation(results_dir),
+=======
+        results_dir / "README.md": _markdown(rows, published) + markdown(read_toys(results_dir)),
+>>>>>>> main
         results_dir / "leaderboard.csv": _csv(rows),
         results_dir / "index.html": page(rows, published),
     }

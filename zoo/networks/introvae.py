@@ -153,6 +153,18 @@ class Generator(nn.Module):
         return self.conv(h)
 
 
+def three_networks(
+    resolution: int, widths: Sequence[int], latent_dim: int = 512, expand_equal_above_256: bool = True
+) -> tuple[int, int, int]:
+    """Parameters of E, of G, and of the discriminator that a third network would be: E's trunk with one logit."""
+    options = {"latent_dim": latent_dim, "expand_equal_above_256": expand_equal_above_256}
+    with torch.device("meta"):
+        E, G = Encoder(resolution, widths, **options), Generator(resolution, widths, **options)
+        head = nn.Linear(E.dense.in_features, 1)
+    encoder, generator, dense, logit = (sum(p.numel() for p in net.parameters()) for net in (E, G, E.dense, head))
+    return encoder, generator, encoder - dense + logit
+
+
 def parameters_beside_bigan(
     resolution: int, widths: Sequence[int], latent_dim: int = 512, expand_equal_above_256: bool = True
 ) -> tuple[int, int]:
@@ -161,12 +173,8 @@ def parameters_beside_bigan(
     That discriminator judges pairs (image, latent) as BiGAN's does (Donahue et al. 2017, arXiv 1605.09782): the
     encoder's convolutions, then one linear layer from their features and the latent to a logit.
     """
-    options = {"latent_dim": latent_dim, "expand_equal_above_256": expand_equal_above_256}
-    with torch.device("meta"):
-        E, G = Encoder(resolution, widths, **options), Generator(resolution, widths, **options)
-        head = nn.Linear(E.dense.in_features + latent_dim, 1)
-    encoder, generator, dense, logit = (sum(p.numel() for p in net.parameters()) for net in (E, G, E.dense, head))
-    return encoder + generator, encoder + generator + (encoder - dense + logit)
+    encoder, generator, trunk = three_networks(resolution, widths, latent_dim, expand_equal_above_256)
+    return encoder + generator, encoder + generator + trunk + latent_dim
 
 
 def beside_bigan(resolution: int, widths: Sequence[int], latent_dim: int = 512) -> str:

@@ -3,7 +3,8 @@
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-from torch import nn
+import torch
+from torch import Tensor, nn
 
 
 @contextmanager
@@ -28,3 +29,9 @@ def frozen(module: nn.Module) -> Iterator[None]:
     finally:
         for p in trained:
             p.requires_grad_(True)
+
+
+def in_parts(G: nn.Module, z: Tensor, label: Tensor | None, parts: int) -> Tensor:
+    """G's images of z, made in so many equal parts, each with batch statistics of its own, as on several GPUs."""
+    labels = [None] * parts if label is None else label.chunk(parts)
+    return torch.cat([G(part, y) for part, y in zip(z.chunk(parts), labels, strict=True)])

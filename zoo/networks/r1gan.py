@@ -116,6 +116,7 @@ class Generator(nn.Module):
         n_classes: 0 for the unconditional G.
         embed_dim: length of the embedding; None takes 256, without classes 1.
         architecture: "resnet", "resnet2", "resnet3" or "resnet4".
+        channels: colours of the images.
     """
 
     def __init__(
@@ -127,16 +128,17 @@ class Generator(nn.Module):
         n_classes: int = 0,
         embed_dim: int | None = None,
         architecture: Architecture = "resnet",
+        channels: int = 3,
     ) -> None:
         super().__init__()
         plan = ladder(architecture, resolution)
-        channels = widths(plan.g, width, max_width if architecture == "resnet" else None)
+        maps = widths(plan.g, width, max_width if architecture == "resnet" else None)
         embed_dim = embed_dim or (256 if n_classes else 1)
         self.base, self.unit_embedding = plan.base, plan.unit_embedding
         self.embedding = nn.Embedding(max(n_classes, 1), embed_dim)
-        self.dense = nn.Linear(latent_dim + embed_dim, channels[0] * plan.base**2)
-        self.blocks = nn.ModuleList(Block(i, o) for i, o in pairwise(channels))
-        self.conv = nn.Conv2d(channels[-1], 3, plan.kernel, padding=plan.kernel // 2)
+        self.dense = nn.Linear(latent_dim + embed_dim, maps[0] * plan.base**2)
+        self.blocks = nn.ModuleList(Block(i, o) for i, o in pairwise(maps))
+        self.conv = nn.Conv2d(maps[-1], channels, plan.kernel, padding=plan.kernel // 2)
         ends = range(1, len(self.blocks) + 1)  # is there an upsampling behind the block?
         self.up = [i % plan.per_stage == 0 and (i < ends[-1] or not plan.block_at_full_size) for i in ends]
 
@@ -157,15 +159,22 @@ class Generator(nn.Module):
 class Trunk(nn.Module):
     """D without its head: images (N, 3, R, R) -> features (N, C, base, base), not activated."""
 
-    def __init__(self, resolution: int, width: int, max_width: int, architecture: Architecture = "resnet") -> None:
+    def __init__(
+        self,
+        resolution: int,
+        width: int,
+        max_width: int,
+        architecture: Architecture = "resnet",
+        channels: int = 3,
+    ) -> None:
         super().__init__()
         plan = ladder(architecture, resolution)
-        channels = widths(plan.d, width, max_width if architecture == "resnet" else None)
-        self.conv = nn.Conv2d(3, channels[0], plan.kernel, padding=plan.kernel // 2)
-        self.blocks = nn.ModuleList(Block(i, o) for i, o in pairwise(channels))
+        maps = widths(plan.d, width, max_width if architecture == "resnet" else None)
+        self.conv = nn.Conv2d(channels, maps[0], plan.kernel, padding=plan.kernel // 2)
+        self.blocks = nn.ModuleList(Block(i, o) for i, o in pairwise(maps))
         starts = range(len(self.blocks))  # is there a pooling before the block?
         self.down = [i % plan.per_stage == 0 and (i > 0 or not plan.block_at_full_size) for i in starts]
-        self.out_channels, self.out_size = channels[-1], plan.base
+        self.out_channels, self.out_size = maps[-1], plan.base
 
     def forward(self, x: Tensor) -> Tensor:
         h = self.conv(x)
@@ -204,9 +213,10 @@ class Discriminator(nn.Module):
         max_width: int = 1024,
         n_classes: int = 0,
         architecture: Architecture = "resnet",
+        channels: int = 3,
     ) -> None:
         super().__init__()
-        self.trunk = Trunk(resolution, width, max_width, architecture)
+        self.trunk = Trunk(resolution, width, max_width, architecture, channels)
         self.head = Head(self.trunk.out_channels, self.trunk.out_size, n_classes)
 
     def forward(self, x: Tensor, label: Tensor | None = None) -> Tensor:

@@ -82,22 +82,28 @@ class ResNetGenerator(nn.Module):
         width: base number of channels; None takes the paper's (256 at 32 px, 32 at 256 px, else 64).
         latent_dim: length of z (paper: 128).
         n_classes: 0 for the unconditional G; else batch norms are class-conditional, all but the last.
+        channels: colours of the images.
 
     Raises:
         ValueError: for a resolution the papers have no network for.
     """
 
     def __init__(
-        self, resolution: int = 32, width: int | None = None, latent_dim: int = 128, n_classes: int = 0
+        self,
+        resolution: int = 32,
+        width: int | None = None,
+        latent_dim: int = 128,
+        n_classes: int = 0,
+        channels: int = 3,
     ) -> None:
         super().__init__()
         default, self.base, first, multipliers = layout(GENERATORS, resolution)
         width = width or default
-        channels = [width * m for m in (first, *multipliers)]
-        self.dense = glorot(nn.Linear(latent_dim, channels[0] * self.base**2))
-        self.blocks = nn.ModuleList(UpBlock(i, o, n_classes) for i, o in pairwise(channels))
-        self.norm = ConditionalBatchNorm2d(channels[-1], **BN)
-        self.conv = glorot(nn.Conv2d(channels[-1], 3, 3, padding=1))
+        plan = [width * m for m in (first, *multipliers)]
+        self.dense = glorot(nn.Linear(latent_dim, plan[0] * self.base**2))
+        self.blocks = nn.ModuleList(UpBlock(i, o, n_classes) for i, o in pairwise(plan))
+        self.norm = ConditionalBatchNorm2d(plan[-1], **BN)
+        self.conv = glorot(nn.Conv2d(plan[-1], channels, 3, padding=1))
         self.apply(start_variance_at_zero)
 
     def forward(self, z: Tensor, label: Tensor | None = None) -> Tensor:
@@ -129,11 +135,11 @@ class DownBlock(nn.Module):
 class FirstBlock(nn.Module):
     """D's first block: no ReLU on the image, shortcut pooled before its convolution (SP resblocks.py:51-75)."""
 
-    def __init__(self, out_channels: int) -> None:
+    def __init__(self, out_channels: int, in_channels: int = 3) -> None:
         super().__init__()
-        self.conv1 = glorot(SNConv2d(3, out_channels, 3, padding=1), math.sqrt(2))
+        self.conv1 = glorot(SNConv2d(in_channels, out_channels, 3, padding=1), math.sqrt(2))
         self.conv2 = glorot(SNConv2d(out_channels, out_channels, 3, padding=1), math.sqrt(2))
-        self.shortcut = glorot(SNConv2d(3, out_channels, 1))
+        self.shortcut = glorot(SNConv2d(in_channels, out_channels, 1))
 
     def forward(self, x: Tensor) -> Tensor:
         h = self.conv2(F.relu(self.conv1(x)))
@@ -149,21 +155,24 @@ class ResNetDiscriminator(nn.Module):
         resolution: 32, 48, 64, 128 or 256 px.
         width: base number of channels; None takes the paper's (128 at 32 px, 32 at 256 px, else 64).
         n_classes: 0 for the unconditional D.
+        channels: colours of the images.
 
     Raises:
         ValueError: for a resolution the papers have no network for.
     """
 
-    def __init__(self, resolution: int = 32, width: int | None = None, n_classes: int = 0) -> None:
+    def __init__(
+        self, resolution: int = 32, width: int | None = None, n_classes: int = 0, channels: int = 3
+    ) -> None:
         super().__init__()
         default, multipliers, n_down = layout(DISCRIMINATORS, resolution)
-        channels = [(width or default) * m for m in multipliers]
-        self.blocks = nn.ModuleList([FirstBlock(channels[0])])
-        for i in range(1, len(channels)):
-            self.blocks.append(DownBlock(channels[i - 1], channels[i], down=i < n_down))
+        plan = [(width or default) * m for m in multipliers]
+        self.blocks = nn.ModuleList([FirstBlock(plan[0], channels)])
+        for i in range(1, len(plan)):
+            self.blocks.append(DownBlock(plan[i - 1], plan[i], down=i < n_down))
         # snresnet_32.py:17 has no bias here, every other size has one
-        self.linear = glorot(SNLinear(channels[-1], 1, bias=resolution != 32))
-        self.embedding = glorot(SNEmbedding(n_classes, channels[-1])) if n_classes else None
+        self.linear = glorot(SNLinear(plan[-1], 1, bias=resolution != 32))
+        self.embedding = glorot(SNEmbedding(n_classes, plan[-1])) if n_classes else None
 
     def forward(self, x: Tensor, label: Tensor | None = None) -> Tensor:
         for block in self.blocks:
@@ -184,6 +193,7 @@ class ConcatDiscriminator(nn.Module):
         width: base number of channels (paper: 64).
         n_classes: at least 1.
         embedding_dim: length of the class embedding (paper: 128).
+        channels: colours of the images.
 
     Raises:
         ValueError: for another resolution, or without classes.
@@ -195,6 +205,7 @@ class ConcatDiscriminator(nn.Module):
         width: int | None = None,
         n_classes: int = 1000,
         embedding_dim: int = 128,
+        channels: int = 3,
     ) -> None:
         super().__init__()
         if resolution != 128 or not n_classes:
@@ -202,13 +213,13 @@ class ConcatDiscriminator(nn.Module):
                 "the concat discriminator exists at 128 px and needs n_classes >= 1: else use architecture resnet"
             )
         default, multipliers, n_down = DISCRIMINATORS[128]
-        channels = [(width or default) * m for m in multipliers]
+        plan = [(width or default) * m for m in multipliers]
         self.embedding = glorot(SNEmbedding(n_classes, embedding_dim))
-        self.blocks = nn.ModuleList([FirstBlock(channels[0])])
-        for i in range(1, len(channels)):
+        self.blocks = nn.ModuleList([FirstBlock(plan[0], channels)])
+        for i in range(1, len(plan)):
             extra = embedding_dim if i == 3 else 0
-            self.blocks.append(DownBlock(channels[i - 1] + extra, channels[i], down=i < n_down))
-        self.linear = glorot(SNLinear(channels[-1], 1))
+            self.blocks.append(DownBlock(plan[i - 1] + extra, plan[i], down=i < n_down))
+        self.linear = glorot(SNLinear(plan[-1], 1))
 
     def forward(self, x: Tensor, label: Tensor) -> Tensor:
         for i, block in enumerate(self.blocks):

@@ -78,6 +78,7 @@ class Discriminator(nn.Module):
         bottleneck: "gaussian", "noise" (of fixed strength) or "none".
         code_channels: K, channels of the code at each of the 4x4 positions.
         trunk: what finds the features (N, C, S, S) instead, with attributes `out_channels` and `out_size`.
+        channels: colours of the images.
     """
 
     def __init__(
@@ -89,15 +90,16 @@ class Discriminator(nn.Module):
         bottleneck: Literal["gaussian", "noise", "none"] = "gaussian",
         code_channels: int = 256,
         trunk: nn.Module | None = None,
+        channels: int = 3,
     ) -> None:
         super().__init__()
-        self.trunk = trunk or Trunk(resolution, width, max_width)
-        channels, size = self.trunk.out_channels, self.trunk.out_size
+        self.trunk = trunk or Trunk(resolution, width, max_width, channels=channels)
+        features, size = self.trunk.out_channels, self.trunk.out_size
         if bottleneck == "none":
-            self.bottleneck, code_channels = NoBottleneck(), channels
+            self.bottleneck, code_channels = NoBottleneck(), features
         else:
             kind = {"gaussian": GaussianBottleneck, "noise": NoisyBottleneck}[bottleneck]
-            self.bottleneck = kind(channels, code_channels)
+            self.bottleneck = kind(features, code_channels)
         self.head = Head(code_channels, size, n_classes)
 
     def forward(self, x: Tensor, label: Tensor | None = None, sample: bool = True) -> Tensor:

@@ -1,7 +1,7 @@
 """Networks of igul222/improved_wgan_training @ fa66c57 ("I") and of its forks that CT-GAN and others train.
 
-The CIFAR-10 ResNet, the 64 px ResNet ("Good"), and the small 5x5 CNNs for CIFAR-10 and MNIST. z is (N, latent_dim)
-~ N(0, I); images are (N, 3, R, R) in [-1, 1], MNIST's (N, 1, 28, 28) in [0, 1]; scores are (N,). A critic is
+The CIFAR-10 ResNet and the 64 px ResNet ("Good"); the small CNNs are in `zoo.networks.wgan_gp_cnn`. z is
+(N, latent_dim) ~ N(0, I); images are (N, 3, R, R) in [-1, 1]; scores are (N,). A critic is
 `score(features(x))`: the features are its second-to-last layer, D_ of CT-GAN. `zoo.official.ctgan` maps the
 authors' names to these.
 """
@@ -14,7 +14,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from zoo.networks.layers import ConditionalBatchNorm2d, SameConv2d, SameConvTranspose2d
+from zoo.networks.layers import ConditionalBatchNorm2d
 
 HE = math.sqrt(2)  # the gain of I's "he_init", the default of its convolutions
 NO_DROPOUT = (0.0, 0.0, 0.0)
@@ -100,11 +100,11 @@ class DownBlock(nn.Module):
 class FirstBlock(nn.Module):
     """The CIFAR critic's first block: no ReLU on the image, pooled at its end (CT_gan_cifar_resnet.py:109-186)."""
 
-    def __init__(self, out_channels: int) -> None:
+    def __init__(self, out_channels: int, channels: int = 3) -> None:
         super().__init__()
-        self.conv1 = start(nn.Conv2d(3, out_channels, 3, padding=1), HE)
+        self.conv1 = start(nn.Conv2d(channels, out_channels, 3, padding=1), HE)
         self.conv2 = start(nn.Conv2d(out_channels, out_channels, 3, padding=1), HE)
-        self.shortcut = start(nn.Conv2d(3, out_channels, 1))
+        self.shortcut = start(nn.Conv2d(channels, out_channels, 1))
 
     def forward(self, x: Tensor) -> Tensor:
         return F.avg_pool2d(self.conv2(F.relu(self.conv1(x))) + self.shortcut(x), 2)
@@ -132,14 +132,15 @@ class CIFARGenerator(nn.Module):
         width: channels of every map (paper: 128).
         latent_dim: length of z (paper: 128).
         n_classes: 0 for the unconditional G; else batch norms are class-conditional, all but the last.
+        channels: colours of an image.
     """
 
-    def __init__(self, width: int = 128, latent_dim: int = 128, n_classes: int = 0) -> None:
+    def __init__(self, width: int = 128, latent_dim: int = 128, n_classes: int = 0, channels: int = 3) -> None:
         super().__init__()
         self.dense = start(nn.Linear(latent_dim, width * 4 * 4))
         self.blocks = nn.ModuleList(UpBlock(width, width, n_classes) for _ in range(3))
         self.norm = ConditionalBatchNorm2d(width)
-        self.conv = start(nn.Conv2d(width, 3, 3, padding=1))
+        self.conv = start(nn.Conv2d(width, channels, 3, padding=1))
 
     def forward(self, z: Tensor, label: Tensor | None = None) -> Tensor:
         h = self.dense(z).unflatten(1, (-1, 4, 4))
@@ -156,11 +157,14 @@ class CIFARCritic(Critic):
         n_classes: 0, or the classes of an auxiliary classifier on the features (ACGAN).
         dropout: drop probabilities behind the second, third and fourth block (CT-GAN: 0.2, 0.5, 0.5). They act per
             element on the residual stream before its ReLU.
+        channels: colours of an image.
     """
 
-    def __init__(self, width: int = 128, n_classes: int = 0, dropout: Sequence[float] = NO_DROPOUT) -> None:
+    def __init__(
+        self, width: int = 128, n_classes: int = 0, dropout: Sequence[float] = NO_DROPOUT, channels: int = 3
+    ) -> None:
         super().__init__()
-        self.first = FirstBlock(width)
+        self.first = FirstBlock(width, channels)
         self.blocks = nn.ModuleList(DownBlock(width, width, down=i == 0) for i in range(3))
         self.dropouts = nn.ModuleList(nn.Dropout(p) for p in dropout)
         self.linear = start(nn.Linear(width, 1))
@@ -234,62 +238,3 @@ class GoodCritic(Critic):
 
     def score(self, features: Tensor) -> Tensor:
         return super().score(features.unflatten(0, (-1, self.pack)).flatten(1))
-
-
-class CNNGenerator(nn.Module):
-    """G of the small CNNs: dense, then three 5x5 stride-2 transposed convolutions.
-
-    Args:
-        resolution: 32 (CT_gan_cifar.py: batch norm, tanh) or 28 (CT_gan_mnist.py: no norm, the second map cropped
-            from 8x8 to 7x7, sigmoid, one channel).
-        width: channels of the last hidden map (paper: 128 at 32 px, 64 at 28 px).
-        latent_dim: length of z (paper: 128).
-
-    Raises:
-        ValueError: for another resolution.
-    """
-
-    def __init__(self, resolution: int = 32, width: int = 128, latent_dim: int = 128) -> None:
-        super().__init__()
-        if resolution not in (28, 32):
-            raise ValueError(f"the CNN exists at 28 px (MNIST) and 32 px (CIFAR-10), not at {resolution}")
-        self.mnist = resolution == 28
-        w, shape = width, {"kernel_size": 5, "stride": 2}
-        self.dense = start(nn.Linear(latent_dim, 4 * w * 4 * 4))
-        norms = [nn.Identity() for _ in range(3)]
-        if not self.mnist:
-            norms = [nn.BatchNorm1d(4 * w * 4 * 4), nn.BatchNorm2d(2 * w), nn.BatchNorm2d(w)]
-        self.norms = nn.ModuleList(norms)
-        widths = [(4 * w, 2 * w), (2 * w, w), (w, 1 if self.mnist else 3)]
-        self.deconvs = nn.ModuleList(start(SameConvTranspose2d(i, o, **shape), HE) for i, o in widths)
-
-    def forward(self, z: Tensor, label: Tensor | None = None) -> Tensor:
-        h = F.relu(self.norms[0](self.dense(z))).unflatten(1, (-1, 4, 4))
-        h = F.relu(self.norms[1](self.deconvs[0](h)))
-        if self.mnist:
-            h = h[:, :, :7, :7]
-        h = F.relu(self.norms[2](self.deconvs[1](h)))
-        h = self.deconvs[2](h)
-        return torch.sigmoid(h) if self.mnist else torch.tanh(h)
-
-
-class CNNCritic(Critic):
-    """Critic of the small CNNs (CT_gan_cifar.py:58-100, CT_gan_mnist.py:62-108): three 5x5 stride-2 convolutions.
-
-    Args:
-        resolution: 32, or 28 for one-channel images.
-        width: channels of the first map (paper: 128 at 32 px, 64 at 28 px).
-        dropout: drop probabilities behind each leaky ReLU (CT-GAN: 0.5 each); the features lie behind the last one.
-    """
-
-    def __init__(self, resolution: int = 32, width: int = 128, dropout: Sequence[float] = NO_DROPOUT) -> None:
-        super().__init__()
-        channels = [1 if resolution == 28 else 3, width, 2 * width, 4 * width]
-        self.convs = nn.ModuleList(start(SameConv2d(i, o, 5, 2), HE) for i, o in pairwise(channels))
-        self.dropouts = nn.ModuleList(nn.Dropout(p) for p in dropout)
-        self.linear = start(nn.Linear(4 * width * 4 * 4, 1))
-
-    def features(self, x: Tensor) -> Tensor:
-        for conv, dropout in zip(self.convs, self.dropouts, strict=True):
-            x = dropout(F.leaky_relu(conv(x), 0.2))
-        return x.flatten(1)

@@ -43,6 +43,11 @@ class Divergence:
     weight: Function
     threshold: float
 
+    def __reduce__(self) -> tuple:
+        """Those of the table are pickled by name: a lambda cannot be."""
+        name = next((name for name, known in DIVERGENCES.items() if known is self), None)
+        return super().__reduce__() if name is None else (DIVERGENCES.get, (name,))
+
 
 DIVERGENCES = {
     "kl": Divergence(

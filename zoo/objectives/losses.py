@@ -46,6 +46,15 @@ def wasserstein_g(fake: Tensor) -> Tensor:
     return -fake.mean()
 
 
+def gan_qp_g(real: Tensor, fake: Tensor) -> Tensor:
+    """E[T(x)] - E[T(G(z))]  (Su 2018, arXiv 1811.07296).
+
+    D's quadratic term stays out: it would pull each fake to the pixels of its partner. T(x) is a constant for G,
+    but not in the BiGAN form, where x is encoded.
+    """
+    return real.mean() - fake.mean()
+
+
 #: name in recipes -> (discriminator loss, generator loss)
 ADVERSARIAL: dict[str, tuple[Callable[[Tensor, Tensor], Tensor], Callable[[Tensor], Tensor]]] = {
     "hinge": (hinge_d, hinge_g),

@@ -57,6 +57,54 @@ def r1(logits: Tensor, real: Tensor) -> Tensor:
     return input_gradient(logits, real).square().sum(1).mean()
 
 
+def wgan_gp_one_sided(logits: Tensor, x: Tensor) -> Tensor:
+    """mean_i max(0, ||d logit_i / d x_i||_2 - 1)^2: only slopes above 1 cost (Gulrajani et al., appendix C)."""
+    norms = torch.linalg.vector_norm(input_gradient(logits, x), dim=1)
+    return (norms - 1).relu().square().mean()
+
+
+def slope_hinge(logits: Tensor, x: Tensor) -> Tensor:
+    """mean_i max(0, ||d logit_i / d x_i||_2 - 1), linear above 1  (derived, in no code that is followed here)."""
+    norms = torch.linalg.vector_norm(input_gradient(logits, x), dim=1)
+    return (norms - 1).relu().mean()
+
+
+def wgan_div(logits: Tensor, x: Tensor, power: float = 6.0) -> Tensor:
+    """mean_i ||d logit_i / d x_i||_2^p, without k  (Wu et al. 2018, arXiv 1712.01026); power 2 is `r1`.
+
+    As (sum of squares)^(p / 2): a root before it would have an infinite slope at 0. Where batch norm couples the
+    images, it is the gradient of the batch's summed scores (bojone/gan @ d4010d1, keras/wgan_div_celeba.py).
+
+    Args:
+        logits: the critic's scores of x, (N,).
+        x: images, or points between real and fake ones, (N, ...) that require a gradient.
+        power: p > 1.
+    """
+    return input_gradient(logits, x).square().sum(1).pow(power / 2).mean()
+
+
+def pair_distance(real: Tensor, fake: Tensor, norm: str = "l1") -> Tensor:
+    """d(x_i, x'_i) of each pair, (N,): mean |x - x'| over its numbers ("l1"), or root mean (x - x')^2 ("l2").
+
+    As bojone/gan-qp @ f81ec73 has it, 128/gan_gp_l1.py and gan_qp_l2.py.
+
+    Args:
+        real, fake: (N, ...) alike; row i of one belongs to row i of the other.
+    """
+    difference = (real - fake).flatten(1)
+    return difference.abs().mean(1) if norm == "l1" else difference.square().mean(1).sqrt()
+
+
+def quadratic_potential(real: Tensor, fake: Tensor, distance: Tensor) -> Tensor:
+    """mean_i (T(x_i) - T(x'_i))^2 / (2 lambda d_i) of scores (N,) in pairs  (Su 2018, arXiv 1811.07296).
+
+    Args:
+        real, fake: scores of both members of each pair.
+        distance: lambda d(x_i, x'_i), (N,), positive: equal images would divide by zero.
+    """
+    return ((real - fake).square() / (2 * distance)).mean()
+
+
 def r2(logits: Tensor, fake: Tensor) -> Tensor:
     """The same mean as `r1` on generated images  (Mescheder et al. 2018, eq. 10, recalled: unverified).
 

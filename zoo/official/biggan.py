@@ -78,6 +78,82 @@ def convert(arrays: Mapping[str, np.ndarray], of: str, per_stage: int = 1) -> di
     return state | {name: torch.cat([found[i] for i in sorted(found)]) for name, found in rows.items()}
 
 
+def stages_of(blocks: Sequence[Sequence], attention_position: int) -> list[list[int]]:
+    """Numbers of the released generator's blocks by stage, which ends after a doubling or at the attention."""
+    stages = [[]]
+    for k, (up, _, _) in enumerate(blocks):
+        stages[-1].append(k)
+        if up or k + 1 == attention_position:
+            stages.append([])
+    return [stage for stage in stages if stage]
+
+
+def tfhub_network(
+    blocks: Sequence[Sequence],
+    attention_position: int,
+    width: int,
+    latent_dim: int,
+    n_classes: int,
+    shared_dim: int,
+    eps: float = 1e-4,
+    channels: int = 3,
+) -> DeepGenerator:
+    """The released BigGAN-deep generator with fresh weights, in eval mode; its weights are stored divided.
+
+    Arguments as for `tfhub_generator`.
+    """
+    stages = stages_of(blocks, attention_position)
+    G = DeepGenerator(32, 4 * width, latent_dim, n_classes, shared_dim, attention=(), bn_eps=eps, channels=channels)
+    norm = {"condition_dim": latent_dim + shared_dim, "n_classes": n_classes, "eps": eps}
+    G.stages = nn.ModuleList()
+    for stage in stages:
+        made = [DeepUpBlock(width * i, width * o, up, **norm) for up, i, o in (blocks[k] for k in stage)]
+        last = width * blocks[stage[-1]][2]
+        G.stages.append(Stage(made, last, stage[-1] + 1 == attention_position))
+    first, last = width * blocks[0][1], width * blocks[-1][2]
+    G.dense = type(G.dense)(latent_dim + shared_dim, 16 * first)
+    G.norm = type(G.norm)(last, eps, affine=True)
+    G.conv = type(G.conv)(last, channels, 3, padding=1)
+    for module in G.modules():
+        if isinstance(module, SpectralNorm):
+            module.n_iter = 0  # the weights are stored divided
+    return G.eval()
+
+
+def convert_release(
+    arrays: Mapping[str, np.ndarray],
+    layers: Sequence[Sequence],
+    attention_position: int,
+    channels: int = 3,
+) -> dict[str, Tensor]:
+    """Our name -> tensor of the released layout, every weight divided by its sigma; statistics keep all rows.
+
+    Raises:
+        KeyError: for a name that no rule knows, or a vector that is missing.
+    """
+    stages, shared_dim = stages_of(layers, attention_position), arrays["embeddings.weight"].shape[0]
+    state = {}
+    for name, array in arrays.items():
+        ours = rename_tfhub(name, stages, attention_position)
+        if ours is None:
+            continue
+        tensor = torch.from_numpy(np.array(array))
+        if name.endswith("weight_orig"):
+            u, v = (torch.from_numpy(np.array(arrays[name[:-4] + x])) for x in "uv")
+            tensor = tensor / (u @ (tensor.flatten(1) @ v))
+        state[ours] = tensor
+    state["embedding.weight"] = state["embedding.weight"].t()
+    for name in [n for n in state if n == "dense.weight" or re.search(r"norm\d\.(gain|bias)\.weight", n)]:
+        state[name] = state[name].roll(shared_dim, 1)  # [z, e] -> [e, z]
+    for leaf in ("weight", "bias"):
+        rows = state[f"dense.{leaf}"].unflatten(0, (4, 4, -1))
+        state[f"dense.{leaf}"] = rows.movedim(2, 0).flatten(0, 2)
+        state[f"conv.{leaf}"] = state[f"conv.{leaf}"][:channels]
+    for name in [n for n in state if n.endswith("attention.gamma")]:
+        state[name] = state[name].reshape(())
+    return state
+
+
 def tfhub_generator(
     arrays: Mapping[str, np.ndarray],
     blocks: Sequence[tuple[bool, int, int]],
@@ -106,49 +182,10 @@ def tfhub_generator(
     """
     n_classes, shared_dim = arrays["embeddings.weight"].shape[::-1]
     latent_dim = arrays["generator.gen_z.weight_orig"].shape[1] - shared_dim
-    stages, resolution = [[]], 4
-    for k, (up, _, _) in enumerate(blocks):  # a stage ends after a doubling, as in training, or at the attention
-        stages[-1].append(k)
-        resolution *= 2 if up else 1
-        if up or k + 1 == attention_position:
-            stages.append([])
-    stages = [stage for stage in stages if stage]
-    G = DeepGenerator(32, 4 * width, latent_dim, n_classes, shared_dim, attention=(), bn_eps=eps, channels=channels)
-    norm = {"condition_dim": latent_dim + shared_dim, "n_classes": n_classes, "eps": eps}
-    G.stages = nn.ModuleList()
-    for stage in stages:
-        made = [DeepUpBlock(width * i, width * o, up, **norm) for up, i, o in (blocks[k] for k in stage)]
-        last = width * blocks[stage[-1]][2]
-        G.stages.append(Stage(made, last, stage[-1] + 1 == attention_position))
-    first, last = width * blocks[0][1], width * blocks[-1][2]
-    G.dense = type(G.dense)(latent_dim + shared_dim, 16 * first)
-    G.norm = type(G.norm)(last, eps, affine=True)
-    G.conv = type(G.conv)(last, channels, 3, padding=1)
-    for module in G.modules():
-        if isinstance(module, SpectralNorm):
-            module.n_iter = 0  # the weights are stored divided
-
-    state = {}
-    for name, array in arrays.items():
-        ours = rename_tfhub(name, stages, attention_position)
-        if ours is None:
-            continue
-        tensor = torch.from_numpy(np.array(array))
-        if name.endswith("weight_orig"):
-            u, v = (torch.from_numpy(np.array(arrays[name[:-4] + x])) for x in "uv")
-            tensor = tensor / (u @ (tensor.flatten(1) @ v))
-        if name.endswith(("running_means", "running_vars")):
-            tensor = between(tensor, truncation)
-        state[ours] = tensor
-    state["embedding.weight"] = state["embedding.weight"].t()
-    for name in [n for n in state if n == "dense.weight" or re.search(r"norm\d\.(gain|bias)\.weight", n)]:
-        state[name] = state[name].roll(shared_dim, 1)  # [z, e] -> [e, z]
-    for leaf in ("weight", "bias"):
-        rows = state[f"dense.{leaf}"].unflatten(0, (4, 4, first))
-        state[f"dense.{leaf}"] = rows.movedim(2, 0).flatten(0, 2)
-        state[f"conv.{leaf}"] = state[f"conv.{leaf}"][:channels]
-    for name in [n for n in state if n.endswith("attention.gamma")]:
-        state[name] = state[name].reshape(())
+    G = tfhub_network(blocks, attention_position, width, latent_dim, n_classes, shared_dim, eps, channels)
+    state = convert_release(arrays, blocks, attention_position, channels)
+    for name in [n for n in state if n.endswith(("running_mean", "running_var"))]:
+        state[name] = between(state[name], truncation)
     G.to(state["dense.weight"].dtype)
     missing, unexpected = G.load_state_dict(state, strict=False)
     unused = [name for name in missing if not name.endswith((".u", ".sv"))]

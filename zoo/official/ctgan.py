@@ -60,6 +60,7 @@ CNN_GENERATOR = [
     (r"Generator\.(\d)\.(.+)", lambda m: f"deconvs.{DECONV[m[1]]}.{LEAF[m[2]]}"),
 ]
 CNN_CRITIC = [
+    (r"Discriminator\.BN(\d)\.(.+)", lambda m: f"norms.{int(m[1]) - 1}.{LEAF[m[2]]}"),
     (r"Discriminator\.(\d)\.(.+)", lambda m: f"convs.{int(m[1]) - 1}.{LEAF[m[2]]}"),
     (r"Discriminator\.Output\.(.+)", lambda m: f"linear.{LEAF[m[1]]}"),
 ]

@@ -16,6 +16,8 @@ PAPERS = {
     "ttur": "TTUR",
     "vgan": "VGAN",
 }
+#: networks that others trained and released, which no recipe trains: name in a checkpoint -> module, class
+RELEASED = {"biggandeeprelease": ("biggan_deep_release", "BigGANDeepRelease")}
 
 
 def paper_class(name: str) -> type:
@@ -24,6 +26,9 @@ def paper_class(name: str) -> type:
     Raises:
         ValueError: for a name the zoo does not have.
     """
+    if name in RELEASED:
+        module, released = RELEASED[name]
+        return getattr(importlib.import_module(f"zoo.papers.{module}"), released)
     if name not in PAPERS:
         raise ValueError(f"no paper {name!r} in the zoo; there are {', '.join(sorted(PAPERS))}")
     return getattr(importlib.import_module(f"zoo.papers.{name}"), PAPERS[name])

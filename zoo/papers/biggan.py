@@ -153,6 +153,7 @@ class BigGAN(GAN):
             if isinstance(norm, BatchNorm2d):
                 norm.sync = cross_replica
         self.d_steps, self.accumulate_d, self.accumulate_g = d_steps, accumulate_d, accumulate_g
+        self.parts = d_steps * accumulate_d
         self.batch_size, self.batch_size_g = batch_size, batch_size_g
         self.judge = apart if split_d else together
         self.lr_g, self.lr_d, self.betas, self.adam_eps = lr_g, lr_d, (beta1, beta2), adam_eps

@@ -16,10 +16,12 @@ from torch import Tensor, nn
 
 from zoo.engine.gan import GAN
 from zoo.engine.optim import AdamEpsilonHat
+from zoo.engine.pixels import Pixels
 from zoo.engine.schedules import linear_decay
 from zoo.networks import wgan_gp as networks
 from zoo.networks.ctgan128 import Critic128, Generator128
-from zoo.networks.modes import frozen
+from zoo.networks.modes import frozen, in_parts
+from zoo.networks.wgan_gp_cnn import CNNCritic, CNNGenerator
 from zoo.objectives.losses import wasserstein_d, wasserstein_g
 from zoo.objectives.penalties import between, consistency, wgan_gp
 
@@ -44,8 +46,8 @@ def build(
         raise ValueError("only the ResNet at 32 px is conditional: set n_classes to 0")
     if architecture == "cnn":
         paper = 64 if resolution == 28 else 128
-        G = networks.CNNGenerator(resolution, width_g or paper, latent_dim)
-        return G, networks.CNNCritic(resolution, width_d or paper, dropout or (0.5, 0.5, 0.5))
+        G = CNNGenerator(resolution, width_g or paper, latent_dim)
+        return G, CNNCritic(resolution, width_d or paper, dropout or (0.5, 0.5, 0.5))
     dropout = dropout or (0.2, 0.5, 0.5)
     if resolution == 32:
         G = networks.CIFARGenerator(width_g or 128, latent_dim, n_classes)
@@ -122,9 +124,11 @@ class CTGAN(GAN):
             n_classes=n_classes,
             images_per_step=n_dis * batch_size,
             total_kimg=total_kimg,
+            pixels=Pixels(1, unit=True) if resolution == 28 else None,  # MNIST
         )
         self.save_hyperparameters()
         self.n_dis, self.batch_size_g, self.bn_groups = n_dis, batch_size_g, bn_groups
+        self.parts = n_dis
         self.lambda_gp, self.lambda_ct, self.margin = lambda_gp, lambda_ct, margin
         self.acgan_d, self.acgan_g = acgan_d, acgan_g
         self.lr, self.betas, self.decay_start_kimg = lr, (beta1, beta2), decay_start_kimg
@@ -139,9 +143,7 @@ class CTGAN(GAN):
 
     def fakes(self, n: int, label: Tensor | None) -> Tensor:
         """n fakes of the given classes, batch statistics taken over each of the parts."""
-        parts = max(self.bn_groups // self.world_size, 1)
-        labels = [None] * parts if label is None else label.chunk(parts)
-        return torch.cat([self.G(z, y) for z, y in zip(self.latents(n).chunk(parts), labels, strict=True)])
+        return in_parts(self.G, self.latents(n), label, max(self.bn_groups // self.world_size, 1))
 
     def interpolate(self, real: Tensor, fake: Tensor) -> Tensor:
         """Where the critic's slope is held: a point on the line from each real image to a fake one."""
@@ -201,12 +203,3 @@ class CTGAN(GAN):
         for x, y in zip(self.to_native(real).chunk(self.n_dis), labels, strict=True):
             scalars |= self.critic_step(x, y)
         self.report(scalars | {"lr": lr})
-
-    # ---- MNIST's networks see one channel in [0, 1], the rest of the zoo three in [-1, 1]
-
-    def to_native(self, images: Tensor) -> Tensor:
-        return (images[:, :1] + 1) / 2 if self.resolution == 28 else images
-
-    def generate(self, G: nn.Module, z: Tensor, label: Tensor | None, truncation: float | None) -> Tensor:
-        images = G(z, label)
-        return (2 * images - 1).expand(-1, 3, -1, -1) if self.resolution == 28 else images

@@ -8,7 +8,6 @@ Wei, Gong, Liu, Lu, Wang, ICLR 2018, arXiv 1803.01541. Official code: biuyq/CT-G
 """
 
 import copy
-import math
 from typing import Literal
 
 import lightning.pytorch as L
@@ -16,9 +15,10 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from zoo.data import EndlessBatches, to_float
+from zoo.data import EndlessBatches, ImageDataModule, to_float
 from zoo.data.order import permutation, seed_of
 from zoo.engine.gan import GAN
+from zoo.engine.latents import unit_uniform
 from zoo.engine.optim import AdamEpsilonInRoot
 from zoo.networks import ctgan_ssl as networks
 from zoo.networks.modes import evaluating, frozen
@@ -27,19 +27,38 @@ from zoo.objectives.penalties import class_consistency
 
 INIT_IMAGES = 500  # S CT_MNIST.py:126-137, CT_CIFAR.py:203-205
 
+
+def grey(images: Tensor) -> Tensor:
+    """[-1, 1] in three channels as [0, 1] in one."""
+    return (images[:, :1] + 1) / 2
+
+
+def from_grey(native: Tensor) -> Tensor:
+    return (2 * native - 1).expand(-1, 3, -1, -1)
+
+
+def half(images: Tensor) -> Tensor:
+    """[-1, 1] as [-1/2, 1/2]."""
+    return images / 2
+
+
+def from_half(native: Tensor) -> Tensor:
+    return (2 * native).clamp(-1, 1)
+
+
 #: resolution -> G, D, and the scripts' pixels from the zoo's [-1, 1] and back
 SETS = {
     28: (
         networks.MNISTGenerator,
         networks.MNISTClassifier,
-        lambda images: (images[:, :1] + 1) / 2,
-        lambda native: (2 * native - 1).expand(-1, 3, -1, -1),
+        grey,
+        from_grey,
     ),
     32: (
         networks.CIFARGenerator,
         networks.CIFARClassifier,
-        lambda images: images / 2,
-        lambda native: (2 * native).clamp(-1, 1),
+        half,
+        from_half,
     ),
 }
 
@@ -98,6 +117,8 @@ class CTGAN_SSL(GAN):
         ValueError: for another resolution.
     """
 
+    prior = staticmethod(unit_uniform)
+
     def __init__(
         self,
         resolution: int = 32,
@@ -151,6 +172,11 @@ class CTGAN_SSL(GAN):
     def on_fit_start(self) -> None:
         super().on_fit_start()
         data = self.trainer.datamodule
+        if not isinstance(data, ImageDataModule):
+            raise ValueError(
+                "CTGAN_SSL picks the few labelled images out of the whole data set: fit it with one of zoo.data's "
+                "modules, datamodule=..., not with a loader"
+            )
         if data.n_classes != self.classes:
             raise ValueError(
                 f"the model has {self.classes} classes, {data.name} has {data.n_classes}: set --model.n_classes "
@@ -260,21 +286,7 @@ class CTGAN_SSL(GAN):
                     right[name] += int((net.classify(x)[1].argmax(1) == y).sum())
         return {name: 100 * n / len(test) for name, n in right.items()}
 
-    # ---- the prior, and the networks' pixels
-
-    @staticmethod
-    def prior(z: Tensor) -> Tensor:
-        """N(0, 1) as U(0, 1), through the normal distribution function."""
-        return 0.5 * (1 + torch.erf(z / math.sqrt(2)))
-
-    def latents(self, n: int) -> Tensor:
-        return self.prior(super().latents(n))
-
-    def indexed_latents(
-        self, n: int, seed: int = 0, start: int = 0, truncation: float | None = None
-    ) -> tuple[Tensor, Tensor | None]:
-        z, label = super().indexed_latents(n, seed, start, truncation)
-        return self.prior(z), label
+    # ---- the networks' pixels
 
     def generate(self, G: nn.Module, z: Tensor, label: Tensor | None, truncation: float | None) -> Tensor:
         return self.to_images(G(z))

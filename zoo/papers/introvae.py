@@ -18,6 +18,7 @@ from zoo.data import ImageDataModule
 from zoo.engine.gan import GAN
 from zoo.engine.introspection import Introspection
 from zoo.engine.optim import AdamEpsilonHat
+from zoo.engine.pixels import Pixels
 from zoo.evaluation import reconstruction
 from zoo.networks import introvae as networks
 from zoo.networks.modes import evaluating, frozen
@@ -79,6 +80,7 @@ class IntroVAE(GAN):
             latent_dim=latent_dim,
             images_per_step=batch_size,
             total_kimg=total_kimg,
+            pixels=Pixels(unit=True),
         )
         self.save_hyperparameters()
         if gain == "uniform":
@@ -113,7 +115,7 @@ class IntroVAE(GAN):
         return kl + (self.all_gather(kl.detach()).mean() - kl.detach())
 
     def training_step(self, batch: tuple[Tensor, Tensor | None], batch_idx: int) -> None:
-        x = (batch[0] + 1) / 2
+        x = self.to_native(batch[0])
         warming_up = self.nimg < self.vae_kimg * 1000
         (self.vae_step if warming_up else self.introspective_step)(x)
 
@@ -176,13 +178,10 @@ class IntroVAE(GAN):
         """Images, of those held out if there are any, each beside its reconstruction."""
         return {"reconstructions": reconstruction.pairs_of_data(self, data)}
 
-    # ---- sampling and inference: the zoo's images are in [-1, 1]
-
-    def generate(self, G: nn.Module, z: Tensor, label: Tensor | None, truncation: float | None) -> Tensor:
-        return 2 * G(z) - 1
+    # ---- inference
 
     @torch.no_grad()
     def encode(self, images: Tensor) -> Tensor:
         """The posterior's mean (N, latent_dim) of images (N, 3, R, R) in [-1, 1]; `decode` is the way back."""
         with evaluating(self.E):
-            return self.E((images + 1) / 2)[0]
+            return self.E(self.to_native(images))[0]

@@ -137,6 +137,7 @@ class PGGAN(GAN):
             ema=EMA(decay=ema_decay, before_step=True),
         )
         self.save_hyperparameters()
+        self.group = stddev_group
         self.lambda_gp, self.gamma, self.drift, self.cond_weight = lambda_gp, gamma, drift, cond_weight
         self.draws_labels = fake_labels == "random"
         self.fade_reals = FADES[real_fade]

@@ -20,7 +20,7 @@ from zoo.networks.modes import frozen
 from zoo.objectives.losses import ADVERSARIAL
 from zoo.objectives.penalties import between, r1, r2, wgan_gp
 
-#: as GS config.py:80-114 builds them
+#: as GS config.py:80-114 builds them; partials and no lambdas, so that the module can be pickled
 OPTIMIZERS = {
     "rmsprop": partial(torch.optim.RMSprop, alpha=0.99, eps=1e-8),
     "adam": partial(AdamEpsilonHat, betas=(0.0, 0.99), eps=1e-8),  # as PyTorch before 1.3 computed it

@@ -115,6 +115,7 @@ class RothGAN(GAN):
         self.divergence, self.saturating, self.regularizer = DIVERGENCES[divergence], saturating, regularizer
         self.gamma, self.annealing = gamma, annealing
         self.n_dis, self.batch_size, self.lr, self.betas = n_dis, batch_size, lr, (beta1, beta2)
+        self.parts = n_dis
 
     def configure_optimizers(self) -> list[torch.optim.Optimizer]:
         return [AdamEpsilonHat(net.parameters(), self.lr, self.betas) for net in (self.G, self.D)]

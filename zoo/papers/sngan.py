@@ -107,6 +107,7 @@ class SNGAN(GAN):
         self.save_hyperparameters()
         self.loss_d, self.loss_g = ADVERSARIAL[loss]
         self.n_dis, self.batch_size_g = n_dis, batch_size_g
+        self.parts = n_dis
         self.lr, self.betas, self.decay_start_kimg = lr, (beta1, beta2), decay_start_kimg
         if decay_start_kimg is not None and decay_start_kimg > total_kimg:
             raise ValueError(

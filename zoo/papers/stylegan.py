@@ -91,6 +91,8 @@ class StyleGAN(GAN):
         stddev_group: images of a group of D's minibatch stddev, within each process's share.
         repeats: steps between two looks at the schedule.
         ema_half_life_kimg: of the average of G.
+        stored_noise: samples take the noise maps that are kept with the weights, the same for all (the authors'
+            randomize_noise=False); otherwise each sample's noise follows from its z.
         total_kimg: end of training, in thousands of real images.
     """
 
@@ -128,6 +130,7 @@ class StyleGAN(GAN):
         stddev_group: int = 4,
         repeats: int = 4,
         ema_half_life_kimg: float = 10,
+        stored_noise: bool = False,
         total_kimg: float = 25_000,
     ) -> None:
         parts = networks.Parts(styles, noise, constant, instance_norm, pixel_norm)
@@ -158,7 +161,7 @@ class StyleGAN(GAN):
         self.save_hyperparameters()
         self.mixing, self.w_avg_decay, self.truncation_cutoff = mixing, w_avg_decay, truncation_cutoff
         self.judge, self.loss_g = OBJECTIVES[objective]
-        self.gamma = gamma
+        self.group, self.gamma, self.stored_noise = stddev_group, gamma, stored_noise
 
     def stage_at(self, nimg: int) -> Stage:
         return self.schedule.at(nimg)
@@ -228,8 +231,10 @@ class StyleGAN(GAN):
 
     # ---- sampling
 
-    def noise_of(self, z: Tensor) -> list[Tensor]:
+    def noise_of(self, z: Tensor) -> networks.Noise:
         """Noise of every layer, (N, 1, h, w) each, a function of z: a sample's pixels follow its seed alone."""
+        if self.stored_noise:
+            return "stored"
         rngs = [torch.Generator().manual_seed(zlib.crc32(row.tobytes())) for row in z.float().cpu().numpy()]
         sizes = [4 * 2 ** (i // 2) for i in range(self.G.synthesis.used(self.trained_stage.lod))]
         maps = [torch.stack([torch.randn(1, s, s, generator=rng) for rng in rngs]) for s in sizes]

@@ -7,13 +7,13 @@ Heusel, Ramsauer, Unterthiner, Nessler, Hochreiter, arXiv 1706.08500. Code: bioi
     zoo lab saddle                                                                # the toy problem
 """
 
-import math
 from typing import Literal
 
 import torch
 from torch import Tensor, nn
 
 from zoo.engine.gan import GAN
+from zoo.engine.latents import normal, uniform
 from zoo.engine.optim import AdamEpsilonHat
 from zoo.networks import ttur as networks
 from zoo.networks.modes import frozen
@@ -21,16 +21,6 @@ from zoo.networks.rothgan import check_resolution
 from zoo.networks.wgan_gp import GoodCritic, GoodGenerator
 from zoo.objectives.losses import nonsaturating_d, nonsaturating_g, wasserstein_d, wasserstein_g
 from zoo.objectives.penalties import between, wgan_gp
-
-
-def uniform(z: Tensor) -> Tensor:
-    """N(0, 1) as U(-1, 1) through the normal distribution function: 2 Phi(z) - 1."""
-    return torch.erf(z / math.sqrt(2))
-
-
-def normal(z: Tensor) -> Tensor:
-    return z
-
 
 PRIORS = {"dcgan": uniform, "wgan-gp": normal}
 
@@ -112,6 +102,7 @@ class TTUR(GAN):
         self.prior, self.iteration = PRIORS[game], {"dcgan": self.dcgan, "wgan-gp": self.wgan_gp}[game]
         self.lr_d, self.lr_g, self.betas = lr_d, lr_g, (beta1, beta2)
         self.n_dis, self.lambda_gp, self.batch_size, self.pack = n_dis, lambda_gp, batch_size, pack
+        self.parts = n_dis * pack
 
     def on_fit_start(self) -> None:
         super().on_fit_start()
@@ -173,14 +164,3 @@ class TTUR(GAN):
     @staticmethod
     def scalars_of(loss_d: Tensor, real_logits: Tensor, fake_logits: Tensor) -> dict[str, Tensor]:
         return {"loss/d": loss_d, "logits/real": real_logits.mean(), "logits/fake": fake_logits.mean()}
-
-    # ---- the prior
-
-    def latents(self, n: int) -> Tensor:
-        return self.prior(super().latents(n))
-
-    def indexed_latents(
-        self, n: int, seed: int = 0, start: int = 0, truncation: float | None = None
-    ) -> tuple[Tensor, Tensor | None]:
-        z, label = super().indexed_latents(n, seed, start, truncation)
-        return self.prior(z), label

@@ -34,6 +34,7 @@ from zoo.training.mistakes import Sentences, sentence
 from zoo.training.recipes import compose, names_data
 from zoo.training.run import Run, check_resume, last_checkpoint, new_folder, run_id
 from zoo.training.samples import Samples
+from zoo.training.standing import mark
 
 TRAINER = {
     "max_steps": -1,  # training ends at model.total_kimg
@@ -141,6 +142,7 @@ class ZooCLI(LightningCLI):
         """Write down what was asked for, and say what begins; the loggers."""
         folder, model, data = self.run.folder, self.model, self.datamodule
         os.environ["ZOO_RUN_DIR"] = str(folder)
+        mark(folder)
         (folder / "config.yaml").write_text(yaml.safe_dump(self.run.config, sort_keys=False))
         found = loggers(self.run, self.config.wandb, data.name, (f"{data.resolution}px",))
         sizes = [sum(p.numel() for p in net.parameters()) / 1e6 for net in (model.G, model.D)]

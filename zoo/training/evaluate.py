@@ -10,11 +10,14 @@ from typing import Any
 import lightning.pytorch as L
 from lightning.pytorch.utilities.seed import isolate_rng
 
+from zoo.engine.best import check_best, offer_best
 from zoo.engine.gan import GAN
+from zoo.engine.reporting import offer
 from zoo.evaluation.evaluate import build_extractors, evaluate
 from zoo.evaluation.extractors import Extractor, headline_names
 from zoo.evaluation.extras import find
 from zoo.evaluation.protocols import resolve
+from zoo.leaderboard.ranking import higher
 from zoo.leaderboard.rows import check_writable, make_row, versions, write_row
 from zoo.pictures.grids import sample_grid, save_grid, save_own_pictures
 
@@ -122,6 +125,7 @@ class Evaluate(L.Callback):
                 f"n_real is {n_real}, but {data.name} has {len(data)} images: set --evaluation.n_real, or another "
                 "--evaluation.protocol"
             )
+        check_best(trainer, self.every_kimg)
         gan.indexed_latents(0, truncation=self.protocol.truncation)
         if self.results_dir is not None and trainer.is_global_zero:
             check_writable(Path(self.results_dir))
@@ -163,7 +167,10 @@ class Evaluate(L.Callback):
     def _evaluate(self, trainer: L.Trainer, gan: GAN, extras: bool = True) -> None:
         result = self.score(gan, trainer.datamodule, extras)
         self._last = (gan.nimg, result)
-        gan.log_scalars({f"metrics/{name}": value for name, value in result["metrics"].items()})
+        named = {f"metrics/{name}": value for name, value in result["metrics"].items()}
+        gan.log_scalars(named)
+        offer(trainer, result["metrics"] | named)  # by the loggers' names and by their own
+        offer_best(trainer, gan, result["metrics"], higher)
         hours = gan.train_seconds / 3600
         now = {"nimg": gan.nimg, "kimg": gan.nimg / 1000, "hours": hours, "metrics": result["metrics"]}
         self.history[gan.nimg] = now
@@ -207,6 +214,10 @@ class Evaluate(L.Callback):
         config = self.config or {"model": {k: v for k, v in gan.hparams.items() if not k.startswith("_")}}
         paper = self.paper or type(gan).__name__.lower()
         row = make_row(paper, self.recipe, data, result, training, config, software)
+        if gan.chosen:
+            row["conditions"] = row["conditions"] | {"chosen": gan.chosen}
+        if imported := gan.origin.get("imported"):
+            row["imported"] = imported
         row |= {"run": self.run, "history": [self.history[nimg] for nimg in sorted(self.history)]}
         try:
             path = write_row(row, self.results_dir, partial(self._draw, gan, data) if self.grid else None)

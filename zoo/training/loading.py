@@ -9,6 +9,7 @@ from zoo.engine.encoders import check_encoder
 from zoo.engine.gan import GAN
 from zoo.imitation import ALGORITHMS, algorithm_class
 from zoo.imitation.base import Imitation
+from zoo.networks.channels import as_rgb
 
 
 def model_class(name: str) -> type[GAN]:
@@ -28,6 +29,25 @@ def model_class(name: str) -> type[GAN]:
     return baseline_class(name) if name in BASELINES else paper_class(name)
 
 
+def build(about: dict) -> GAN:
+    """The untrained model of a checkpoint's `zoo` section."""
+    from zoo.networks.stylegan import Parts
+
+    model = model_class(about["paper"])(**about["hparams"])
+    if networks := about.get("networks"):  # what the paper's own settings cannot say
+        made = {}
+        for name, options in networks.items():
+            if isinstance(options.get("parts"), dict):
+                options = options | {"parts": Parts(**options["parts"])}
+            made[name] = type(getattr(model, name))(**options)
+        G, D = made.get("G", model.G), made.get("D", model.D)
+        if (channels := networks.get("G", {}).get("channels", 3)) != 3:
+            as_rgb(G, D, channels)
+        model.use_networks(G, D, model.latent_dim)
+    model.origin = {key: about[key] for key in ("imported", "networks") if key in about}
+    return model
+
+
 def load(path: str | Path, device: str = "cpu") -> GAN:
     """The model of a checkpoint, in eval mode on `device`.
 
@@ -43,9 +63,9 @@ def load(path: str | Path, device: str = "cpu") -> GAN:
             f"`zoo lab play {path}`"
         )
     device = device_here(device)
-    model = model_class(about["paper"])(**about["hparams"])
+    model = build(about)
     model.load_state_dict(checkpoint["state_dict"])
-    model._conditions = about["conditions"]
+    model._conditions, model.chosen = about["conditions"], about.get("chosen")
     return model.eval().to(device)
 
 

@@ -45,7 +45,59 @@ def compose(recipe: str | Path | None, args: list[str]) -> tuple[dict, list[str]
     options |= set((merged.get("data") or {}).get("init_args") or {})
     for name in sorted(options & {"resolution", "batch_size"}):
         raise ValueError(f"data.{name} is the model's to say: give --model.{name} instead")
+    if isinstance(merged.get("model"), dict):
+        merged["model"] = shortened(merged["model"], given(rest, "model"))
     return merged, rest, files[-1].stem if files else "defaults"
+
+
+def shortened(model: dict, options: dict) -> dict:
+    """`model` where `options` end the run early: what would start behind its end starts there.
+
+    Only what a recipe says is moved; what the options say themselves stays, and may be refused.
+
+    Args:
+        model: the recipe's model section.
+        options: model settings over it.
+    """
+    total = options.get("total_kimg")
+    if not isinstance(total, int | float):
+        return model
+    late = {k for k, v in model.items() if k.endswith("_start_kimg") and isinstance(v, int | float) and v > total}
+    return model | dict.fromkeys(late - options.keys(), total)
+
+
+def given(words: list[str], section: str) -> dict:
+    """The settings of a section among command line words: `--model.lr 1e-4` and `--model.lr=1e-4`."""
+    found = {}
+    for word, following in zip(words, [*words, ""][1:], strict=True):
+        name, equals, value = word.partition("=")
+        if name.startswith(f"--{section}."):
+            found[name.removeprefix(f"--{section}.")] = yaml.safe_load(value if equals else following)
+    return found
+
+
+def folder() -> Path:
+    """Where the scripts and recipes lie: `reproductions` of a checkout, or the copy within an installed package."""
+    package = Path(__file__).parents[1]
+    checkout = package.parent / "reproductions"
+    return checkout if checkout.is_dir() else package / "reproductions"
+
+
+def script_and_recipe(paper: str, recipe: str = "paper") -> tuple[Path, Path]:
+    """A paper's script, and one of its recipes by name or by path.
+
+    Raises:
+        ValueError: for a name that is not there, with those that are.
+    """
+    script = folder() / f"{paper}.py"
+    if not script.is_file():
+        papers = ", ".join(sorted(path.stem for path in folder().glob("*.py") if path.stem != "__init__"))
+        raise ValueError(f"no paper {paper} in the zoo; there are {papers}")
+    file = Path(recipe) if recipe.endswith((".yaml", ".yml")) else folder() / paper / f"{recipe}.yaml"
+    if not file.is_file():
+        known = ", ".join(sorted(path.stem for path in (folder() / paper).glob("*.yaml")))
+        raise ValueError(f"no recipe {recipe} of {paper}; there are {known}, or give the path of a YAML file")
+    return script, file
 
 
 def names_data(args: list[str]) -> bool:

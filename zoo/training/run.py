@@ -91,3 +91,50 @@ def data_of(config: dict) -> ImageDataModule:
     module, _, name = config["data"]["class_path"].rpartition(".")
     options = dict(config["data"].get("init_args") or {}) | {"resolution": config["model"]["resolution"]}
     return getattr(importlib.import_module(module or "zoo.data"), name)(**options)
+
+
+def data_given(data: str) -> dict:
+    """The `data` section for a set of `zoo.data` by its name, such as CIFAR10, or for a folder or zip.
+
+    Raises:
+        ValueError: if there is neither.
+    """
+    import zoo.data
+
+    found = getattr(zoo.data, data, None)
+    if isinstance(found, type) and issubclass(found, ImageDataModule):
+        return {"class_path": f"zoo.data.{data}"}
+    if not Path(data).exists():
+        known = sorted(
+            k for k, v in vars(zoo.data).items() if isinstance(v, type) and issubclass(v, ImageDataModule)
+        )
+        raise ValueError(
+            f"--data {data}: there is no such folder or zip, and no such set; there are {', '.join(known)}"
+        )
+    return {"class_path": "zoo.data.ImageDataModule", "init_args": {"path": data}}
+
+
+def config_to_score(checkpoint: Path, gan: GAN, data: str | None) -> tuple[dict, Path, str]:
+    """Sections model, data and evaluation for a checkpoint's score, the folder for files, and the run's name.
+
+    A checkpoint of imported weights lies in no run's folder: `data` must say what it is scored against.
+
+    Raises:
+        FileNotFoundError, ValueError: if that is not known.
+    """
+    import yaml
+
+    folder, imported = checkpoint.resolve().parents[1], gan.origin.get("imported")
+    if imported is None:
+        if not (folder / "config.yaml").is_file():
+            raise FileNotFoundError(f"{checkpoint} lies in no run's folder: there is no {folder / 'config.yaml'}")
+        config = yaml.safe_load((folder / "config.yaml").read_text())
+        return config | ({"data": data_given(data)} if data else {}), folder, run_id(folder)
+    if data is None:
+        raise ValueError(
+            f"{checkpoint} holds imported weights: name what to score them against, such as --data CIFAR10"
+        )
+    model = {k: v for k, v in gan.hparams.items() if not k.startswith("_")} | {"resolution": gan.resolution}
+    about = {"recipe": f"imported-{Path(imported['file']).stem}", "paper": imported["paper"]}
+    config = {"model": model, "data": data_given(data), "evaluation": about}
+    return config, checkpoint.resolve().parent, imported["sha256"][:8]

@@ -19,7 +19,7 @@ import yaml
 
 from zoo.leaderboard.render import render
 from zoo.leaderboard.rows import read_rows
-from zoo.training.recipes import compose
+from zoo.training.recipes import compose, shortened
 from zoo.training.run import last_checkpoint
 
 
@@ -120,8 +120,8 @@ def _planned(plan: Path, number: int, entry: object, runs: Path) -> list[Planned
     if not isinstance(options, dict):
         raise ValueError(f"{where}: options are a mapping such as {{model.total_kimg: 100}}, not {options!r}")
     config = compose(folder / paper / "paper.yaml", ["--config", str(file)])[0]
-    model = dict(config.get("model") or {})
-    model |= {k.removeprefix("model."): v for k, v in options.items() if k.startswith("model.")}
+    over = {k.removeprefix("model."): v for k, v in options.items() if k.startswith("model.")}
+    model = shortened(dict(config.get("model") or {}), over) | over
     words = tuple(
         word for k, v in options.items() for word in (f"--{k}", v if isinstance(v, str) else json.dumps(v))
     )

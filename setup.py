@@ -1,0 +1,15 @@
+"""What pyproject.toml cannot say: recipes and published numbers lie beside the package, and are installed in it."""
+
+from setuptools import find_packages, setup
+
+MAPPED = {"zoo.reproductions": "reproductions", "zoo.published": "results"}
+
+setup(
+    packages=[*find_packages(include=["zoo", "zoo.*"]), *MAPPED],
+    package_dir=MAPPED,
+    package_data={
+        "zoo.leaderboard": ["webpage/*", "webpage/vendor/*"],
+        "zoo.reproductions": ["*/*.yaml"],
+        "zoo.published": ["published.csv"],
+    },
+)

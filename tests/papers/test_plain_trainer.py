@@ -1,0 +1,167 @@
+"""Every paper under a plain `L.Trainer` with a user's own loader: what works, and what is told in one sentence."""
+
+import pickle
+import warnings
+
+import lightning.pytorch as L
+import pytest
+import torch
+import yaml
+from lightning.pytorch.callbacks import EarlyStopping, ModelCheckpoint
+from torch.utils.data import DataLoader, TensorDataset
+
+from runs import SMALL
+from zoo.data import Drawn
+from zoo.engine.gan import GAN
+from zoo.papers import paper_class
+
+PAPERS = sorted(set(SMALL) - {"ctgan_ssl"})  # that one needs the whole data set at hand: below
+
+
+def small(paper: str, **changes) -> GAN:
+    words = SMALL[paper].split()
+    options = {k.removeprefix("--model."): yaml.safe_load(v) for k, v in zip(words[::2], words[1::2], strict=True)}
+    return paper_class(paper)(**options | changes)
+
+
+def images_for(gan: GAN, n: int = 96) -> torch.Tensor:
+    return torch.rand(n, 3, gan.resolution, gan.resolution, generator=torch.Generator().manual_seed(0)) * 2 - 1
+
+
+def loader_for(gan: GAN, n: int = 96, batch: int = 32) -> DataLoader:
+    """Images alone, or with classes where the paper has some."""
+    images = images_for(gan, n)
+    if not gan.n_classes:
+        return DataLoader(images, batch)
+    return DataLoader(TensorDataset(images, torch.arange(n) % gan.n_classes), batch)
+
+
+def plain(tmp_path, **options) -> L.Trainer:
+    quiet = {"logger": False, "enable_progress_bar": False, "enable_model_summary": False}
+    options = {"enable_checkpointing": False, "max_epochs": 1, **options}
+    return L.Trainer(accelerator="cpu", devices=1, default_root_dir=tmp_path, **quiet, **options)
+
+
+@pytest.mark.parametrize("paper", PAPERS)
+def test_fit_metrics_checkpoints_resume_and_pickle(paper, tmp_path):
+    gan = small(paper)
+    best = ModelCheckpoint(tmp_path, monitor="loss/d", save_top_k=1, save_last=True, auto_insert_metric_name=False)
+    trainer = plain(tmp_path, enable_checkpointing=True, callbacks=[best, EarlyStopping("loss/g", patience=5)])
+    trainer.fit(gan, loader_for(gan))
+    assert gan.nimg == 96
+    assert gan.steps == 3
+    assert {"loss/d", "loss/g", "kimg"} <= trainer.callback_metrics.keys()
+    assert trainer.callback_metrics["kimg"] == pytest.approx(0.096)
+    assert best.best_model_score == trainer.callback_metrics["loss/d"]
+
+    again = type(gan).load_from_checkpoint(best.best_model_path)
+    assert torch.equal(again.sample(2), gan.eval().sample(2))
+    plain(tmp_path, max_epochs=2).fit(again, loader_for(gan), ckpt_path=best.best_model_path)
+    assert again.nimg == 192
+
+    fresh = small(paper)
+    assert torch.equal(pickle.loads(pickle.dumps(fresh)).eval().sample(2), fresh.eval().sample(2))
+
+
+@pytest.mark.parametrize("paper", PAPERS)
+def test_images_are_counted_as_shown(paper, tmp_path):
+    gan = small(paper)
+    trainer = plain(tmp_path)
+    trainer.fit(gan, loader_for(gan, n=40, batch=16))  # 16, 16, and 8 in the last batch
+    assert gan.nimg == 40
+
+
+def test_a_last_batch_that_does_not_split_is_told_before_training(tmp_path):
+    gan = small("sngan")
+    with pytest.raises(ValueError, match=r"last batch has 7 images.* into the 4 parts.*drop_last"):
+        plain(tmp_path).fit(gan, loader_for(gan, n=39, batch=16))
+    assert gan.nimg == 0
+    gan = small("pggan")
+    with pytest.raises(ValueError, match=r"last batch has 7 images, which do not split into groups of 4"):
+        plain(tmp_path).fit(gan, loader_for(gan, n=39, batch=16))
+
+
+def test_a_growing_paper_takes_full_images_and_averages_them_down(tmp_path):
+    gan, seen = small("pggan"), []
+
+    class Watch(L.Callback):
+        def on_train_batch_start(self, trainer, gan, batch, batch_idx):
+            seen.append(batch[0].clone())
+
+    images = images_for(gan, 64)
+    plain(tmp_path, callbacks=[Watch()]).fit(gan, DataLoader(images, 16))
+    assert [x.shape[-1] for x in seen] == [4, 4, 8, 8]
+    expected = images[:16].reshape(16, 3, 4, 2, 4, 2).mean((3, 5))
+    torch.testing.assert_close(seen[0], expected)
+    assert torch.equal(seen[2], images[32:48])
+
+
+MISTAKES = {
+    "uint8": (lambda x: (x * 255).byte(), r"images are torch.uint8.*images.float\(\) / 127.5 - 1"),
+    "float64": (lambda x: x.double(), r"images are torch.float64.*images.to\(torch.float32\)"),
+    "0..255": (lambda x: (x + 1) * 127.5, r"images lie in \[.*\], \w+ takes \[-1, 1\].*images / 127.5 - 1"),
+    "standardised": (lambda x: 3 * x, r"images lie in \[-3, 3\].*2 \* x - 1"),
+    "nan": (lambda x: x.where(x < 0.9, torch.nan), "NaN or infinity"),
+    "grey": (lambda x: x[:, :1], r"images are \(32, 1, .*images.expand\(-1, 3, -1, -1\)"),
+    "channels last": (lambda x: x.permute(0, 2, 3, 1), r"images.permute\(0, 3, 1, 2\)"),
+    "rgba": (lambda x: torch.cat([x, x[:, :1]], 1), "convert them to RGB"),
+    "oblong": (lambda x: x[..., :-1], "crop them to squares"),
+    "too large": (lambda x: x.repeat(1, 1, 2, 2), "resize them, or build the model with resolution="),
+    "too small": (lambda x: x[..., ::2, ::2], "resize them, or build the model with resolution=|give images of"),
+    "three things": (lambda x: None, r"images \(N, 3, R, R\), or images and labels.*list|Tensor, Tensor, Tensor"),
+}
+
+
+@pytest.mark.parametrize("mistake", MISTAKES)
+@pytest.mark.parametrize("paper", ["r1gan", "sngan", "introvae", "vgan", "rothgan", "ttur", "ctgan"])
+def test_images_that_no_step_takes_are_told_in_one_sentence(paper, mistake, tmp_path):
+    gan = small(paper)
+    change, words = MISTAKES[mistake]
+    x = images_for(gan, 32)
+    x[0, 0, 0, :2] = torch.tensor([-1.0, 1.0])
+    batch = change(x)
+    batches = [(x, x, x)] if batch is None else [batch]
+    with pytest.raises(ValueError, match=words) as refused:
+        plain(tmp_path).fit(gan, DataLoader(batches, batch_size=None))
+    assert "\n" not in str(refused.value)
+    assert gan.nimg == 0
+
+
+def test_images_from_0_to_1_are_trained_on_with_a_warning(tmp_path):
+    gan = small("r1gan")
+    with pytest.warns(UserWarning, match=r"images lie in \[.*2 \* images - 1"):
+        plain(tmp_path).fit(gan, DataLoader((images_for(gan, 32) + 1) / 2, 32))
+    with warnings.catch_warnings():
+        warnings.filterwarnings("error", message="images lie")
+        plain(tmp_path).fit(small("r1gan"), DataLoader(images_for(gan, 32), 32))
+
+
+@pytest.mark.parametrize(
+    ("labels", "words"),
+    [
+        (None, r"10 classes and the batch no labels: give \(images, labels\)"),
+        (torch.zeros(32), r"labels are torch.float32 \(32,\)"),
+        (torch.zeros(32, 10, dtype=torch.int64), r"labels are torch.int64 \(32, 10\)"),
+        (torch.full((32,), 10), r"labels lie in 10..10, BigGAN was built with n_classes=10"),
+    ],
+    ids=["none", "float", "one-hot", "range"],
+)
+def test_labels_that_do_not_fit_are_told(labels, words, tmp_path):
+    gan = small("biggan")
+    with pytest.raises(ValueError, match=words):
+        plain(tmp_path).fit(gan, DataLoader([(images_for(gan, 32), labels)], batch_size=None))
+
+
+def test_labels_of_an_unconditional_model_are_left_alone(tmp_path):
+    gan = small("sngan")
+    plain(tmp_path).fit(gan, DataLoader(TensorDataset(images_for(gan, 32), torch.zeros(32)), 32))
+    assert gan.nimg == 32
+
+
+def test_the_semi_supervised_one_needs_the_whole_data_set(tmp_path):
+    gan = small("ctgan_ssl")
+    with pytest.raises(ValueError, match=r"one of zoo.data's modules, datamodule=..., not with a loader"):
+        plain(tmp_path).fit(gan, loader_for(gan))
+    data = Drawn(resolution=32, batch_size=32, n_images=64)
+    plain(tmp_path, limit_train_batches=2).fit(gan, datamodule=data)
+    assert gan.nimg == 64

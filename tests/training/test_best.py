@@ -1,0 +1,47 @@
+"""`--checkpoints.best_by`: the best of a run beside its newest, and a row that says which."""
+
+import json
+
+import pytest
+import torch
+
+from runs import own_cache, run  # noqa: F401
+from zoo.__main__ import main
+from zoo.training.loading import load
+
+
+def test_the_best_is_kept_beside_the_newest_and_its_row_says_so(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    cli = run(
+        "r1gan", tmp_path, "--checkpoints.best_by", "fd_random", "--evaluation.every_kimg", "0.032", kimg=0.16
+    )
+    folder = tmp_path / "run-001"
+    scores = [json.loads(line) for line in (folder / "evaluations.jsonl").read_text().splitlines()]
+    best = min(scores, key=lambda one: one["metrics"]["fd_random"])
+    assert len(scores) == 5
+    gan = load(folder / "checkpoints" / "best.ckpt")
+    assert gan.nimg == best["nimg"]
+    assert gan.chosen == "best of its run by fd_random"
+    assert load(folder / "checkpoints" / "last.ckpt").chosen is None
+    metrics = cli.trainer.callback_metrics
+    assert metrics["fd_random"] == metrics["metrics/fd_random"] == pytest.approx(scores[-1]["metrics"]["fd_random"])
+    assert isinstance(metrics["fd_random"], torch.Tensor)
+
+    main(["evaluate", str(folder / "checkpoints" / "best.ckpt"), "--results_dir", "again"])
+    (row,) = (json.loads(path.read_text()) for path in (tmp_path / "again" / "r1gan").glob("*.json"))
+    assert row["conditions"]["chosen"] == "best of its run by fd_random"
+    assert row["metrics"]["fd_random"] == pytest.approx(best["metrics"]["fd_random"], rel=1e-4)
+    (last,) = (json.loads(path.read_text()) for path in (tmp_path / "results" / "r1gan").glob("*.json"))
+    assert "chosen" not in last["conditions"]
+
+
+def test_a_best_without_scores_on_the_way_is_refused(tmp_path, capsys):
+    with pytest.raises(SystemExit):
+        run("r1gan", tmp_path, "--checkpoints.best_by", "fd_random")
+    assert "set --evaluation.every_kimg" in capsys.readouterr().err
+
+
+def test_a_score_that_is_not_measured_is_named(tmp_path, capsys):
+    run("r1gan", tmp_path, "--checkpoints.best_by", "fid", "--evaluation.every_kimg", "0.064", kimg=0.064)
+    assert "best_by fid was not measured; there are" in capsys.readouterr().out
+    assert not (tmp_path / "run-001" / "checkpoints" / "best.ckpt").exists()

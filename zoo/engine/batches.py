@@ -1,0 +1,150 @@
+"""What a loader gives, as a training step wants it: any loader's, not only those of the zoo's data modules."""
+
+import warnings
+from typing import TYPE_CHECKING, Any
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor
+from torch.utils.data import DataLoader
+
+from zoo.data import ImageDataModule
+
+if TYPE_CHECKING:
+    from zoo.engine.gan import GAN
+
+# batches of the zoo's own data modules pass the hook as they are: nothing of the module is lost
+warnings.filterwarnings("ignore", message="You have overridden `on_before_batch_transfer` in `LightningModule`")
+
+Batch = tuple[Tensor, Tensor | None]
+SLACK = 0.05  # dequantisation leaves [-1, 1] by 1/128
+
+
+def foreign(gan: "GAN") -> bool:
+    """Whether batches come from a loader that is not the zoo's, which knows nothing of stages and batch sizes."""
+    return gan._trainer is not None and not isinstance(gan.trainer.datamodule, ImageDataModule)
+
+
+def unpacked(batch: Any) -> Batch:
+    """Images, or (images, labels), as (images, labels or None).
+
+    Raises:
+        ValueError: for anything else.
+    """
+    parts = batch if isinstance(batch, tuple | list) else [batch]
+    labels = parts[1] if len(parts) == 2 else None
+    if len(parts) not in (1, 2) or not isinstance(parts[0], Tensor) or not isinstance(labels, Tensor | None):
+        found = ", ".join(type(part).__name__ for part in parts)
+        raise ValueError(
+            f"a batch is images (N, 3, R, R), or images and labels, as tensors; the loader gives "
+            f"{found or 'nothing'}"
+        )
+    return parts[0], labels
+
+
+def shrunk(gan: "GAN", images: Tensor) -> Tensor:
+    """Images of the full resolution averaged down to the running stage's, as growing papers' data sets are."""
+    side = gan.stage.resolution
+    if images.ndim == 4 and images.is_floating_point() and images.shape[-1] == gan.resolution > side:
+        return F.avg_pool2d(images, gan.resolution // side)
+    return images
+
+
+def shown(gan: "GAN", images: Tensor) -> int:
+    """Images of this batch over all ranks, which must have equally many.
+
+    Raises:
+        ValueError: on every rank, if they have not.
+    """
+    if gan.world_size == 1:
+        return len(images)
+    sizes = gan.all_gather(torch.tensor(len(images), device=gan.device)).flatten().tolist()
+    if len(set(sizes)) > 1:
+        raise ValueError(f"the processes' batches differ ({sizes} images): give the loader drop_last=True")
+    return sum(sizes)
+
+
+def check_shape(gan: "GAN", images: Tensor) -> None:
+    """Refuse images that the running stage cannot take; costs no look at a value.
+
+    Raises:
+        ValueError: naming both shapes, or the number that does not split.
+    """
+    side, shape = gan.stage.resolution, tuple(images.shape)
+    if shape[1:] != (3, side, side):
+        mend = f"resize them, or build the model with resolution={shape[-1]}"
+        if len(shape) != 4:
+            mend = "give each batch a first dimension, the images"
+        elif shape[1] == 1:
+            mend = "repeat the grey channel by images.expand(-1, 3, -1, -1)"
+        elif shape[-1] == 3:
+            mend = "put the channels first by images.permute(0, 3, 1, 2)"
+        elif shape[1] != 3:
+            mend = "convert them to RGB"
+        elif shape[2] != shape[3]:
+            mend = "crop them to squares"
+        elif side != gan.resolution:
+            mend = f"give images of {side} px now, or always of {gan.resolution} px, which are averaged down"
+        raise ValueError(f"images are {shape}, {type(gan).__name__} takes (N, 3, {side}, {side}): {mend}")
+    check_parts(gan, shape[0], "a batch")
+
+
+def check_parts(gan: "GAN", n: int, what: str) -> None:
+    """Refuse n images of a process that do not split into the step's equal parts."""
+    mend = "choose another batch size for the loader, with drop_last=True"
+    if n % gan.parts:
+        raise ValueError(
+            f"{what} has {n} images, which do not split into the {gan.parts} parts of a step of "
+            f"{type(gan).__name__}: {mend}"
+        )
+    if gan.group and n and n % min(gan.group, n):
+        raise ValueError(
+            f"{what} has {n} images, which do not split into groups of {gan.group} (minibatch stddev): {mend}"
+        )
+
+
+def check_last_batch(gan: "GAN") -> None:
+    """Find out before training whether the loader's last, smaller batch would be refused."""
+    loader = gan.trainer.train_dataloader
+    if foreign(gan) and isinstance(loader, DataLoader) and loader.batch_size and not loader.drop_last:
+        try:
+            n = len(loader.sampler) % loader.batch_size
+        except TypeError:  # endless
+            return
+        check_parts(gan, n, "the loader's last batch")
+
+
+def check_values(gan: "GAN", images: Tensor, labels: Tensor | None) -> None:
+    """Refuse a batch whose numbers no paper's step is meant for: its type, range, or labels.
+
+    Raises:
+        ValueError: naming what was found and the mend.
+    """
+    name = type(gan).__name__
+    if images.dtype != gan.dtype:
+        mend = f"images.to({gan.dtype})" if images.is_floating_point() else "images.float() / 127.5 - 1"
+        raise ValueError(f"images are {images.dtype}, {name} takes {gan.dtype} in [-1, 1]: convert them by {mend}")
+    low, high = images.amin().item(), images.amax().item()
+    if not torch.isfinite(images).all():
+        raise ValueError("images of the first batch hold NaN or infinity: look at the loader's transforms")
+    if low < -1 - SLACK or high > 1 + SLACK:
+        mend = "images / 127.5 - 1" if low >= 0 and high <= 255 else "2 * x - 1 of images x in [0, 1]"
+        raise ValueError(f"images lie in [{low:.3g}, {high:.3g}], {name} takes [-1, 1]: convert them by {mend}")
+    if low >= 0 < high:
+        warnings.warn(
+            f"images lie in [{low:.3g}, {high:.3g}], {name} takes [-1, 1]: if black is 0, convert them by "
+            "2 * images - 1",
+            stacklevel=2,
+        )
+    if not gan.n_classes:
+        return
+    if labels is None:
+        raise ValueError(f"{name} has {gan.n_classes} classes and the batch no labels: give (images, labels)")
+    if labels.dtype != torch.int64 or labels.shape != images.shape[:1]:
+        raise ValueError(
+            f"labels are {labels.dtype} {tuple(labels.shape)}, {name} takes class numbers, torch.int64 (N,)"
+        )
+    if labels.min() < 0 or labels.max() >= gan.n_classes:
+        raise ValueError(
+            f"labels lie in {labels.min()}..{labels.max()}, {name} was built with n_classes={gan.n_classes}"
+        )

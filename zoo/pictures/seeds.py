@@ -1,0 +1,139 @@
+"""One picture for each seed: PNGs named by it, or one npz that others' evaluators read."""
+
+import io
+import os
+import re
+import zipfile
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+
+import numpy as np
+import torch
+from PIL import Image
+from torch import Tensor
+
+from zoo.engine.gan import GAN
+
+BATCH = 16  # images in a pass, always: another number would move a rounding here and there
+
+
+def to_bytes(images: Tensor) -> np.ndarray:
+    """Images (N, 3, R, R) in [-1, 1] as uint8 (N, R, R, 3), rounded."""
+    levels = (images.float() * 127.5 + 127.5).round().clamp(0, 255).to(torch.uint8)
+    return levels.permute(0, 2, 3, 1).contiguous().cpu().numpy()
+
+
+def parse(text: str) -> list[int]:
+    """Whole numbers from text such as "7", "0-49999" or "0,5,8-11", in the order written.
+
+    Raises:
+        ValueError: for anything else.
+    """
+    found: list[int] = []
+    for part in text.replace(" ", "").split(","):
+        numbers = re.fullmatch(r"(\d+)(?:-(\d+))?", part)
+        if not numbers or int(numbers[2] or numbers[1]) < int(numbers[1]):
+            raise ValueError(f"{text!r} names no numbers: write them as 7, as 0-49999, or as 0,5,8-11")
+        found += range(int(numbers[1]), int(numbers[2] or numbers[1]) + 1)
+    return found
+
+
+def draw(
+    gan: GAN,
+    seeds: Sequence[int],
+    labels: Sequence[int] | None = None,
+    truncation: float | None = None,
+    ema: bool = True,
+    seed: int = 0,
+) -> Iterator[tuple[list[int], np.ndarray, list[int] | None]]:
+    """Pictures of seeds, up to `BATCH` at a time: (seeds, uint8 (n, R, R, 3), their classes or None).
+
+    Seed k is image k of `GAN.sample(seed=seed)`: cell k of a sheet. What it looks like is a function of the
+    weights, of k, and of its class alone, not of its neighbours.
+
+    Args:
+        labels: classes, taken in turn by the seeds' numbers: seed k has class k modulo their number; None for those
+            that the seeds draw.
+        seed: names the latents, as a sheet's does.
+    """
+    for first in range(0, len(seeds), BATCH):
+        some = list(seeds[first : first + BATCH])
+        padded = some + [some[-1]] * (BATCH - len(some))
+        parts = [gan.indexed_latents(1, seed, k, truncation) for k in padded]
+        z = torch.cat([z for z, _ in parts])
+        y = torch.cat([y for _, y in parts]) if gan.n_classes else None
+        if labels is not None:
+            y = gan_labels(gan, [labels[k % len(labels)] for k in padded])
+        pictures = to_bytes(gan.decode(z, y, truncation, ema))[: len(some)]
+        yield some, pictures, None if y is None else y[: len(some)].tolist()
+
+
+def gan_labels(gan: GAN, labels: Sequence[int]) -> Tensor:
+    """Classes as G takes them.
+
+    Raises:
+        ValueError: for a model without classes, or classes it has not.
+    """
+    from zoo.engine.checks import chosen_labels
+
+    return chosen_labels(gan, torch.tensor(labels), len(labels))
+
+
+def file_of(folder: Path, seed: int) -> Path:
+    """The picture of a seed in a folder."""
+    return folder / f"seed{seed:06d}.png"
+
+
+def missing(folder: Path, seeds: Sequence[int]) -> list[int]:
+    """The seeds without a picture in the folder yet."""
+    there = {path.name for path in folder.glob("seed*.png")} if folder.is_dir() else set()
+    return [seed for seed in seeds if file_of(folder, seed).name not in there]
+
+
+def save_png(folder: Path, seed: int, picture: np.ndarray) -> None:
+    """Write one picture, whole or not at all."""
+    folder.mkdir(parents=True, exist_ok=True)
+    file = file_of(folder, seed)
+    part = file.with_suffix(f".{os.getpid()}.part")
+    Image.fromarray(picture).save(part, format="png")
+    os.replace(part, file)
+
+
+class Npz:
+    """An npz of many pictures that never lie in memory at once: `arr_0` uint8 (N, R, R, 3), with classes `arr_1`.
+
+    The layout of openai/guided-diffusion's samples. Entered with `with`; the file appears when all is in it.
+
+    Args:
+        path: the file to write.
+        n: pictures that will be added.
+        side: R, in pixels.
+    """
+
+    def __init__(self, path: Path, n: int, side: int) -> None:
+        self.path, self.part, self.n, self.side = path, path.with_suffix(".npz.part"), n, side
+        self.labels: list[int] = []
+
+    def __enter__(self) -> "Npz":
+        self.path.parent.mkdir(parents=True, exist_ok=True)
+        self.archive = zipfile.ZipFile(self.part, "w")
+        self.member = self.archive.open("arr_0.npy", "w", force_zip64=True)
+        header = {"descr": "|u1", "fortran_order": False, "shape": (self.n, self.side, self.side, 3)}
+        np.lib.format.write_array_header_2_0(self.member, header)
+        return self
+
+    def add(self, pictures: np.ndarray, labels: Sequence[int] | None) -> None:
+        self.member.write(pictures.tobytes())
+        self.labels += labels or []
+
+    def __exit__(self, kind: type | None, *_: object) -> None:
+        self.member.close()
+        if self.labels:
+            buffer = io.BytesIO()
+            np.save(buffer, np.array(self.labels))
+            self.archive.writestr("arr_1.npy", buffer.getvalue())
+        self.archive.close()
+        if kind is None:
+            os.replace(self.part, self.path)
+        else:
+            self.part.unlink(missing_ok=True)
