@@ -12,33 +12,6 @@ def by_script(args: list[str]) -> None:
     """`zoo train PAPER [RECIPE] [options]`: options are those of the paper's script, so it is what parses them."""
     from zoo.training.mistakes import sentence
 
-<<<<<<< HEAD
-    Args:
-        reproductions: Folder of the scripts and recipes.
-        results: Folder of the results rows.
-    """
-    import json
-
-    from rich.console import Console
-    from rich.table import Table
-
-    from zoo.baselines import BASELINES
-    from zoo.imitation import ALGORITHMS
-    from zoo.papers import PAPERS
-
-    if not reproductions.is_dir():
-        raise FileNotFoundError(f"no folder {reproductions}: call this from the repository, or name it")
-    table = Table("paper", "recipe", "results", "what it is")
-    for paper in sorted(PAPERS | BASELINES | ALGORITHMS):
-        files = [*results.glob(f"{paper}/*.json"), *results.glob(f"imitation/{paper}-*.json")]
-        rows = [json.loads(p.read_text())["recipe"] for p in files]
-        recipes = sorted((reproductions / paper).glob("*.yaml"), key=lambda p: (p.stem != "paper", p.stem))
-        for i, recipe in enumerate(recipes):
-            about = recipe.read_text().splitlines()[0].lstrip("# ")
-            table.add_row(paper if i == 0 else "", recipe.stem, str(rows.count(recipe.stem) or ""), about)
-    Console().print(table)
-    print(f"train one with: python {reproductions}/<paper>.py [--config {reproductions}/<paper>/<recipe>.yaml]")
-=======
     n = next((i for i, word in enumerate(args) if word.startswith("-")), len(args))
     try:
         if not 1 <= n <= 2:
@@ -49,7 +22,6 @@ def by_script(args: list[str]) -> None:
     except ValueError as error:
         print(f"error: {sentence(error)}", file=sys.stderr)
         raise SystemExit(2) from error
->>>>>>> main
 
 
 def listed(args: list[str]) -> list[str]:
@@ -93,13 +65,6 @@ def main(args: list[str] | None = None) -> None:
         "curves": scoring.curves,
         "lab": {
             "_help": lab.__doc__,
-<<<<<<< HEAD
-            "saddle": lab.saddle,
-            "plane": lab.plane,
-            "expert": lab.expert,
-            "play": lab.play,
-            "returns": lab.returns,
-=======
             "dirac": lab.dirac,
             "verdicts": lab.verdicts,
             "ring": lab.ring,
@@ -108,7 +73,8 @@ def main(args: list[str] | None = None) -> None:
             "plane": lab.plane,
             "saddle": lab.saddle,
             "expert": lab.expert,
->>>>>>> main
+            "play": lab.play,
+            "returns": lab.returns,
         },
     }
     args = sys.argv[1:] if args is None else list(args)

@@ -16,6 +16,7 @@ def papers(reproductions: Path | None = None, results: Path = Path("results")) -
     from rich.table import Table
 
     from zoo.baselines import BASELINES
+    from zoo.imitation import ALGORITHMS
     from zoo.papers import PAPERS
     from zoo.training.recipes import folder
 
@@ -23,8 +24,9 @@ def papers(reproductions: Path | None = None, results: Path = Path("results")) -
     if not reproductions.is_dir():
         raise FileNotFoundError(f"no folder {reproductions}: leave --reproductions out for the zoo's own recipes")
     table = Table("paper", "recipe", "results", "what it is")
-    for paper in sorted(PAPERS | BASELINES):
-        rows = [json.loads(p.read_text())["recipe"] for p in results.glob(f"{paper}/*.json")]
+    for paper in sorted(PAPERS | BASELINES | ALGORITHMS):
+        files = [*results.glob(f"{paper}/*.json"), *results.glob(f"imitation/{paper}-*.json")]
+        rows = [json.loads(p.read_text())["recipe"] for p in files]
         recipes = sorted((reproductions / paper).glob("*.yaml"), key=lambda p: (p.stem != "paper", p.stem))
         for i, recipe in enumerate(recipes):
             about = recipe.read_text().splitlines()[0].lstrip("# ")

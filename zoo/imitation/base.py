@@ -23,10 +23,7 @@ from zoo.imitation.demonstrations import Demonstrations, load
 from zoo.imitation.improvement import experience_of, improve_by_trpo, ppo
 from zoo.imitation.paths import LinearBaseline, Paths, advantages, rollout
 from zoo.imitation.replay import Replay
-<<<<<<< HEAD
 from zoo.imitation.rows import Transitions, mean_of, rows_of
-=======
->>>>>>> main
 from zoo.networks.imitation import CategoricalPolicy, GaussianPolicy, Value
 from zoo.objectives.penalties import input_gradient
 

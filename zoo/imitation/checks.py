@@ -21,7 +21,9 @@ def check_options(h: Any) -> None:
     if (h.transfer_env is None) != (h.imitation_ksteps is None):
         raise ValueError("transfer_env and imitation_ksteps go together: give both --model options, or neither")
     if h.transfer_kl_step is not None and not h.transfer_kl_step > 0:
-        raise ValueError(f"transfer_kl_step must be positive, not {h.transfer_kl_step}: change --model.transfer_kl_step")
+        raise ValueError(
+            f"transfer_kl_step must be positive, not {h.transfer_kl_step}: change --model.transfer_kl_step"
+        )
     if h.imitation_ksteps is not None and not 0 < h.imitation_ksteps < h.total_ksteps:
         raise ValueError(
             f"imitation_ksteps {h.imitation_ksteps:g} must lie between 0 and total_ksteps {h.total_ksteps:g}"

@@ -151,13 +151,15 @@ def curves(rows: list[str], out: Path) -> str:
             if not found:
                 continue
             at, mean, low, high = band(found)
-            axes.plot(at, mean, color=f"C{i}", label=f"{label}, {len(found)} seeds", linewidth=1.4)
+            axes.plot(
+                at, mean, color=f"C{i}", label=f"{label}, {len(found)} seed{'s' * (len(found) > 1)}", linewidth=1.4
+            )
             axes.fill_between(at, low, high, color=f"C{i}", alpha=0.2, linewidth=0)
             lines += [f"{PANELS[name]}, {label}: {mean[-1]:.4g} at {at[-1]:g} thousand steps"]
         axes.set(xlabel="environment steps (thousands)", title=PANELS[name])
         axes.grid(alpha=0.3)
         if name in ("kl", "grad/reward"):
-            axes.set_yscale("symlog" if name == "kl" else "log")
+            axes.set_yscale("log")
         if k == 0:
             axes.legend(fontsize="small")
     for axes in figure.axes[len(there) :]:

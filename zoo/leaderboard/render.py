@@ -107,12 +107,9 @@ def _contents(results_dir: Path) -> dict[Path, str]:
         raise FileNotFoundError(f"there is no results folder {results_dir}")
     rows = [row | {"file": path.relative_to(results_dir).as_posix()} for path, row in read_rows(results_dir)]
     published = read_published(published_file(results_dir))
+    text = _markdown(rows, published) + markdown(read_toys(results_dir)) + _imitation(results_dir)
     return {
-<<<<<<< HEAD
-        results_dir / "README.md": _markdown(rows, published) + _imitation(results_dir),
-=======
-        results_dir / "README.md": _markdown(rows, published) + markdown(read_toys(results_dir)),
->>>>>>> main
+        results_dir / "README.md": text,
         results_dir / "leaderboard.csv": _csv(rows),
         results_dir / "index.html": page(rows, published),
     }
