@@ -28,10 +28,12 @@ def listed(args: list[str]) -> list[str]:
     """`curves a b --x kimg` as `curves ["a", "b"] --x kimg`: jsonargparse takes a list as one argument."""
     import json
 
-    if args[:1] not in (["curves"], ["explore"]):
+    verb = next((v for v in (["curves"], ["explore"], ["lab", "returns"]) if args[: len(v)] == v), None)
+    if verb is None:
         return args
     n = next((i for i, word in enumerate(args) if word.startswith("-")), len(args))
-    return args if n < 2 else [args[0], json.dumps(args[1:n]), *args[n:]]
+    several = n > len(verb) + (verb == ["explore"])  # one checkpoint stays itself
+    return [*verb, json.dumps(args[len(verb) : n]), *args[n:]] if several else args
 
 
 def main(args: list[str] | None = None) -> None:
@@ -75,6 +77,8 @@ def main(args: list[str] | None = None) -> None:
             "plane": lab.plane,
             "saddle": lab.saddle,
             "expert": lab.expert,
+            "play": lab.play,
+            "returns": lab.returns,
         },
     }
     args = sys.argv[1:] if args is None else list(args)

@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from zoo.evaluation.protocols import OWN
+from zoo.leaderboard import imitation
 from zoo.leaderboard.ranking import (
     LAST,
     RELEASED,
@@ -109,8 +110,9 @@ def _contents(results_dir: Path) -> dict[Path, str]:
         raise FileNotFoundError(f"there is no results folder {results_dir}")
     rows = [row | {"file": path.relative_to(results_dir).as_posix()} for path, row in read_rows(results_dir)]
     published = read_published(published_file(results_dir))
+    text = _markdown(rows, published) + markdown(read_toys(results_dir)) + _imitation(results_dir)
     return {
-        results_dir / "README.md": _markdown(rows, published) + markdown(read_toys(results_dir)),
+        results_dir / "README.md": text,
         results_dir / "leaderboard.csv": _csv(rows),
         results_dir / "index.html": page(rows, published),
     }
@@ -142,6 +144,13 @@ def _markdown(rows: list[dict], published: list[dict[str, str]]) -> str:
         if not ours:
             text.append("### Ours\n\nNo rows yet.\n")
     return "\n".join(text)
+
+
+def _imitation(results_dir: Path) -> str:
+    """The section of what is measured in returns, not images; empty without rows."""
+    found = imitation.tables(results_dir)
+    text = [f"\n## Imitation learning\n\n{imitation.ABOUT}"] if found else []
+    return "".join([*text, *(f"\n### {_cell(task)}\n\n{_table(head, lines)}" for task, head, lines in found)])
 
 
 def _heading(row: dict) -> str:

@@ -175,12 +175,15 @@ def write_row(row: dict, results_dir: str | Path, draw: Callable[[Path], None] |
 
 
 def read_rows(results_dir: str | Path) -> list[tuple[Path, dict]]:
-    """All rows under `results_dir` with their files, in the order of the files' names.
+    """All rows of images under `results_dir` with their files, in the order of the files' names.
+
+    Those of imitation learning are of another kind: `zoo.leaderboard.imitation`.
 
     Raises:
         ValueError: naming the first file that is not a row of this schema.
     """
-    return [(path, read_row(path)) for path in sorted(Path(results_dir).glob("*/*.json"))]
+    found = sorted(Path(results_dir).glob("*/*.json"))
+    return [(path, read_row(path)) for path in found if path.parent.name != "imitation"]
 
 
 def read_row(path: Path) -> dict:

@@ -83,7 +83,9 @@ def load_policy(path: str | Path) -> Imitation:
     checkpoint = read(path)
     about = checkpoint["zoo"]
     if about["paper"] not in ALGORITHMS:
-        raise ValueError(f"{path} is a model of images by {about['paper']}, not a policy: `zoo sample {path}` shows it")
+        raise ValueError(
+            f"{path} is a model of images by {about['paper']}, not a policy: `zoo sample {path}` shows it"
+        )
     model = algorithm_class(about["paper"])(**about["hparams"])
     model.load_state_dict(checkpoint["state_dict"])
     model._conditions = about["conditions"]
