@@ -14,7 +14,7 @@ def test_the_ratio_extends_the_forward_by_images_and_adds_the_metrics():
 
 
 def test_bench_tells_what_it_timed(monkeypatch):
-    """Each piece of work takes as many seconds as it is the how-manieth: forward 1, whole 2, three metrics, Frechet."""
+    """The pieces of work take 1, 2, ... 6 seconds: forward, whole, three metrics, Frechet."""
     times = iter(range(1, 10))
     monkeypatch.setattr(evaluation, "inception", lambda: build("random"))
     monkeypatch.setattr(evaluation, "_timed", lambda work: float(next(times)))

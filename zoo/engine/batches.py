@@ -148,3 +148,26 @@ def check_values(gan: "GAN", images: Tensor, labels: Tensor | None) -> None:
         raise ValueError(
             f"labels lie in {labels.min()}..{labels.max()}, {name} was built with n_classes={gan.n_classes}"
         )
+
+
+def on_before_batch_transfer(self: "GAN", batch: Any, dataloader_idx: int) -> Any:
+    """Any loader's batch as (images, labels or None) of the running stage, counted as it is shown."""
+    if not foreign(self) or not self.trainer.training:
+        return batch
+    images, labels = unpacked(batch)
+    self._shown = shown(self, images)
+    return shrunk(self, images), labels
+
+
+def on_train_batch_start(self: "GAN", batch: tuple[Tensor, Tensor | None], batch_idx: int) -> None:
+    """Refuse what the step cannot take; values are looked at once, since that waits for the device.
+
+    Raises:
+        ValueError: naming what was found and the mend.
+    """
+    if self._own_networks and batch[0].ndim == 2:
+        return  # points: what own networks take, they know
+    if not self._seen:
+        check_values(self, *batch)
+        self._seen = True
+    check_shape(self, batch[0])

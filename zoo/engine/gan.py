@@ -5,11 +5,8 @@ It holds no training step; a paper's own file does. Progress is counted in image
 """
 
 import copy
-import inspect
-import math
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from contextlib import AbstractContextManager, contextmanager
-from typing import Any
 
 import lightning.pytorch as L
 import torch
@@ -17,15 +14,13 @@ from lightning.pytorch.core.optimizer import LightningOptimizer
 from torch import Tensor, nn
 
 from zoo.data.stage import Stage
-from zoo.engine import batches
-from zoo.engine.checks import check_batches, check_classes, chosen_labels
+from zoo.engine import batches, draws, reporting, sampling, state, updates
+from zoo.engine.checks import check_batches, check_classes
 from zoo.engine.clock import Clock
-from zoo.engine.ema import EMA, move
+from zoo.engine.ema import EMA
 from zoo.engine.hub import OnHub
-from zoo.engine.latents import indexed_latents, normal
+from zoo.engine.latents import normal
 from zoo.engine.pixels import Pixels
-from zoo.engine.reporting import offer, show
-from zoo.networks.modes import evaluating
 
 
 class GAN(L.LightningModule, OnHub):
@@ -108,29 +103,9 @@ class GAN(L.LightningModule, OnHub):
 
     # ---- state: part of every checkpoint's state_dict
 
-    def get_extra_state(self) -> dict:
-        return {
-            "nimg": self.nimg,
-            "steps": self.steps,
-            "seed": self.seed,
-            "train_seconds": self.clock.seconds,
-            "latent_rng": self.latent_rng.get_state(),
-        }
-
-    def set_extra_state(self, state: dict) -> None:
-        self.nimg, self.seed, self.clock.seconds = state["nimg"], state["seed"], state["train_seconds"]
-        self.steps = state.get("steps", self.nimg // self.images_per_step)  # older files have none
-        self.latent_rng.set_state(state["latent_rng"].cpu())
-
-    def on_save_checkpoint(self, checkpoint: dict) -> None:
-        known = inspect.signature(type(self).__init__).parameters
-        checkpoint["zoo"] = {
-            "paper": type(self).__name__.lower(),
-            "hparams": {k: v for k, v in self.hparams.items() if k in known},
-            "conditions": self.conditions,
-            "chosen": self.chosen,
-            **self.origin,
-        }
+    get_extra_state = state.get_extra_state
+    set_extra_state = state.set_extra_state
+    on_save_checkpoint = state.on_save_checkpoint
 
     @property
     def conditions(self) -> dict:
@@ -181,112 +156,25 @@ class GAN(L.LightningModule, OnHub):
     def opt_d(self) -> LightningOptimizer:
         return self.optimizers()[1]
 
-    def latents(self, n: int) -> Tensor:
-        """z ~ N(0, I), or what `prior` makes of it, (n, latent_dim). One stream serves all ranks and each takes
-        every world-th row, so the ranks' latents differ, and together they are those of a single process."""
-        z = torch.randn(n * self.world_size, self.latent_dim, generator=self.latent_rng)
-        return self.prior(z[self.global_rank :: self.world_size].to(self.device, self.dtype))
+    latents = draws.latents
+    uniform = draws.uniform
+    random_labels = draws.random_labels
+    seed_step = draws.seed_step
 
-    def uniform(self, n: int) -> Tensor:
-        """U[0, 1) per image, (n,), from the latents' stream and split over the ranks as they are."""
-        u = torch.rand(n * self.world_size, generator=self.latent_rng)
-        return u[self.global_rank :: self.world_size].to(self.device, self.dtype)
+    update = updates.update
+    apply_gradients = updates.apply_gradients
+    update_ema = updates.update_ema
+    set_lr = updates.set_lr
+    forget = updates.forget
 
-    def random_labels(self, n: int) -> Tensor | None:
-        """Uniform classes (n,) int64 from the same stream as the latents; None for an unconditional model."""
-        if not self.n_classes:
-            return None
-        y = torch.randint(self.n_classes, (n * self.world_size,), generator=self.latent_rng)
-        return y[self.global_rank :: self.world_size].to(self.device)
-
-    def seed_step(self) -> None:
-        """Make what a training step draws from torch's global stream (dropout, noise) a function of its place in
-        training: seeds that stream from the latents' own. Ranks get streams of their own."""
-        seed = torch.randint(2**62, (), generator=self.latent_rng)
-        torch.manual_seed(int(seed) + self.global_rank)
-
-    def update(
-        self, optimizer: LightningOptimizer, loss: Tensor | Iterable[Tensor], clip: float | None = None
-    ) -> None:
-        """One step of `optimizer` down `loss`; with a step of G its average follows.
-
-        Args:
-            loss: a scalar, or several whose gradients add up: each is taken, and its graph freed, in turn.
-            clip: bound on the total gradient norm; None for none.
-        """
-        optimizer.zero_grad()
-        for part in [loss] if isinstance(loss, Tensor) else loss:
-            self.manual_backward(part)
-        self.apply_gradients(optimizer, clip)
-
-    def apply_gradients(self, optimizer: LightningOptimizer, clip: float | None = None) -> None:
-        """The second half of `update`, for steps whose gradients one backward pass gives to both networks."""
-        if clip is not None:
-            self.clip_gradients(optimizer, gradient_clip_val=clip, gradient_clip_algorithm="norm")
-        name = "grad/g" if optimizer is self.opt_g else "grad/d"
-        if self.report_due:
-            grads = [p.grad for group in optimizer.param_groups for p in group["params"]]
-            self.scalars[name] = nn.utils.get_total_norm([g for g in grads if g is not None])
-        averaged = self.ema is not None and optimizer is self.opt_g
-        if averaged and self.ema.before_step:
-            self.update_ema()
-        optimizer.step()
-        if averaged and not self.ema.before_step:
-            self.update_ema()
-
-    def update_ema(self) -> None:
-        """Move the average of G towards G; buffers (batch norm statistics) are copied."""
-        move(self.G_ema, self.G, self.ema.beta(self.nimg, self.images_per_step))
-
-    def set_lr(self, optimizer: LightningOptimizer, lr: float) -> None:
-        """Set the learning rate of every parameter group, as a paper's schedule over `nimg` asks for."""
-        for group in optimizer.param_groups:
-            group["lr"] = lr
-
-    def forget(self) -> None:
-        """Let both optimizers start anew: no moments, no step count."""
-        for optimizer in self.optimizers():
-            optimizer.optimizer.state.clear()
-
-    def report(self, scalars: dict[str, Tensor | float]) -> None:
-        """End a training step: count its images and hand its scalars to the loggers and the progress bar.
-
-        Names are `loss/d`, `loss/g`, `logits/real`, `logits/fake`, `penalty/...`; `grad/d`, `grad/g`, `kimg`,
-        `hours` and `speed/images_per_s` are added. Values are this step's, of rank 0, every `log_every_n_steps`
-        steps.
-        """
-        due = self.report_due
-        self._nimg_before, self.nimg, self.steps = self.nimg, self.nimg + self.images_per_step, self.steps + 1
-        self._shown = None
-        self.scalars |= {k: v.detach() if isinstance(v, Tensor) else v for k, v in scalars.items()}
-        offer(self.trainer, self.scalars | {"kimg": self.nimg / 1000})
-        self.clock.tick()
-        if due:
-            images, seconds = self.nimg - self._reported[0], self.clock.seconds - self._reported[1]
-            self._reported = (self.nimg, self.clock.seconds)
-            self.scalars["speed/images_per_s"] = images / max(seconds, 1e-9)
-            self.log_scalars(self.scalars)
-            show(self.trainer, self.scalars)
-
-    def log_scalars(self, scalars: dict[str, Tensor | float]) -> None:
-        """Write scalars to every logger, beside `kimg` and the `hours` of training; training steps are the step."""
-        values = {"kimg": self.nimg / 1000, "hours": self.clock.seconds / 3600}
-        values |= {k: float(v) for k, v in scalars.items()}
-        for logger in self.trainer.loggers:
-            logger.log_metrics(values, step=self.steps)
-            logger.save()
+    report = reporting.report
+    log_scalars = reporting.log_scalars
+    passed = reporting.passed
 
     @property
     def report_due(self) -> bool:
         """Whether the running step's scalars go to the loggers: every `log_every_n_steps` training steps."""
         return (self.steps + 1) % self.trainer.log_every_n_steps == 0
-
-    def passed(self, kimg: float | None) -> bool:
-        """Whether the last step reached or crossed a multiple of `kimg` thousand images; False for None or 0."""
-        if not kimg:
-            return False
-        images = kimg * 1000
-        return math.floor(self.nimg / images) > math.floor(self._nimg_before / images)
 
     @property
     def finished(self) -> bool:
@@ -324,26 +212,8 @@ class GAN(L.LightningModule, OnHub):
         self.clock.start()
         self._reported = (self.nimg, self.clock.seconds)
 
-    def on_before_batch_transfer(self, batch: Any, dataloader_idx: int) -> Any:
-        """Any loader's batch as (images, labels or None) of the running stage, counted as it is shown."""
-        if not batches.foreign(self) or not self.trainer.training:
-            return batch
-        images, labels = batches.unpacked(batch)
-        self._shown = batches.shown(self, images)
-        return batches.shrunk(self, images), labels
-
-    def on_train_batch_start(self, batch: tuple[Tensor, Tensor | None], batch_idx: int) -> None:
-        """Refuse what the step cannot take; values are looked at once, since that waits for the device.
-
-        Raises:
-            ValueError: naming what was found and the mend.
-        """
-        if self._own_networks and batch[0].ndim == 2:
-            return  # points: what own networks take, they know
-        if not self._seen:
-            batches.check_values(self, *batch)
-            self._seen = True
-        batches.check_shape(self, batch[0])
+    on_before_batch_transfer = batches.on_before_batch_transfer
+    on_train_batch_start = batches.on_train_batch_start
 
     # ---- sampling
 
@@ -354,12 +224,9 @@ class GAN(L.LightningModule, OnHub):
         stand in the results row's conditions. What it draws must depend on `seed` alone, not on the rank."""
         yield {}
 
-    def indexed_latents(
-        self, n: int, seed: int = 0, start: int = 0, truncation: float | None = None
-    ) -> tuple[Tensor, Tensor | None]:
-        """`zoo.engine.latents.indexed_latents` of this model: z and, with classes, labels, or None."""
-        z, y = indexed_latents(n, self.latent_dim, self.n_classes, seed, start, truncation)
-        return self.prior(z.to(self.device, self.dtype)), y.to(self.device) if self.n_classes else None
+    indexed_latents = sampling.indexed_latents
+    sample = sampling.sample
+    decode = sampling.decode
 
     def own_metrics(self, data: L.LightningDataModule) -> dict[str, float | str]:
         """What the paper measures beside its samples, for the results row: a number, or why there is none.
@@ -382,36 +249,3 @@ class GAN(L.LightningModule, OnHub):
     def generate(self, G: nn.Module, z: Tensor, label: Tensor | None, truncation: float | None) -> Tensor:
         """Images of `G`. Truncation has already acted on z; a paper that truncates elsewhere overrides this."""
         return self.pixels.shown(G(z, label))
-
-    @torch.no_grad()
-    def sample(
-        self,
-        n: int,
-        label: Tensor | int | None = None,
-        truncation: float | None = None,
-        ema: bool = True,
-        seed: int = 0,
-        start: int = 0,
-    ) -> Tensor:
-        """Images (n, 3, R, R) in [-1, 1], image i a pure function of (weights, seed, start + i).
-
-        Args:
-            label: class of every image, or (n,) classes; None draws them uniformly.
-            truncation: bound on |z| (the truncation trick of BigGAN); None for none.
-            ema: use the average of G when there is one.
-            seed, start: name the latents; the same numbers give the same faces on any number of ranks.
-
-        Raises:
-            ValueError: for labels of an unconditional model, labels out of range, or truncation <= 0.
-        """
-        z, y = self.indexed_latents(n, seed, start, truncation)
-        return self.decode(z, y if label is None else chosen_labels(self, label, n), truncation, ema)
-
-    @torch.no_grad()
-    def decode(
-        self, z: Tensor, label: Tensor | None = None, truncation: float | None = None, ema: bool = True
-    ) -> Tensor:
-        """Images (N, 3, R, R) in [-1, 1] of latents (N, latent_dim), by G (or its average) in eval mode."""
-        G = self.G_ema if ema and self.G_ema is not None else self.G
-        with evaluating(G):
-            return self.generate(G, z, label, truncation)

@@ -233,7 +233,7 @@ class BigGAN(GAN):
     @torch.no_grad()
     def update_ema(self) -> None:
         """The average follows all of G's state, batch norm's and spectral norm's buffers too (BP utils.py:614)."""
-        # counted at the end of the iteration: BP averages from iteration ema_start on, and its first one has number 1
+        # counted at the end of the iteration: BP averages from iteration ema_start on, its first one is number 1
         # (BP train.py:96, 173)
         beta = self.ema.beta(self.nimg + self.images_per_step, self.images_per_step)
         average, current = self.G_ema.state_dict(), self.G.state_dict()

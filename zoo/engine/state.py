@@ -1,0 +1,34 @@
+"""What of a model is in every checkpoint beside its weights, and what a checkpoint says of itself."""
+
+import inspect
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from zoo.engine.gan import GAN
+
+
+def get_extra_state(self: "GAN") -> dict:
+    return {
+        "nimg": self.nimg,
+        "steps": self.steps,
+        "seed": self.seed,
+        "train_seconds": self.clock.seconds,
+        "latent_rng": self.latent_rng.get_state(),
+    }
+
+
+def set_extra_state(self: "GAN", state: dict) -> None:
+    self.nimg, self.seed, self.clock.seconds = state["nimg"], state["seed"], state["train_seconds"]
+    self.steps = state.get("steps", self.nimg // self.images_per_step)  # older files have none
+    self.latent_rng.set_state(state["latent_rng"].cpu())
+
+
+def on_save_checkpoint(self: "GAN", checkpoint: dict) -> None:
+    known = inspect.signature(type(self).__init__).parameters
+    checkpoint["zoo"] = {
+        "paper": type(self).__name__.lower(),
+        "hparams": {k: v for k, v in self.hparams.items() if k in known},
+        "conditions": self.conditions,
+        "chosen": self.chosen,
+        **self.origin,
+    }

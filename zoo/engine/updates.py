@@ -1,0 +1,60 @@
+"""Steps of the optimizers, with the average of G behind them."""
+
+from collections.abc import Iterable
+from typing import TYPE_CHECKING
+
+from lightning.pytorch.core.optimizer import LightningOptimizer
+from torch import Tensor, nn
+
+from zoo.engine.ema import move
+
+if TYPE_CHECKING:
+    from zoo.engine.gan import GAN
+
+
+def update(
+    self: "GAN", optimizer: LightningOptimizer, loss: Tensor | Iterable[Tensor], clip: float | None = None
+) -> None:
+    """One step of `optimizer` down `loss`; with a step of G its average follows.
+
+    Args:
+        loss: a scalar, or several whose gradients add up: each is taken, and its graph freed, in turn.
+        clip: bound on the total gradient norm; None for none.
+    """
+    optimizer.zero_grad()
+    for part in [loss] if isinstance(loss, Tensor) else loss:
+        self.manual_backward(part)
+    self.apply_gradients(optimizer, clip)
+
+
+def apply_gradients(self: "GAN", optimizer: LightningOptimizer, clip: float | None = None) -> None:
+    """The second half of `update`, for steps whose gradients one backward pass gives to both networks."""
+    if clip is not None:
+        self.clip_gradients(optimizer, gradient_clip_val=clip, gradient_clip_algorithm="norm")
+    name = "grad/g" if optimizer is self.opt_g else "grad/d"
+    if self.report_due:
+        grads = [p.grad for group in optimizer.param_groups for p in group["params"]]
+        self.scalars[name] = nn.utils.get_total_norm([g for g in grads if g is not None])
+    averaged = self.ema is not None and optimizer is self.opt_g
+    if averaged and self.ema.before_step:
+        self.update_ema()
+    optimizer.step()
+    if averaged and not self.ema.before_step:
+        self.update_ema()
+
+
+def update_ema(self: "GAN") -> None:
+    """Move the average of G towards G; buffers (batch norm statistics) are copied."""
+    move(self.G_ema, self.G, self.ema.beta(self.nimg, self.images_per_step))
+
+
+def set_lr(self: "GAN", optimizer: LightningOptimizer, lr: float) -> None:
+    """Set the learning rate of every parameter group, as a paper's schedule over `nimg` asks for."""
+    for group in optimizer.param_groups:
+        group["lr"] = lr
+
+
+def forget(self: "GAN") -> None:
+    """Let both optimizers start anew: no moments, no step count."""
+    for optimizer in self.optimizers():
+        optimizer.optimizer.state.clear()
