@@ -21,13 +21,14 @@ from zoo.engine import batches
 from zoo.engine.checks import check_batches, check_classes, chosen_labels
 from zoo.engine.clock import Clock
 from zoo.engine.ema import EMA, move
+from zoo.engine.hub import OnHub
 from zoo.engine.latents import indexed_latents, normal
 from zoo.engine.pixels import Pixels
 from zoo.engine.reporting import offer, show
 from zoo.networks.modes import evaluating
 
 
-class GAN(L.LightningModule):
+class GAN(L.LightningModule, OnHub):
     """Base of the papers' LightningModules (manual optimization).
 
     A paper's `__init__` calls this, then `save_hyperparameters()`; its batch sizes, over all ranks, are arguments
@@ -47,7 +48,8 @@ class GAN(L.LightningModule):
         pixels: colours and range of G's and D's images; None for three colours in [-1, 1].
     """
 
-    #: what `nimg` counts, in thousands and one by one, and the command that shows a model: words for callbacks and errors
+    #: what `nimg` counts, in thousands and one by one, and the command that shows a model: words for callbacks and
+    #: errors
     unit, things, shown_by = "kimg", "img", "zoo evaluate"
     #: settings in kimg that a resumed run may not change: all that came before would have been otherwise
     fixed_kimg: tuple[str, ...] = ()
