@@ -81,7 +81,7 @@ def test_command_draws_and_tells(tmp_path, capsys):
     ("args", "words"),
     [
         (("ctgan_ssl",), "ctgan_ssl has no setting for points; there are biggan"),
-        (("r1gan", "--data", "cube"), "no data set 'cube' of points; choose one of ring, grid"),
+        (("r1gan", "--data", "cube"), "no data set 'cube' of points; choose one of ring, ring-m17"),
         (("r1gan", "--options", "{penaltie: none}"), "penaltie"),
         (("r1gan", "--options", "{lr: fast}"), "lr"),
     ],

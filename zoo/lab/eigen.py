@@ -184,6 +184,9 @@ def game_of(gan: GAN, real: Tensor, seed: int = 0) -> Game:
     if not gives_logits(gan):
         raise ValueError(f"{type(gan).__name__}'s discriminator gives no logits, so it has no such game")
     G, D = (copy.deepcopy(net).cpu().double().eval().requires_grad_(False) for net in (gan.G, gan.D))
+    for layer in (*G.modules(), *D.modules()):
+        if hasattr(layer, "keep_u_in_eval"):
+            layer.keep_u_in_eval = False  # the power iteration rests, so that the game is the same at each call
     real = real.detach().cpu().double()
     z, label = gan.indexed_latents(len(real), seed)
     z, label = z.cpu().double(), None if label is None else label.cpu()

@@ -183,20 +183,22 @@ FIGURES = {
     ),
     "m17-ring": Figure(
         "M17's ring of Gaussians: simultaneous gradients and consensus",
-        "Consensus spreads over the ring; simultaneous gradients do not settle on it.",
-        "500 steps instead of 50,000, so the samples are not on the modes yet; one seed.",
+        "Under consensus D has a hill at every mode and samples lie around the whole ring; without it they are "
+        "one cloud.",
+        "500 steps at rate 1e-3 instead of 50,000 at 1e-4: neither is on the modes yet; one seed.",
         ring,
     ),
     "m17-ring-eigenvalues": Figure(
         "M17's eigenvalues on the ring before and after training",
-        "J has eigenvalues on either side of the imaginary axis, J - 10 J^T J almost none on the right.",
+        "J has eigenvalues on either side of the imaginary axis; with consensus no real part exceeds "
+        "1 / (4 gamma) = 0.025.",
         "The notebook's builder appends only the last row of each variable, so its plot cannot be repeated; ours "
         "has all rows, on one batch of 512 instead of the mean over 10, after 500 steps.",
         ring_eigenvalues,
     ),
     "consensus-bug": Figure(
         "No figure of the papers: the notebook's consensus and the exact one from (2, -2)",
-        "Near the equilibrium both are the same.",
+        "Near the equilibrium both are the same, and both converge from here.",
         BUG,
         two_bugs,
     ),

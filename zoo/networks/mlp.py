@@ -88,11 +88,17 @@ class ToyCritic(ToyMLP):
 # ---- what single papers ask of their networks
 
 
+class HeldLinear(SNLinear):
+    """`SNLinear` whose power iteration rests in eval mode: a picture may ask twice and hear the same."""
+
+    keep_u_in_eval = False
+
+
 def spectral(n_in: int, width: int, depth: int, norm: Callable[[int], nn.Module] = nn.Identity) -> nn.Sequential:
     """(N, n_in) -> (N, width): `depth` layers with spectral norm, a normalisation and ReLU."""
     layers: list[nn.Module] = []
     for a, b in pairwise([n_in, *[width] * depth]):
-        layers += [SNLinear(a, b), norm(b), nn.ReLU()]
+        layers += [HeldLinear(a, b), norm(b), nn.ReLU()]
     return nn.Sequential(*layers)
 
 
@@ -101,7 +107,7 @@ class SpectralCritic(nn.Module):
 
     def __init__(self, dim: int = 2, width: int = 64, depth: int = 3) -> None:
         super().__init__()
-        self.hidden, self.linear = spectral(dim, width, depth), SNLinear(width, 1)
+        self.hidden, self.linear = spectral(dim, width, depth), HeldLinear(width, 1)
 
     def forward(self, x: Tensor, label: Tensor | None = None) -> Tensor:
         return self.linear(self.hidden(x))[:, 0]
@@ -112,7 +118,7 @@ class SpectralGenerator(nn.Module):
 
     def __init__(self, dim: int = 2, latent_dim: int = 2, width: int = 64, depth: int = 3) -> None:
         super().__init__()
-        self.hidden, self.linear = spectral(latent_dim, width, depth, nn.LayerNorm), SNLinear(width, dim)
+        self.hidden, self.linear = spectral(latent_dim, width, depth, nn.LayerNorm), HeldLinear(width, dim)
 
     def forward(self, z: Tensor, label: Tensor | None = None) -> Tensor:
         return self.linear(self.hidden(z))
