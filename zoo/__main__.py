@@ -5,7 +5,7 @@ The commands themselves are in `zoo.commands`.
 
 import sys
 
-from zoo.commands import bench, data, lab, listing, looking, models, runs, scoring, weights
+from zoo.commands import bench, data, floors, lab, listing, looking, models, runs, scoring, weights
 
 
 def by_script(args: list[str]) -> None:
@@ -28,10 +28,12 @@ def listed(args: list[str]) -> list[str]:
     """`curves a b --x kimg` as `curves ["a", "b"] --x kimg`: jsonargparse takes a list as one argument."""
     import json
 
-    if args[:1] != ["curves"]:
+    verb = next((v for v in (["curves"], ["explore"], ["lab", "returns"]) if args[: len(v)] == v), None)
+    if verb is None:
         return args
     n = next((i for i, word in enumerate(args) if word.startswith("-")), len(args))
-    return args if n < 2 else ["curves", json.dumps(args[1:n]), *args[n:]]
+    several = n > len(verb) + (verb == ["explore"])  # one checkpoint stays itself
+    return [*verb, json.dumps(args[len(verb) : n]), *args[n:]] if several else args
 
 
 def main(args: list[str] | None = None) -> None:
@@ -49,6 +51,7 @@ def main(args: list[str] | None = None) -> None:
         "sample": models.sample,
         "walk": looking.walk,
         "grow": looking.grow,
+        "explore": looking.explore,
         "reconstruct": models.reconstruct,
         "encode": models.encode,
         "interpolate": models.interpolate,
@@ -57,6 +60,7 @@ def main(args: list[str] | None = None) -> None:
         "export": weights.export,
         "evaluate": scoring.evaluate,
         "compare": scoring.compare,
+        "floor": floors.floor,
         "train-domain": scoring.train_domain,
         "data": {"_help": data.__doc__, "prepare": data.prepare, "inspect": data.inspect, "stream": data.stream},
         "bench": {"_help": bench.__doc__, "data": bench.data, "evaluation": bench.evaluation, "step": bench.step},
@@ -73,6 +77,8 @@ def main(args: list[str] | None = None) -> None:
             "plane": lab.plane,
             "saddle": lab.saddle,
             "expert": lab.expert,
+            "play": lab.play,
+            "returns": lab.returns,
         },
     }
     args = sys.argv[1:] if args is None else list(args)

@@ -6,22 +6,16 @@ import warnings
 import lightning.pytorch as L
 import pytest
 import torch
-import yaml
 from lightning.pytorch.callbacks import EarlyStopping, ModelCheckpoint
+from made import small
+from pictures import png
 from torch.utils.data import DataLoader, TensorDataset
 
-from runs import SMALL
+from runs import ROOT, SMALL
 from zoo.data import Drawn
 from zoo.engine.gan import GAN
-from zoo.papers import paper_class
 
 PAPERS = sorted(set(SMALL) - {"ctgan_ssl"})  # that one needs the whole data set at hand: below
-
-
-def small(paper: str, **changes) -> GAN:
-    words = SMALL[paper].split()
-    options = {k.removeprefix("--model."): yaml.safe_load(v) for k, v in zip(words[::2], words[1::2], strict=True)}
-    return paper_class(paper)(**options | changes)
 
 
 def images_for(gan: GAN, n: int = 96) -> torch.Tensor:
@@ -165,3 +159,18 @@ def test_the_semi_supervised_one_needs_the_whole_data_set(tmp_path):
     data = Drawn(resolution=32, batch_size=32, n_images=64)
     plain(tmp_path, limit_train_batches=2).fit(gan, datamodule=data)
     assert gan.nimg == 64
+
+
+def test_the_readme_s_lines_train(tmp_path, monkeypatch):
+    text = (ROOT / "README.md").read_text()
+    (code,) = (part for part in text.split("```python\n") if "L.Trainer(" in part)
+    code = code.partition("```")[0].replace("(64)", "(32)").replace("total_kimg=1000", "total_kimg=0.032")
+    code = code.replace("resolution=64", "resolution=32, width_g=2, width_d=2, max_width=4, latent_dim=8")
+    (tmp_path / "photos" / "a").mkdir(parents=True)
+    for i in range(33):
+        (tmp_path / "photos" / "a" / f"{i}.png").write_bytes(png(i, (40, 36)))
+    monkeypatch.chdir(tmp_path)
+    names: dict = {}
+    exec(compile(code, "README.md", "exec"), names)
+    assert names["gan"].nimg == 32
+    assert "loss/d" in names["trainer"].callback_metrics

@@ -8,10 +8,6 @@ from zoo.training.loggers import loggers
 from zoo.training.run import Run, run_id
 
 
-class Data:
-    name, resolution = "drawn faces", 32
-
-
 @pytest.fixture
 def offline(monkeypatch):
     monkeypatch.setenv("WANDB_MODE", "offline")
@@ -25,7 +21,8 @@ def parts(folder: Path) -> list[str]:
 def test_a_resumed_run_goes_on_in_its_wandb_run(tmp_path, offline, capsys):
     ids = []
     for _ in range(2):  # a start, and a resume in the same folder
-        logger = loggers(Run("sngan", "tiny", tmp_path, {"model": {"lr": 1}}), True, Data())[-1]
+        run = Run("sngan", "tiny", tmp_path, {"model": {"lr": 1}})
+        logger = loggers(run, True, "drawn faces", ("32px",))[-1]
         ids.append(logger.experiment.id)
         settings = logger.experiment
         assert settings.group == "sngan / drawn faces"

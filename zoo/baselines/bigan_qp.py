@@ -74,6 +74,7 @@ class BiGAN_QP(GAN):
         self.save_hyperparameters()
         self.lambda_qp, self.weight_z, self.weight_x = lambda_qp, weight_z, weight_x
         self.n_dis, self.lr, self.betas, self.eps = n_dis, lr, (beta1, beta2), eps
+        self.parts = n_dis
 
     def configure_optimizers(self) -> list[torch.optim.Optimizer]:
         players = [[*self.G.parameters(), *self.E.parameters()], self.D.parameters()]

@@ -76,6 +76,7 @@ class GAN_QP(GAN):
         self.save_hyperparameters()
         self.distance, self.lambda_qp = distance, lambda_qp
         self.n_dis, self.lr, self.betas, self.eps = n_dis, lr, (beta1, beta2), eps
+        self.parts = n_dis
 
     def configure_optimizers(self) -> list[torch.optim.Optimizer]:
         return [AdamEpsilonHat(net.parameters(), self.lr, self.betas, self.eps) for net in (self.G, self.D)]

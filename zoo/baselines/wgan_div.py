@@ -107,6 +107,7 @@ class WGAN_Div(GAN):
             raise ValueError(f"WGAN-div needs k > 0 and power > 1, not {k:g} and {power:g}")
         self.k, self.power, self.points = k, power, POINTS[points]
         self.n_dis, self.lr, self.betas, self.eps = n_dis, lr, (beta1, beta2), eps
+        self.parts = n_dis
 
     def configure_optimizers(self) -> list[torch.optim.Optimizer]:
         return [AdamEpsilonHat(net.parameters(), self.lr, self.betas, self.eps) for net in (self.G, self.D)]

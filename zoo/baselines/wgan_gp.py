@@ -95,6 +95,7 @@ class WGAN_GP(GAN):
             )
         self.penalty, self.lambda_gp = PENALTIES[penalty], lambda_gp
         self.n_dis, self.batch_size_g, self.bn_groups = n_dis, batch_size_g, bn_groups
+        self.parts = n_dis
         self.acgan_d, self.acgan_g = acgan_d, acgan_g
         self.lr, self.betas, self.decay_start_kimg = lr, (beta1, beta2), decay_start_kimg
 

@@ -15,16 +15,16 @@ def papers(reproductions: Path | None = None, results: Path = Path("results")) -
     from rich.console import Console
     from rich.table import Table
 
-    from zoo.baselines import BASELINES
-    from zoo.papers import PAPERS
     from zoo.training.recipes import folder
 
     reproductions = reproductions or folder()
     if not reproductions.is_dir():
         raise FileNotFoundError(f"no folder {reproductions}: leave --reproductions out for the zoo's own recipes")
     table = Table("paper", "recipe", "results", "what it is")
-    for paper in sorted(PAPERS | BASELINES):
-        rows = [json.loads(p.read_text())["recipe"] for p in results.glob(f"{paper}/*.json")]
+    scripts = (path.stem for path in reproductions.glob("*.py"))
+    for paper in sorted(name for name in scripts if (reproductions / name).is_dir()):
+        files = [*results.glob(f"{paper}/*.json"), *results.glob(f"imitation/{paper}-*.json")]
+        rows = [json.loads(p.read_text())["recipe"] for p in files]
         recipes = sorted((reproductions / paper).glob("*.yaml"), key=lambda p: (p.stem != "paper", p.stem))
         for i, recipe in enumerate(recipes):
             about = recipe.read_text().splitlines()[0].lstrip("# ")
@@ -59,7 +59,7 @@ def runs(runs: Path = Path("runs")) -> None:
             ends = f"{end:%d %b %H:%M}, in {one.hours_left:.1f} h"
         score = ", ".join(f"{k} {v:.4g}" for k, v in list(one.score.items())[:2])
         hours = "" if one.hours is None else f"{one.hours:.2f}"
-        kimg = f"{one.kimg:g} of {one.total_kimg:g}"
+        kimg = f"{one.kimg:g} of {one.total_kimg:g}" + ("" if one.unit == "kimg" else f" {one.unit}")
         table.add_row(one.folder.parent.name, one.folder.name, one.state, kimg, hours, ends, score)
     Console().print(table)
 
@@ -70,15 +70,14 @@ def show(run: Path) -> None:
     Args:
         run: Its folder, such as runs/sngan/tiny-001.
     """
-    from zoo.baselines import BASELINES
     from zoo.leaderboard.curves import AXES, log
-    from zoo.papers import PAPERS
     from zoo.training import standing
+    from zoo.training.recipes import folder
 
     config, one = standing.config_of(run), standing.standing(run)
     paper = run.resolve().parent.name
-    print(f"{run}: {one.state} at {one.kimg:g} of {one.total_kimg:g} kimg")
-    if paper not in PAPERS | BASELINES:  # a run that lies elsewhere than in runs/<paper>
+    print(f"{run}: {one.state} at {one.kimg:g} of {one.total_kimg:g} {one.unit}")
+    if not (folder() / f"{paper}.py").is_file():  # a run that lies elsewhere than in runs/<paper>
         print(f"\nno recipe to compare with: {paper} is no paper of the zoo")
     else:
         changed = standing.differences(config, paper)

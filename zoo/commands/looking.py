@@ -107,3 +107,22 @@ def grow(run: Path, out: Path = Path("training.mp4"), fps: float = 6, hold: floa
     sheets = growth.sheets(run)
     n = video.write(out, growth.frames(sheets, round(hold * fps)), fps)
     print(f"{out}: {len(sheets)} sheets, {n / fps:.1f} s")
+
+
+def explore(
+    checkpoints: list[Path], port: int = 7860, device: str = "cpu", share: bool = False, open_browser: bool = False
+) -> None:
+    """Play with checkpoints in the browser: latents, truncation, classes, styles, photos.
+
+    The page is served to this machine alone and sends nothing anywhere.
+
+    Args:
+        checkpoints: One or several, shown side by side with the same latent.
+        port: Of http://127.0.0.1:PORT; the next free one is taken.
+        device: Where to compute, such as cuda.
+        share: Ask Gradio's servers for a public link.
+        open_browser: Open the page at once.
+    """
+    from zoo.explorer.page import build, serve
+
+    serve(build(checkpoints, device), port, share, open_browser)

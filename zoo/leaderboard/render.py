@@ -11,14 +11,17 @@ from pathlib import Path
 from typing import Any
 
 from zoo.evaluation.protocols import OWN
+from zoo.leaderboard import imitation
 from zoo.leaderboard.ranking import (
     LAST,
     RELEASED,
+    against,
     comparable,
     in_tables,
     measured,
     merit,
     of_each_seed,
+    of_floor,
     or_unknown,
     ordered,
     rank,
@@ -107,8 +110,9 @@ def _contents(results_dir: Path) -> dict[Path, str]:
         raise FileNotFoundError(f"there is no results folder {results_dir}")
     rows = [row | {"file": path.relative_to(results_dir).as_posix()} for path, row in read_rows(results_dir)]
     published = read_published(published_file(results_dir))
+    text = _markdown(rows, published) + markdown(read_toys(results_dir)) + _imitation(results_dir)
     return {
-        results_dir / "README.md": _markdown(rows, published) + markdown(read_toys(results_dir)),
+        results_dir / "README.md": text,
         results_dir / "leaderboard.csv": _csv(rows),
         results_dir / "index.html": page(rows, published),
     }
@@ -140,6 +144,13 @@ def _markdown(rows: list[dict], published: list[dict[str, str]]) -> str:
         if not ours:
             text.append("### Ours\n\nNo rows yet.\n")
     return "\n".join(text)
+
+
+def _imitation(results_dir: Path) -> str:
+    """The section of what is measured in returns, not images; empty without rows."""
+    found = imitation.tables(results_dir)
+    text = [f"\n## Imitation learning\n\n{imitation.ABOUT}"] if found else []
+    return "".join([*text, *(f"\n### {_cell(task)}\n\n{_table(head, lines)}" for task, head, lines in found)])
 
 
 def _heading(row: dict) -> str:
@@ -255,7 +266,8 @@ def _our_table(rows: list[dict]) -> str:
     """Rows of one measurement, best first."""
     names = [name for name in ordered({name for row in rows for name in row["metrics"]}) if in_tables(name)]
     rows = sorted(rows, key=lambda row: (merit(row["metrics"]), row["file"]))
-    head = ["#", "paper", "recipe", *(title(name) for name in names), "real / fake, extractor", "kimg", "seed"]
+    head = ["#", "against the row above", "times the floor", "paper", "recipe", *(title(name) for name in names)]
+    head += ["real / fake, extractor", "kimg", "seed"]
     head += ["EMA", "precision", "hardware, hours", "commit", "date", "samples"]
     table = []
     for place, row in enumerate(rows, 1):
@@ -263,9 +275,12 @@ def _our_table(rows: list[dict]) -> str:
         metrics = row["metrics"]
         extractors = " + ".join(sorted(conditions["extractors"])) or "none"
         hours = "?" if training["hours"] is None else f"{training['hours']:.2f}"
+        times = of_floor(row, rows)
         table.append(
             [
                 place if merit(metrics)[0] < LAST else "-",
+                against(row, rows[place - 2], rows) if place > 1 else "",
+                "" if times is None else f"{times:.3g}",
                 row["paper"],
                 f"[{row['recipe']}]({row['file']})",
                 *(value(name, metrics.get(name), metrics.get("is_std")) for name in names),

@@ -29,7 +29,7 @@ from zoo.engine.progress import Progress
 from zoo.engine.stop import Stop
 from zoo.training.devices import strategy_for
 from zoo.training.evaluate import Evaluate
-from zoo.training.loggers import loggers
+from zoo.training.loggers import beside, loggers
 from zoo.training.mistakes import Sentences, sentence
 from zoo.training.recipes import compose, names_data
 from zoo.training.run import Run, check_resume, last_checkpoint, new_folder, run_id
@@ -109,7 +109,7 @@ class ZooCLI(LightningCLI):
             own["strategy"] = strategy_for(trainer)
         if trainer.precision in (None, "32-true", "32", 32):
             torch.backends.cudnn.allow_tf32 = False  # the papers' float32; PyTorch's default convolves in TF32
-        own["logger"] = self.begin() if rank_zero_only.rank == 0 else False
+        own["logger"] = self.begin(trainer.logger) if rank_zero_only.rank == 0 else False
         self.stop = Stop()
         self.config_init.trainer.callbacks = [*(trainer.callbacks or []), Progress(), self.stop]
         self.config_init.evaluation.recipe = self.recipe
@@ -138,8 +138,8 @@ class ZooCLI(LightningCLI):
             return self.ckpt_path.parents[1]
         return new_folder(base)
 
-    def begin(self) -> list:
-        """Write down what was asked for, and say what begins; the loggers."""
+    def begin(self, given: object) -> list:
+        """Write down what was asked for, and say what begins; the loggers, ours and those `given`."""
         folder, model, data = self.run.folder, self.model, self.datamodule
         os.environ["ZOO_RUN_DIR"] = str(folder)
         mark(folder)
@@ -152,7 +152,7 @@ class ZooCLI(LightningCLI):
             f"{self.run.paper} / {self.recipe}: G {sizes[0]:.2f} M, D {sizes[1]:.2f} M parameters; {data.name}, "
             f"{len(data):,} images at {sides}; run folder {folder}"
         )
-        return found
+        return beside(found, given, self.run.config)
 
 
 def fail(error: Exception) -> None:

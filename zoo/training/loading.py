@@ -22,7 +22,7 @@ def model_class(name: str) -> type[GAN]:
     from zoo.baselines import BASELINES, baseline_class
     from zoo.papers import PAPERS, RELEASED, paper_class
 
-    if name not in PAPERS and name not in RELEASED and name not in BASELINES:
+    if name not in {*PAPERS, *RELEASED, *BASELINES}:
         raise ValueError(
             f"no paper {name!r} in the zoo; there are {', '.join(sorted(PAPERS))}, and the baselines "
             f"{', '.join(sorted(BASELINES))}"
@@ -83,7 +83,9 @@ def load_policy(path: str | Path) -> Imitation:
     checkpoint = read(path)
     about = checkpoint["zoo"]
     if about["paper"] not in ALGORITHMS:
-        raise ValueError(f"{path} is a model of images by {about['paper']}, not a policy: `zoo sample {path}` shows it")
+        raise ValueError(
+            f"{path} is a model of images by {about['paper']}, not a policy: `zoo sample {path}` shows it"
+        )
     model = algorithm_class(about["paper"])(**about["hparams"])
     model.load_state_dict(checkpoint["state_dict"])
     model._conditions = about["conditions"]

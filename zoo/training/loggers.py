@@ -1,6 +1,7 @@
 """CSV and Weights & Biases."""
 
 import os
+from pathlib import Path
 
 import lightning.pytorch as L
 
@@ -40,3 +41,33 @@ def loggers(run: Run, use_wandb: bool, trained_on: str, tags: tuple[str, ...] = 
             print(f"W&B logs offline (not logged in); sync later with: wandb sync {run.folder}/wandb/offline-run-*")
         found.append(logger)
     return found
+
+
+def beside(ours: list, given: object, config: dict) -> list:
+    """Our loggers and those that `--trainer.logger` names, which get the run's configuration as hyperparameters.
+
+    Args:
+        ours: CSV, and W&B where it is wanted.
+        given: what Lightning takes: a logger, several, or a bool or None, which add nothing.
+        config: of the whole run.
+    """
+    several = given if isinstance(given, list | tuple) else [given]
+    added = [logger for logger in several if isinstance(logger, L.loggers.Logger)]
+    for logger in added:
+        logger.log_hyperparams(config)
+    return [*ours, *added]
+
+
+def log_pictures(logger: L.loggers.Logger, pictures: dict[str, Path], kimg: float, step: int, unit: str) -> None:
+    """Show pictures where a logger can: W&B and TensorBoard."""
+    if isinstance(logger, L.loggers.WandbLogger):
+        import wandb
+
+        logger.experiment.log({name: wandb.Image(str(file)) for name, file in pictures.items()} | {unit: kimg})
+    elif isinstance(logger, L.loggers.TensorBoardLogger):
+        import numpy as np
+        from PIL import Image
+
+        for name, file in pictures.items():
+            image = np.asarray(Image.open(file).convert("RGB"))
+            logger.experiment.add_image(name, image, step, dataformats="HWC")

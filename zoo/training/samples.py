@@ -9,6 +9,7 @@ from lightning.pytorch.callbacks import Callback
 
 from zoo.engine.gan import GAN
 from zoo.pictures.grids import join_columns, sample_grid, save_grid, save_own_pictures
+from zoo.training.loggers import log_pictures
 
 
 class Samples(Callback):
@@ -36,11 +37,7 @@ class Samples(Callback):
             save_grid(images, path, columns)
             pictures = {"samples": path} | save_own_pictures(gan, trainer.datamodule, path)
             for logger in trainer.loggers:
-                if isinstance(logger, L.loggers.WandbLogger):
-                    import wandb
-
-                    shown = {name: wandb.Image(str(file)) for name, file in pictures.items()}
-                    logger.experiment.log(shown | {"kimg": gan.nimg / 1000})
+                log_pictures(logger, pictures, gan.nimg / 1000, gan.steps, gan.unit)
 
     def real(self, trainer: L.Trainer) -> None:
         if trainer.is_global_zero and trainer.datamodule is not None:

@@ -29,6 +29,7 @@ class Standing:
         hours: of training so far; None where nothing was logged.
         hours_left: at the speed of the last report; None unless it runs.
         score: the last evaluation's metrics.
+        unit: of its progress, "kimg"; "ksteps" of an environment for imitation.
     """
 
     folder: Path
@@ -38,6 +39,7 @@ class Standing:
     hours: float | None
     hours_left: float | None
     score: dict[str, float]
+    unit: str = "kimg"
 
 
 def mark(folder: Path) -> None:
@@ -88,18 +90,20 @@ def standing(folder: Path) -> Standing:
     Raises:
         FileNotFoundError: if this is no run's folder.
     """
-    total = float(config_of(folder)["model"]["total_kimg"])
+    model = config_of(folder)["model"]
+    unit = next((name.removeprefix("total_") for name in model if name.startswith("total_k")), "kimg")
+    total = float(model.get(f"total_{unit}") or 0)
     rows = log(folder)
     last = rows[-1] if rows else {}
-    kimg, hours = last.get("kimg", 0.0), last.get("hours")
+    kimg, hours = last.get(unit, 0.0), last.get("hours")
     evaluations = folder / "evaluations.jsonl"
     lines = evaluations.read_text().splitlines() if evaluations.is_file() else []
     score = json.loads(lines[-1]) if lines else {"kimg": 0.0, "metrics": {}}
-    kimg = max(kimg, score["kimg"])
+    kimg = max(kimg, score.get("kimg", 0.0))
     state = "finished" if kimg >= total else "running" if trained_now(folder) else "stopped"
     speed = next((row["speed/images_per_s"] for row in reversed(rows) if "speed/images_per_s" in row), None)
     left = (total - kimg) * 1000 / speed / 3600 if speed and state == "running" else None
-    return Standing(folder, state, kimg, total, hours, left, score["metrics"])
+    return Standing(folder, state, kimg, total, hours, left, score["metrics"], unit)
 
 
 def sparkline(values: Sequence[float], width: int = 40) -> str:

@@ -1,0 +1,144 @@
+"""`zoo explore` in a real browser without a network: every control changes the picture, what is wrong is told."""
+
+import shutil
+
+import pytest
+from made import checkpoint
+from pictures import png
+
+BROWSER = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
+
+
+@pytest.fixture(scope="module")
+def browser():
+    if BROWSER is None:
+        pytest.skip("no Chromium here: apt-get install chromium")
+    sync = pytest.importorskip("playwright.sync_api", reason="no playwright here: pip install playwright")
+    with sync.sync_playwright() as play:
+        browser = play.chromium.launch(executable_path=BROWSER, args=["--no-sandbox"])
+        yield browser
+        browser.close()
+
+
+class Opened:
+    """A served page in the browser, with every address it asked for."""
+
+    def __init__(self, browser, paths) -> None:
+        from zoo.explorer.page import build, serve
+
+        self.served = build(paths)
+        self.asked: list[str] = []
+        self.page = browser.new_page(viewport={"width": 1300, "height": 1100})
+        self.page.set_default_timeout(90_000)
+        self.page.on("request", lambda request: self.asked.append(request.url))
+        self.address = serve(self.served, 17860, wait=False)
+        self.page.goto(self.address)
+        self.src()
+
+    def src(self, i: int = 0, other_than: str | None = None) -> str:
+        """Address of the picture, which names its content, once it is another one."""
+        self.page.wait_for_function(
+            "([id, old]) => { const e = document.querySelector(`#${id} img`); return e && e.src && e.src !== old }",
+            arg=[f"picture-{i}", other_than],
+        )
+        return self.page.locator(f"#picture-{i} img").get_attribute("src")
+
+    def number(self, name: str, value: float) -> None:
+        field = self.page.locator(f"#{name} input[type=number]")
+        field.fill(str(value))
+        field.press("Tab")
+
+    def tick(self, name: str) -> None:
+        self.page.locator(f"#{name} input").click()
+
+    def close(self) -> None:
+        self.page.close()
+        self.served.close()
+
+
+@pytest.fixture
+def opened(browser):
+    pytest.importorskip("gradio", reason="no gradio here: pip install 'gan-zoo[explore]'")
+    pages = []
+
+    def start(*paths):
+        pages.append(Opened(browser, list(paths)))
+        return pages[-1]
+
+    yield start
+    for page in pages:
+        page.close()
+
+
+def test_every_control_changes_the_picture(opened, tmp_path):
+    style = checkpoint("stylegan", tmp_path / "a-001" / "checkpoints" / "last.ckpt")
+    twin = checkpoint("stylegan", tmp_path / "b-001" / "checkpoints" / "last.ckpt", mapping_layers=2)
+    here = opened(style, twin)
+    first = before = here.src()
+    assert here.src(1) != before
+    for act, *arguments in (
+        (here.number, "seed", 5),
+        (here.number, "t", 0.5),
+        (here.number, "other", 9),
+        (here.tick, "truncate"),
+        (here.number, "truncation", 0.2),
+        (here.tick, "mix"),
+        (here.number, "last", 1),
+        (here.number, "first", 1),
+        (here.tick, "noise"),
+        (here.number, "shift", 3),
+        (here.number, "axis", 2),
+        (here.tick, "average"),
+    ):
+        act(*arguments)
+        before = here.src(other_than=before)
+    for name, value in (("shift", 0), ("t", 0), ("seed", 0)):
+        here.number(name, value)
+    for name in ("truncate", "mix", "noise", "average"):
+        here.tick(name)
+    here.page.wait_for_function(
+        "old => document.querySelector('#picture-0 img').src.split('/').at(-2) === old.split('/').at(-2)", arg=first
+    )  # the same controls give the same picture
+    assert here.page.locator("#files a").count() >= 2
+    assert not [url for url in here.asked if not url.startswith((here.address, "data:", "blob:"))]
+
+    style.unlink()
+    here.number("seed", 3)
+    here.page.wait_for_function("document.querySelector('#status').innerText.includes('is no longer there')")
+    here.number("seed", "")
+    here.page.wait_for_function("document.querySelector('#status').innerText.includes('a number is missing')")
+
+
+def test_classes_are_told_apart(opened, tmp_path):
+    here = opened(checkpoint("biggan", tmp_path / "c-001" / "checkpoints" / "last.ckpt"))
+    before = here.src()
+    here.number("label", 7)
+    here.src(other_than=before)
+    here.number("label", 10)
+    here.page.wait_for_function("document.querySelector('#status').innerText.includes('labels must lie in 0..9')")
+
+
+def test_photos_are_rebuilt_and_wrong_ones_told(opened, tmp_path):
+    here = opened(checkpoint("introvae", tmp_path / "d-001" / "checkpoints" / "last.ckpt"))
+    here.page.get_by_role("tab", name="photos").click()
+    (tmp_path / "photo.png").write_bytes(png(1, (40, 40)))
+    (tmp_path / "small.png").write_bytes(png(1, (8, 8)))
+    (tmp_path / "text.png").write_text("no picture")
+    photo = here.page.locator("#photo input[type=file]")
+    photo.set_input_files(tmp_path / "photo.png")
+    here.page.wait_for_selector("#reconstruction img")
+    plain = here.page.locator("#reconstruction img").get_attribute("src")
+    here.page.locator("#having input[type=file]").set_input_files([tmp_path / "photo.png"])
+    here.page.wait_for_function("document.querySelector('#photo-status').innerText.includes('photos that lack it')")
+    (tmp_path / "other.png").write_bytes(png(2, (40, 40)))
+    here.page.locator("#lacking input[type=file]").set_input_files([tmp_path / "other.png"])
+    here.page.wait_for_function(
+        "old => { const e = document.querySelector('#reconstruction img'); return e && e.src !== old }", arg=plain
+    )
+    for name, words in (("small.png", "smaller than the model"), ("text.png", "cannot be decoded")):
+        here.page.locator("#photo button[aria-label*=lear], #photo button[aria-label*=emove]").first.click()
+        photo = here.page.locator("#photo input[type=file]")
+        photo.set_input_files(tmp_path / name)
+        here.page.wait_for_function(
+            "words => document.querySelector('#photo-status').innerText.includes(words)", arg=words
+        )

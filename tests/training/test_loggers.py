@@ -1,0 +1,33 @@
+"""Loggers that the user names stand beside the zoo's own."""
+
+import json
+
+import pytest
+
+from runs import own_cache, run  # noqa: F401
+
+
+def test_tensorboard_gets_scalars_pictures_and_hyperparameters(tmp_path):
+    pytest.importorskip("tensorboard", reason="no tensorboard here: pip install tensorboard")
+    from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
+
+    words = ["--trainer.logger", "TensorBoardLogger", "--trainer.logger.save_dir", str(tmp_path / "tb")]
+    run("r1gan", tmp_path, *words, "--trainer.logger.name", "mine")
+    assert list((tmp_path / "run-001" / "csv").glob("version_*/metrics.csv"))
+    (folder,) = (tmp_path / "tb" / "mine").glob("version_*")
+    events = EventAccumulator(str(folder))
+    events.Reload()
+    tags = events.Tags()
+    assert {"loss/d", "loss/g", "penalty/gradient", "metrics/fd_random", "kimg"} <= set(tags["scalars"])
+    assert [event.step for event in events.Scalars("loss/d")] == [1, 2, 3]
+    assert "samples" in tags["images"]
+    assert "gamma: 20.0" in (folder / "hparams.yaml").read_text()
+
+
+def test_several_loggers_at_once_and_none(tmp_path):
+    more = [{"class_path": "CSVLogger", "init_args": {"save_dir": str(tmp_path / "more"), "name": n}} for n in "ab"]
+    run("r1gan", tmp_path, "--trainer.logger", json.dumps(more), kimg=0.032)
+    for name in ("a", "b"):
+        assert list((tmp_path / "more" / name).glob("version_*/metrics.csv"))
+    cli = run("r1gan", tmp_path, "--trainer.logger", "false", kimg=0.032)
+    assert len(cli.trainer.loggers) == 1  # CSV always

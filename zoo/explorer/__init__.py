@@ -1,0 +1,1 @@
+"""A window in the browser onto trained models: `zoo explore CKPT`. What it shows is computed in `playing`."""
