@@ -211,3 +211,25 @@ def test_biggan_deep(path, tmp_path):
     images = gan.sample(4, truncation=0.5)
     assert images.shape == (4, 3, gan.resolution, gan.resolution)
     assert gan.indexed_latents(64, truncation=0.5)[0].abs().max() <= 1
+
+
+@pytest.mark.parametrize("path", files("pggan-networks*.npz"))
+def test_grey_networks(path, tmp_path, capsys):
+    """One channel of the official pictures, from a file of that channel alone, comes out three times."""
+    v = Vectors(path)
+    about = v.meta["constructor"]
+    if about["G"].get("label_size", 0):
+        pytest.skip("labels are tested with three channels")
+    g, d = (single(v.group(f"param/{role}/")) for role in "GD")
+    g |= {k: a[..., :1] for k, a in g.items() if k.startswith("ToRGB")}
+    d |= {k: a[:, :, :1] for k, a in d.items() if k.startswith("FromRGB") and k.endswith("weight")}
+    networks = [
+        tflib(arrays, stated(about[role]) | {"num_channels": 1}, role, 2) for role, arrays in (("G", g), ("D", d))
+    ]
+    (tmp_path / "grey.pkl").write_bytes(pickled((*networks, networks[0]), 2))
+    gan = imported(tmp_path / "grey.pkl")
+    images = gan.decode(v["input/latents"].float())
+    assert images.shape[1] == 3
+    same(images, v["output/G/lod0.00"][:, :1].expand_as(images), "pictures")
+    assert gan.D(images).shape == (len(images),)
+    assert "three equal ones" in capsys.readouterr().out

@@ -1,5 +1,6 @@
 """Models on the Hugging Face hub, and in folders of its form: from_pretrained, save_pretrained, push_to_hub."""
 
+from importlib import import_module
 from pathlib import Path
 from typing import Any
 
@@ -7,6 +8,11 @@ from huggingface_hub import ModelCard, ModelHubMixin, hf_hub_download
 
 WEIGHTS = "model.safetensors"
 PICTURE = "samples.png"
+
+
+def door() -> Any:
+    """The public door of the package, which knows how models are read and told of: floors above this one."""
+    return import_module("zoo")
 
 
 class OnHub(ModelHubMixin, library_name="gan-zoo", tags=["gan", "image-generation"]):
@@ -17,9 +23,7 @@ class OnHub(ModelHubMixin, library_name="gan-zoo", tags=["gan", "image-generatio
     """
 
     def _save_pretrained(self, save_directory: Path) -> None:
-        import zoo
-
-        zoo.save_folder(self, Path(save_directory))
+        door().save_folder(self, Path(save_directory))
 
     @classmethod
     def _from_pretrained(cls, *, model_id: str, **options: Any) -> "OnHub":
@@ -29,8 +33,6 @@ class OnHub(ModelHubMixin, library_name="gan-zoo", tags=["gan", "image-generatio
             FileNotFoundError: if the folder has no model of the zoo.
             TypeError: if it holds another class than `cls`.
         """
-        import zoo
-
         if Path(model_id).is_dir():
             file = Path(model_id, WEIGHTS)
         else:
@@ -38,12 +40,10 @@ class OnHub(ModelHubMixin, library_name="gan-zoo", tags=["gan", "image-generatio
             file = Path(hf_hub_download(model_id, WEIGHTS, **{k: options[k] for k in known if k in options}))
         if not file.is_file():
             raise FileNotFoundError(f"{model_id} has no {WEIGHTS}: it is no model that the zoo has saved")
-        model = zoo.load(file)
+        model = door().load(file)
         if not isinstance(model, cls):
             raise TypeError(f"{model_id} holds a {type(model).__name__}: take that class, or GAN for any")
         return model
 
     def generate_model_card(self, *args: Any, row: str | Path | dict | None = None, **kwargs: Any) -> ModelCard:
-        import zoo
-
-        return ModelCard(zoo.model_card(self, row))
+        return ModelCard(door().model_card(self, row))

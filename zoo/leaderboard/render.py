@@ -172,7 +172,7 @@ def _beside(rows: list[dict], numbers: list[dict[str, str]]) -> str:
     """Where imported networks come from, and what is published of released ones under which protocol."""
     files = {row["imported"]["file"]: row["imported"] for row in rows}
     lines = [
-        f"- `{_cell(name)}`, sha256 `{about['sha256'][:16]}`, of {_cell(about['source'])}, {_cell(about['licence'])}"
+        f"- `{_cell(name)}`, `{about['sha256'][:16]}`, of {_cell(about['source'])}, {_cell(about['licence'])}"
         for name, about in sorted(files.items())
     ]
     papers = {row["paper"] for row in rows}
