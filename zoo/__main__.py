@@ -1,11 +1,11 @@
-"""`zoo train | list | runs | show | doctor | import | sample | walk | explore | evaluate | leaderboard | ...`.
+"""`zoo train | list | runs | show | doctor | import | export | sample | walk | explore | evaluate | leaderboard | ...`.
 
 The commands themselves are in `zoo.commands`.
 """
 
 import sys
 
-from zoo.commands import bench, data, lab, listing, looking, models, runs, scoring, weights
+from zoo.commands import bench, data, floors, lab, listing, looking, models, runs, scoring, weights
 
 
 def by_script(args: list[str]) -> None:
@@ -28,10 +28,12 @@ def listed(args: list[str]) -> list[str]:
     """`curves a b --x kimg` as `curves ["a", "b"] --x kimg`: jsonargparse takes a list as one argument."""
     import json
 
-    if args[:1] not in (["curves"], ["explore"]):
+    verb = next((v for v in (["curves"], ["explore"], ["lab", "returns"]) if args[: len(v)] == v), None)
+    if verb is None:
         return args
     n = next((i for i, word in enumerate(args) if word.startswith("-")), len(args))
-    return args if n < 2 else [args[0], json.dumps(args[1:n]), *args[n:]]
+    several = n > len(verb) + (verb == ["explore"])  # one checkpoint stays itself
+    return [*verb, json.dumps(args[len(verb) : n]), *args[n:]] if several else args
 
 
 def main(args: list[str] | None = None) -> None:
@@ -55,8 +57,10 @@ def main(args: list[str] | None = None) -> None:
         "interpolate": models.interpolate,
         "attribute": models.attribute,
         "import": weights.import_,
+        "export": weights.export,
         "evaluate": scoring.evaluate,
         "compare": scoring.compare,
+        "floor": floors.floor,
         "train-domain": scoring.train_domain,
         "data": {"_help": data.__doc__, "prepare": data.prepare, "inspect": data.inspect, "stream": data.stream},
         "bench": {"_help": bench.__doc__, "data": bench.data, "evaluation": bench.evaluation, "step": bench.step},
@@ -73,6 +77,8 @@ def main(args: list[str] | None = None) -> None:
             "plane": lab.plane,
             "saddle": lab.saddle,
             "expert": lab.expert,
+            "play": lab.play,
+            "returns": lab.returns,
         },
     }
     args = sys.argv[1:] if args is None else list(args)

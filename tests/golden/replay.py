@@ -46,8 +46,14 @@ class Replay:
         assert len(z) == n
         return z
 
+    def on_before_batch_transfer(self, batch, dataloader_idx):
+        return batch
+
+    def on_train_batch_start(self, batch, batch_idx):
+        """A file's images are the networks' own: any size, colours and range."""
+
     def training_step(self, batch, batch_idx):
-        self.chosen(self, *batch)
+        self.chosen(self, *[part for part in batch if part is not None])  # images alone come with None for labels
 
     def manual_backward(self, loss: Tensor, *args, **kwargs) -> None:
         self.losses = [*getattr(self, "losses", []), loss.detach()]

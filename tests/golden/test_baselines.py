@@ -1239,7 +1239,7 @@ def test_consistency_against_the_quadratic_term(path):
 
 
 class TwoSlots(nn.Module):
-    """A synthesis with two slots: its first map, and the vector that styles every layer; of StyleGAN's own parts."""
+    """A synthesis with two slots, its first map and the vector that styles every layer, of StyleGAN's parts."""
 
     def __init__(self, param: dict[str, Tensor]) -> None:
         super().__init__()

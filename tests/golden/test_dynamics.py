@@ -212,7 +212,8 @@ class Replayed(ConOpt):
     """Consensus optimisation on given networks and latents."""
 
     def replay(self, G: nn.Module, D: nn.Module, latents: list) -> "Replayed":
-        self.G, self.D, self.given = G, D, latents
+        self.use_networks(G, D, latents[0].shape[1])
+        self.given = latents
         self.after = []
         return self
 

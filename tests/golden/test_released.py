@@ -1,4 +1,4 @@
-"""Files in the layouts of the official releases, written out of the vectors' variables, import to the official pictures.
+"""Files in the layouts of the releases, written out of the vectors' variables, import to the official pictures.
 
 Everything is written by `released`, an assembler of pickles of its own: no TensorFlow, Chainer or official class.
 """

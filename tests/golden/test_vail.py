@@ -1,7 +1,7 @@
 """VAIL's and VAIRL's discriminator steps, rewards and mazes against the authors' released code.
 
-Everything is built from a file's meta. The official numbers are TensorFlow's float32; ours are computed in float64 and
-compared at the tolerance the files state.
+Everything is built from a file's meta. The official numbers are TensorFlow's float32; ours are computed in float64
+and compared at the tolerance the files state.
 """
 
 import re
@@ -15,8 +15,9 @@ from torch import Tensor
 from vectors import Vectors, close, files, only
 
 from zoo.imitation import environments
-from zoo.imitation.base import Imitation, Transitions
+from zoo.imitation.base import Imitation
 from zoo.imitation.mazes import MAZES, REACH, Maze
+from zoo.imitation.rows import Transitions
 from zoo.imitation.vail import VAIL
 from zoo.imitation.vairl import VAIRL
 from zoo.networks.imitation import CodedMLP
@@ -257,4 +258,3 @@ def test_vairl_steps(path, monkeypatch):
     agree(vairl.reward(obs), v["output/eval/r"], "the reward handed to the policy")
     agree(-energy + shaping * after - before, v["output/eval/f"], "f without noise")
     agree(D(-energy + shaping * after - before, 0), v["output/eval/D"], "D without noise")
-

@@ -1,4 +1,4 @@
-"""Files of weights as the official codes wrote them, by an own little assembler of pickles: no TensorFlow, no class."""
+"""Files of weights as the official codes wrote them, by a little assembler of pickles: no TensorFlow, no class."""
 
 import io
 import struct

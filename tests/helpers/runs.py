@@ -17,6 +17,22 @@ SMALL = {
     "biggan": "--model.resolution 32 --model.n_classes 10 --model.width_g 2 --model.width_d 2 --model.latent_dim 8 "
     "--model.shared_dim 4 --model.batch_size 16 --model.batch_size_g 16 --model.accumulate_d 2 "
     "--model.accumulate_g 2 --model.standing_passes 2 --model.watch_kimg 0.032",
+    "bigan": "--model.resolution 32 --model.channels 3 --model.width 8 --model.latent_dim 4 --model.batch_size 32 "
+    "--model.decay_start_kimg 0.032",
+    "bigan_qp": "--model.resolution 16 --model.width 4 --model.hidden 4 --model.latent_dim 4 --model.n_dis 2 "
+    "--model.batch_size 16",
+    "cgan": "--model.resolution 32 --model.architecture dcgan --model.channels 3 --model.optimizer adam "
+    "--model.lr 1e-3 --model.width_g 2 --model.width_d 2 --model.latent_dim 8 --model.batch_size 32",
+    "dcgan": "--model.resolution 32 --model.width_g 2 --model.width_d 2 --model.latent_dim 8 --model.batch_size 32",
+    "fgan": "--model.resolution 32 --model.width_g 2 --model.width_d 2 --model.latent_dim 8 --model.batch_size 32",
+    "gan_qp": "--model.resolution 16 --model.width_g 4 --model.width_d 4 --model.latent_dim 8 --model.n_dis 2 "
+    "--model.batch_size 16",
+    "wgan": "--model.resolution 32 --model.width_g 2 --model.width_d 2 --model.latent_dim 8 --model.n_critic 2 "
+    "--model.n_critic_long null --model.batch_size 32",
+    "wgan_div": "--model.resolution 32 --model.architecture cnn --model.norm_d none --model.width_g 4 "
+    "--model.width_d 4 --model.latent_dim 8 --model.n_dis 2 --model.batch_size 16",
+    "wgan_gp": "--model.resolution 32 --model.n_classes 0 --model.architecture cnn --model.width_g 4 "
+    "--model.width_d 4 --model.latent_dim 8 --model.n_dis 2 --model.batch_size 16 --model.batch_size_g 16",
     "conopt": "--model.width_g 4 --model.width_d 4 --model.latent_dim 8 --model.batch_size 32",
     "nk17": "--model.width_g 4 --model.width_d 4 --model.latent_dim 8 --model.batch_size 32",
     "ctgan": "--model.resolution 32 --model.architecture cnn --model.width_g 4 --model.width_d 4 "

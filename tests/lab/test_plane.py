@@ -80,7 +80,7 @@ def test_command_draws_and_tells(tmp_path, capsys):
 @pytest.mark.parametrize(
     ("args", "words"),
     [
-        (("sngan",), "sngan has no setting for points; there are r1gan"),
+        (("ctgan_ssl",), "ctgan_ssl has no setting for points; there are biggan"),
         (("r1gan", "--data", "cube"), "no data set 'cube' of points; choose one of ring, grid"),
         (("r1gan", "--options", "{penaltie: none}"), "penaltie"),
         (("r1gan", "--options", "{lr: fast}"), "lr"),

@@ -17,7 +17,7 @@ from hypothesis import strategies as st
 from released import Call, Global, Network, array, module, npz, pickled, torch_file
 
 from zoo.official import containers
-from zoo.official.pickles import Refused
+from zoo.official.inert import Refused
 from zoo.training import importing
 from zoo.training.importing import import_weights
 
@@ -57,7 +57,7 @@ def sngan() -> dict:
 def refused(path, *words: str) -> str:
     """The one sentence with which a file is refused; nothing lies beside it afterwards."""
     before = sorted(path.parent.iterdir())
-    with pytest.raises(ValueError, match=".") as caught:
+    with pytest.raises(ValueError, match=r".") as caught:
         import_weights(path)
     text = str(caught.value)
     assert sorted(path.parent.iterdir()) == before
@@ -332,7 +332,7 @@ def test_other_files_of_torch_and_numpy(tmp_path):
     refused(tmp_path / "x.pkl", "not of PGGAN's")
     folder = tmp_path / "folder"
     folder.mkdir()
-    with pytest.raises(ValueError, match="G_ema.pth"):
+    with pytest.raises(ValueError, match=r"G_ema\.pth"):
         import_weights(folder)
     with pytest.raises(FileNotFoundError):
         import_weights(tmp_path / "nothing")

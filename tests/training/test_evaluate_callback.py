@@ -10,6 +10,7 @@ from torch.utils.data import DataLoader
 
 from zoo.engine.ema import EMA
 from zoo.engine.gan import GAN
+from zoo.evaluation.extractors import DEFAULT
 from zoo.leaderboard.rows import read_rows
 from zoo.training.evaluate import Evaluate
 
@@ -88,7 +89,13 @@ pytestmark = pytest.mark.filterwarnings(
 
 
 def test_evaluates_by_kimg_and_writes_one_row(tmp_path, capsys):
-    callback = Evaluate(every_kimg=0.03, recipe="tiny", protocol="torch-fidelity", **options(tmp_path))
+    callback = Evaluate(
+        every_kimg=0.03,
+        extractors=["inception", "random"],
+        recipe="tiny",
+        protocol="torch-fidelity",
+        **options(tmp_path),
+    )
     model, trainer = fit(tmp_path, [callback])
     scores = [m for m in trainer.logger.seen if "metrics/fd_random" in m]
     assert [round(m["kimg"], 3) for m in scores] == [0.03, 0.06, 0.09, 0.1]
@@ -188,4 +195,4 @@ def test_built_from_yaml():
     callback = parser.instantiate_classes(parser.parse_string(text)).evaluation
     assert isinstance(callback, Evaluate)
     assert callback.extractors == ["random"]
-    assert parser.instantiate_classes(parser.get_defaults()).evaluation.extractors == ["inception", "random"]
+    assert parser.instantiate_classes(parser.get_defaults()).evaluation.extractors == list(DEFAULT)

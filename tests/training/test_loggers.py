@@ -3,6 +3,7 @@
 import json
 
 import pytest
+
 from runs import own_cache, run  # noqa: F401
 
 

@@ -192,3 +192,30 @@ def expert(
     from zoo.lab.expert import lab
 
     print(lab(env, out or Path(f"{env}.npz"), episodes, by, noise, horizon, seed, iterations, n_envs, std, kl_step))
+
+
+def play(checkpoint: Path, out: Path | None = None, episodes: int = 50, best: bool = False, seed: int = 0) -> None:
+    """Play the policy of an imitation run: its true return, and a picture of it.
+
+    Args:
+        checkpoint: Of reproductions/vail.py or vairl.py.
+        out: A PNG of a maze with paths and the learned reward, or a GIF of the policy; none without it.
+        episodes: How many count.
+        best: Take the likeliest actions; else they are drawn.
+        seed: Of starts and actions.
+    """
+    from zoo.lab.imitation import lab
+
+    print(lab(checkpoint, out, episodes, best, seed))
+
+
+def returns(rows: list[str], out: Path = Path("returns.png")) -> None:
+    """Draw rows of results/imitation: returns, D's accuracy, KL, beta and the reward's slope, a band over seeds.
+
+    Args:
+        rows: Files of results/imitation, of one task.
+        out: The picture to write.
+    """
+    from zoo.lab.imitation import curves
+
+    print(curves(rows, out))

@@ -23,7 +23,8 @@ def papers(reproductions: Path | None = None, results: Path = Path("results")) -
     table = Table("paper", "recipe", "results", "what it is")
     scripts = (path.stem for path in reproductions.glob("*.py"))
     for paper in sorted(name for name in scripts if (reproductions / name).is_dir()):
-        rows = [json.loads(p.read_text())["recipe"] for p in results.glob(f"{paper}/*.json")]
+        files = [*results.glob(f"{paper}/*.json"), *results.glob(f"imitation/{paper}-*.json")]
+        rows = [json.loads(p.read_text())["recipe"] for p in files]
         recipes = sorted((reproductions / paper).glob("*.yaml"), key=lambda p: (p.stem != "paper", p.stem))
         for i, recipe in enumerate(recipes):
             about = recipe.read_text().splitlines()[0].lstrip("# ")

@@ -28,7 +28,8 @@ def evaluate(
             `zoo import` wrote.
         n_fake: Generated images.
         n_real: Real images.
-        extractors: Any of inception (FID, IS, KID), random, domain:FILE and torch-fidelity's others.
+        extractors: Any of inception (FID, IS, KID), efficientnet-lite0, random, domain:FILE and
+            torch-fidelity's others.
         truncation: Bound of the truncation trick, or first:last:number of bounds, such as 0.05:1.0:20: the
             truncation curve, as CSV and plot in the run's folder, with results rows of its best points.
         seed: Names the latents.
@@ -91,7 +92,7 @@ def compare(
     fake: Path | None = None,
     n_fake: int | None = None,
     n_real: int | None = None,
-    extractors: list[str] = ["inception", "random"],  # noqa: B006
+    extractors: list[str] = ["inception", "efficientnet-lite0", "random"],  # noqa: B006
     protocol: str = "zoo",
     extras: list[str] | None = None,
     batch_size: int = 128,
@@ -106,7 +107,8 @@ def compare(
         fake: Folder or zip of generated images of the same size.
         n_fake: Generated images; all by default.
         n_real: Real images, a fixed random choice; the protocol's number by default.
-        extractors: Any of inception (FID, IS, KID), random, domain:FILE and torch-fidelity's others.
+        extractors: Any of inception (FID, IS, KID), efficientnet-lite0, random, domain:FILE and
+            torch-fidelity's others.
         protocol: Named conditions, such as zoo or torch-fidelity.
         extras: Metrics beyond those of features, such as swd and ms_ssim.
         batch_size: Images per pass of an extractor.

@@ -1,6 +1,7 @@
 """Weights from and for others: `zoo import` of official files, `zoo export` to safetensors, ONNX, TorchScript."""
 
 from pathlib import Path
+from typing import Literal
 
 
 def import_(file: Path, out: Path | None = None, paper: str | None = None) -> None:
@@ -15,3 +16,29 @@ def import_(file: Path, out: Path | None = None, paper: str | None = None) -> No
     from zoo.training.importing import import_weights
 
     print(import_weights(file, out, paper))
+
+
+def export(
+    checkpoint: Path,
+    to: Literal["safetensors", "onnx", "torchscript"] = "safetensors",
+    what: Literal["G", "D", "E"] | None = None,
+    out: Path | None = None,
+    truncation: float | None = None,
+    ema: bool = True,
+) -> None:
+    """Write a model for other programs, and check that it computes the same there.
+
+    Args:
+        checkpoint: A run's checkpoints/last.ckpt or any other, also imported ones.
+        to: safetensors holds weights and settings, and is read back here; onnx and torchscript hold one network
+            that runs without the zoo, for any batch.
+        what: G draws, D judges, E encodes; by default the whole model for safetensors, else G.
+        out: The file to write; by default the checkpoint's name with another ending, beside it.
+        truncation: At which G draws; for onnx and torchscript it becomes part of the file.
+        ema: Take the average of G where the model keeps one.
+    """
+    from zoo.training import exporting
+    from zoo.training.loading import load
+
+    out = out or checkpoint.with_suffix(exporting.SUFFIXES[to])
+    print(exporting.export(load(checkpoint), out, to, what, truncation, ema))

@@ -5,6 +5,7 @@ from typing import Any, Literal
 
 import numpy as np
 import torch
+import torch.nn.functional as F
 from PIL import Image
 from torch import Tensor
 
@@ -38,7 +39,7 @@ class _Torchvision(ImageDataModule):
         raise NotImplementedError
 
     def test_images(self) -> Images | None:
-        return type(self)(self.paths[0], split="test", download=self.download).opened
+        return type(self)(self.paths[0], self.resolution, split="test", download=self.download).opened
 
     def prepare_data(self) -> None:
         if self.download:  # Lightning calls this on one process of a machine, before any of them opens the files
@@ -113,7 +114,7 @@ class MNIST(_Torchvision):
 
     Args:
         path: Folder of torchvision's copy (MNIST/raw).
-        resolution: 28, the only one there is.
+        resolution: 28, or 32 with two black pixels around.
         split: Training or test images.
         download: Fetch the files if they are not there.
     """
@@ -129,9 +130,11 @@ class MNIST(_Torchvision):
         **options: Any,
     ) -> None:
         super().__init__(path, resolution, split, download, **options)
+        self.side = 32 if resolution == 32 else 28
 
     def pixels(self, data: Any) -> tuple[Tensor, Tensor]:
-        pixels = torch.as_tensor(data.data)[:, None].expand(-1, 3, -1, -1).contiguous()
+        border = (self.side - 28) // 2
+        pixels = F.pad(torch.as_tensor(data.data), [border] * 4)[:, None].expand(-1, 3, -1, -1).contiguous()
         return pixels, torch.as_tensor(data.targets)
 
 

@@ -77,8 +77,8 @@ class Checkpoints(Callback):
     def complain(gan: GAN, part: Path, error: OSError) -> None:
         part.unlink(missing_ok=True)
         print(
-            f"checkpoint at {gan.nimg / 1000:.1f} {gan.unit} not saved whole ({error}); training goes on, older ones are "
-            "untouched. Free some space, or set --run_dir to another disk and resume with --ckpt_path",
+            f"checkpoint at {gan.nimg / 1000:.1f} {gan.unit} not saved whole ({error}); training goes on, older "
+            "ones are untouched. Free some space, or set --run_dir to another disk and resume with --ckpt_path",
             file=sys.stderr,
         )
 
@@ -100,10 +100,12 @@ class Checkpoints(Callback):
 
     @classmethod
     def tell(cls, trainer: L.Trainer, gan: GAN, what: str) -> str:
-        return (
-            f"{what} is not finite at {gan.nimg / 1000:.1f} {gan.unit}, so training stopped; {cls.last_good(trainer)}. "
-            + ("Lower the learning rate" + " or use --trainer.precision 32-true" * (trainer.precision != "32-true"))
+        precise = trainer.precision == "32-true"
+        mend = (
+            "Lower the learning rate" if precise else "Lower the learning rate or use --trainer.precision 32-true"
         )
+        at = f"{gan.nimg / 1000:.1f} {gan.unit}"
+        return f"{what} is not finite at {at}, so training stopped; {cls.last_good(trainer)}. {mend}"
 
     def on_train_batch_end(self, trainer: L.Trainer, gan: GAN, outputs, batch, batch_idx: int) -> None:
         if gan.steps % trainer.log_every_n_steps == 0:

@@ -21,13 +21,14 @@ from zoo.engine import batches
 from zoo.engine.checks import check_batches, check_classes, chosen_labels
 from zoo.engine.clock import Clock
 from zoo.engine.ema import EMA, move
+from zoo.engine.hub import OnHub
 from zoo.engine.latents import indexed_latents, normal
 from zoo.engine.pixels import Pixels
 from zoo.engine.reporting import offer, show
 from zoo.networks.modes import evaluating
 
 
-class GAN(L.LightningModule):
+class GAN(L.LightningModule, OnHub):
     """Base of the papers' LightningModules (manual optimization).
 
     A paper's `__init__` calls this, then `save_hyperparameters()`; its batch sizes, over all ranks, are arguments
@@ -47,7 +48,8 @@ class GAN(L.LightningModule):
         pixels: colours and range of G's and D's images; None for three colours in [-1, 1].
     """
 
-    #: what `nimg` counts, in thousands and one by one, and the command that shows a model: words for callbacks and errors
+    #: what `nimg` counts, in thousands and one by one, and the command that shows a model: words for callbacks and
+    #: errors
     unit, things, shown_by = "kimg", "img", "zoo evaluate"
     #: settings in kimg that a resumed run may not change: all that came before would have been otherwise
     fixed_kimg: tuple[str, ...] = ()
@@ -90,6 +92,7 @@ class GAN(L.LightningModule):
         self.latent_rng = torch.Generator().manual_seed(self.seed)
         self.scalars: dict[str, Tensor] = {}
         self._conditions: dict = {}  # of a loaded model
+        self._own_networks = False
         self.chosen: str | None = None  # how its checkpoint was picked out of its run; None for the newest
         self.origin: dict = {}  # of imported weights: "imported", and "networks" where they differ
 
@@ -99,7 +102,7 @@ class GAN(L.LightningModule):
         D needs what the paper's step asks of it: CT-GAN `features` and `score`, VGAN `logits_and_kl`. `load` does
         not rebuild such a model: it knows the paper's networks only.
         """
-        self.G, self.D = G, D
+        self.G, self.D, self._own_networks = G, D, True
         self.G_ema = copy.deepcopy(G).eval().requires_grad_(False) if self.ema else None
         self.latent_dim = latent_dim
 
@@ -335,6 +338,8 @@ class GAN(L.LightningModule):
         Raises:
             ValueError: naming what was found and the mend.
         """
+        if self._own_networks and batch[0].ndim == 2:
+            return  # points: what own networks take, they know
         if not self._seen:
             batches.check_values(self, *batch)
             self._seen = True

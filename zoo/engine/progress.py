@@ -74,9 +74,8 @@ class Progress(Callback):
     def show(self, gan: GAN) -> None:
         speed = (gan.nimg - self.start[0]) / max(gan.train_seconds - self.start[1], 1e-9)
         left = max(gan.total_kimg * 1000 - gan.nimg, 0) / max(speed, 1e-9)
-        losses = "  ".join(
-            f"{k} {float(v):.3f}" for k, v in gan.scalars.items() if k.startswith(("loss/", "return/"))
-        )
+        told = {k: float(v) for k, v in gan.scalars.items() if k.startswith(("loss/", "return/"))}
+        losses = "  ".join(f"{k} {v:.3f}" for k, v in told.items())
         kimg = f"{gan.nimg / 1000:.1f}/{gan.total_kimg:g} {gan.unit}"
         clock = time.strftime("%H:%M:%S", time.gmtime(left))
         until = f"{left / 86400:.1f} days left" if left >= 86400 else f"{clock} left"

@@ -13,6 +13,7 @@ from zoo.evaluation.extras import find, measure
 from zoo.evaluation.metrics import frechet_distance, inception_score, intra_frechet, kid, mean_cov, prdc
 from zoo.evaluation.protocols import OPTIONS, Protocol, reals, resolve
 from zoo.evaluation.reference import Reference, reference
+from zoo.evaluation.small import ENOUGH, FEWEST, frechet_infinity
 from zoo.evaluation.subject import Subject
 
 
@@ -90,7 +91,8 @@ def evaluate(
     Returns:
         `metrics`: of Inception `fid`, `is_mean`, `is_std`, `is_1` (one part), `kid`, `precision`, `recall`,
         `density`, `coverage`, and `intra_fid` where model and data have classes; of another extractor NAME
-        `fd_NAME`, `kid_NAME`, `precision_NAME` and so on, of a domain classifier with the data's number of classes
+        `fd_NAME`, `fdinf_NAME` (extrapolated to infinitely many fakes, where fewer than 50,000 are drawn),
+        `kid_NAME`, `precision_NAME` and so on, of a domain classifier with the data's number of classes
         also `label_accuracy_NAME`; and the extras'.
         `absent`: for each metric that could not be had, why. `notes`: what to know about a metric, by its name.
         `conditions`: everything above.
@@ -106,7 +108,18 @@ def evaluate(
     if batch_size < 1:
         raise ValueError(f"batch_size={batch_size}: a batch of 1 is the least")
     where = {"batch_size": batch_size, "device": device}
-    subject = Subject(gan, data, seed, p.truncation, p.ema, p.rounding, **where, n_fake=p.n_fake, keep=bool(extras))
+    subject = Subject(
+        gan,
+        data,
+        seed,
+        p.truncation,
+        p.ema,
+        p.rounding,
+        **where,
+        n_fake=p.n_fake,
+        n_real=p.n_real,
+        keep=bool(extras),
+    )
     extractors, missing = build_extractors(extractor, weights)
     n_drawn = max(p.n_fake, p.n_is or 0) if any("is_mean" in metric_names(e.name) for e in extractors) else p.n_fake
 
@@ -202,6 +215,8 @@ def _score(
         return {}, dict.fromkeys(keys, "the extractor's features are not finite"), {}
 
     values["frechet"] = frechet_distance(*mean_cov(features), real.mu, real.sigma)
+    if FEWEST <= len(features) < ENOUGH:
+        values["infinity"] = frechet_infinity(features, real.mu, real.sigma)
     few = {"generated": len(features), "real": real.n}
     if poor := [f"{n:,} {what}" for what, n in few.items() if n <= features.shape[1]]:
         dim = features.shape[1]

@@ -24,6 +24,11 @@ from torch import Tensor, nn
 INCEPTION_SHA256 = "6726825d"
 
 
+#: what every row is scored with: the literature's network where its weights can be had, one that a package brings,
+#: and one without training
+DEFAULT = ("inception", "efficientnet-lite0", "random")
+
+
 class MissingWeights(FileNotFoundError):
     """The weights of an extractor are neither on this machine nor to be had from it."""
 
@@ -67,8 +72,8 @@ def metric_names(extractor: str) -> dict[str, str]:
     sets = ("precision", "recall", "density", "coverage")
     if extractor == "inception":
         scores = {key: key for key in ("is_mean", "is_std", "kid", "is_1", *sets)}
-        return {"frechet": "fid"} | scores | {"intra": "intra_fid"}
-    names = {"frechet": f"fd_{extractor}", "kid": f"kid_{extractor}"}
+        return {"frechet": "fid", "infinity": "fid_inf"} | scores | {"intra": "intra_fid"}
+    names = {"frechet": f"fd_{extractor}", "infinity": f"fdinf_{extractor}", "kid": f"kid_{extractor}"}
     if extractor.startswith("domain:"):
         names["labels"] = f"label_accuracy_{extractor}"
     return names | {key: f"{key}_{extractor}" for key in sets} | {"intra": f"intra_fd_{extractor}"}
@@ -100,7 +105,7 @@ def build(name: str, weights: str | Path | None = None) -> Extractor:
     """The extractor called `name`, on the CPU.
 
     Args:
-        name: `inception`, `random`, `domain:FILE` (of `zoo train-domain`) or
+        name: `inception`, `efficientnet-lite0`, `random`, `domain:FILE` (of `zoo train-domain`) or
             one of torch-fidelity's: vgg16, clip-vit-b-32, dinov2-vit-b-14, ... `NAME:FILE` takes weights from a
             file.
         weights: file of the Inception weights; default the environment's `ZOO_INCEPTION`, then torch hub's
@@ -115,6 +120,10 @@ def build(name: str, weights: str | Path | None = None) -> Extractor:
         return _inception(file or weights)
     if name == "random" and not file:
         return _random()
+    if name == "efficientnet-lite0" and not file:
+        from zoo.evaluation import efficientnet
+
+        return efficientnet.build()
     if name == "domain":
         return _domain(file)
     from zoo.evaluation import fidelity_nets
@@ -122,7 +131,8 @@ def build(name: str, weights: str | Path | None = None) -> Extractor:
     if name in (known := fidelity_nets.names()):
         return fidelity_nets.build(name, file)
     raise ValueError(
-        f"no extractor is called {name!r}: choose inception, random, domain:FILE or {', '.join(known)}"
+        f"no extractor is called {name!r}: choose inception, efficientnet-lite0, random, domain:FILE or "
+        f"{', '.join(known)}"
     )
 
 

@@ -26,6 +26,7 @@ from zoo.evaluation.subject import Subject
 Extra = Callable[[Subject], dict[str, float]]
 
 EXTRAS: dict[str, str] = {
+    "fwd": f"{__name__}:fwd",
     "swd": f"{__name__}:swd",
     "ms_ssim": f"{__name__}:ms_ssim",
     "ppl": f"{__name__}:ppl",
@@ -69,6 +70,15 @@ def swd(subject: Subject) -> dict[str, float]:
     n = min(16_384, subject.n_fake, len(subject.data))
     reals = (images.to(subject.compute_device) for images in subject.all_reals(n))
     return definition.swd(reals, (images.to(subject.compute_device) for images in subject.all_fakes(n)))
+
+
+def fwd(subject: Subject) -> dict[str, float]:
+    """Frechet wavelet packet distance `fwd-LEVEL`, of as many images as the other distances count."""
+    from zoo.evaluation import wavelets
+
+    if rank_and_world()[0]:
+        return {}
+    return wavelets.fwd(subject.all_reals(subject.n_real or len(subject.data)), subject.all_fakes(subject.n_fake))
 
 
 def ms_ssim(subject: Subject) -> dict[str, float]:

@@ -11,6 +11,7 @@ from zoo.data import ImageDataModule
 from zoo.data.files import Files
 from zoo.engine.devices import device_here
 from zoo.evaluation.evaluate import evaluate
+from zoo.evaluation.extractors import DEFAULT
 
 
 class Pictures:
@@ -55,7 +56,7 @@ def open_pair(real: str | Path, fake: str | Path) -> tuple[ImageDataModule, Imag
 def compare(
     real: str | Path,
     fake: str | Path,
-    extractors: Sequence[str] = ("inception", "random"),
+    extractors: Sequence[str] = DEFAULT,
     device: str = "cpu",
     **options: Any,
 ) -> dict[str, dict]:

@@ -35,6 +35,7 @@ class Subject:
         data: the data module.
         seed, truncation, ema, rounding, batch_size: see `evaluate`.
         device: where networks of metrics compute; None for the device of the samples.
+        n_real: reals that distances count; None for all.
         n_fake: fakes that distances count; extras should not draw more where the source is a folder.
         keep: keep drawn bytes (up to `KEEP_BYTES`) so that a second look does not draw them again.
         broken: fakes of this rank that were not finite.
@@ -49,6 +50,7 @@ class Subject:
     batch_size: int = 128
     device: torch.device | str | None = None
     n_fake: int = 50_000
+    n_real: int | None = None
     keep: bool = False
     broken: int = 0
     _kept: dict[int, Tensor] = field(default_factory=dict)

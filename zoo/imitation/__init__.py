@@ -1,4 +1,4 @@
-"""Learning from demonstrations: GAIL, VAIL, AIRL and VAIRL, one training step each, and the mazes they are tried in.
+"""Learning from demonstrations: GAIL, VAIL, AIRL and VAIRL, and the mazes they are tried in.
 
 The other half of the Variational Discriminator Bottleneck (Peng et al. 2019, arXiv 1810.00821).
 """

@@ -1,57 +1,40 @@
-"""The base of GAIL, VAIL, AIRL and VAIRL: environments, demonstrations, the policy and how it improves, the counter.
+"""The base of GAIL, VAIL, AIRL and VAIRL: environments, demonstrations, the policy and how it improves.
 
-It holds the outer iteration; an algorithm's own file its discriminator's step and its reward. No framework of reinforcement learning is used: each hides the
-step, or the rewards that must be replaced inside it, and what is left of them here is a rollout, an advantage and two
-functions. Progress is counted in steps of the environments (`nimg` is the name that the engine's callbacks know it by).
+It holds the outer iteration; an algorithm's own file its discriminator's step and its reward. No framework of
+reinforcement learning is used: each hides the step, or the rewards that must be replaced inside it, and what is
+left of them here is a rollout, an advantage and two functions. Progress is counted in steps of the environments
+(`nimg` is the name that the engine's callbacks know it by).
 """
 
-import inspect
-import math
 from collections.abc import Iterator, Sequence
-from contextlib import AbstractContextManager
-from dataclasses import dataclass
 from functools import partial
 from typing import Literal
 
-import lightning.pytorch as L
 import torch
 from lightning.pytorch.core.optimizer import LightningOptimizer
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from zoo.data.stage import Stage
-from zoo.engine.clock import Clock
-from zoo.engine.devices import hardware
 from zoo.engine.optim import AdamEpsilonHat
 from zoo.imitation import environments
+from zoo.imitation.checks import check_options
+from zoo.imitation.counted import Counted
 from zoo.imitation.demonstrations import Demonstrations, load
-from zoo.imitation.improvement import Experience, ppo, trpo
-from zoo.imitation.paths import LinearBaseline, Paths, advantages, discounted, rollout
+from zoo.imitation.improvement import experience_of, improve_by_trpo, ppo
+from zoo.imitation.paths import LinearBaseline, Paths, advantages, rollout
 from zoo.imitation.replay import Replay
+from zoo.imitation.rows import Transitions, mean_of, rows_of
 from zoo.networks.imitation import CategoricalPolicy, GaussianPolicy, Value
 from zoo.objectives.penalties import input_gradient
 
 
-@dataclass(frozen=True)
-class Transitions:
-    """N steps as a discriminator sees them: obs (N, d), actions (N, k), next_obs (N, d), log_probs (N,)."""
-
-    obs: Tensor
-    actions: Tensor
-    next_obs: Tensor
-    log_probs: Tensor
-
-    def __getitem__(self, which: Tensor) -> "Transitions":
-        return Transitions(*(x[which] for x in vars(self).values()))
-
-
-class Imitation(L.LightningModule):
+class Imitation(Counted):
     """Base of the imitation algorithms (manual optimization, one process, CPU).
 
-    One `training_step` is an outer iteration: paths of the policy, a phase of the discriminator, learned rewards in the
-    place of the true ones, one improvement of the policy. After `imitation_ksteps` the reward is frozen and a new policy
-    learns from it alone in `transfer_env`. Every iteration starts all environments anew by a seed from the model's own
-    stream, so a checkpoint needs no state of theirs.
+    One `training_step` is an outer iteration: paths of the policy, a phase of the discriminator, learned rewards in
+    the place of the true ones, one improvement of the policy. After `imitation_ksteps` the reward is frozen and a
+    new policy learns from it alone in `transfer_env`. Every iteration starts all environments anew by a seed from
+    the model's own stream, so a checkpoint needs no state of theirs.
 
     Args:
         env: gymnasium's name; the mazes are CMazeRight-v0, CMazeLeft-v0, SMaze-v0, SMazeFlip-v0.
@@ -68,6 +51,7 @@ class Imitation(L.LightningModule):
         transfer_std: that of the new policy in `transfer_env`.
         improvement: "trpo" with a linear baseline, or "ppo" with a value network.
         kl_step: TRPO's bound on the policy's change, in nats.
+        transfer_kl_step: that of the new policy; None takes `kl_step`.
         lr, clip, epochs, batch_size: PPO's Adam, eps, passes and minibatch.
         gamma, gae_lambda: discount of the returns, and of the advantages.
         entropy: weight of the policy's entropy.
@@ -78,9 +62,6 @@ class Imitation(L.LightningModule):
         gp: weight gamma of the gradient penalty on the expert's rows, gamma/2 E ||grad||^2; 0 for none.
     """
 
-    #: words for the engine's callbacks and the resume check, as in `zoo.engine.gan.GAN`
-    unit, things, shown_by = "ksteps", "steps", "zoo lab play"
-    #: settings in ksteps that a resumed run may not change
     fixed_kimg = ("imitation_ksteps",)
 
     def __init__(
@@ -100,6 +81,7 @@ class Imitation(L.LightningModule):
         transfer_std: float = 1.0,
         improvement: Literal["trpo", "ppo"] = "trpo",
         kl_step: float = 0.01,
+        transfer_kl_step: float | None = None,
         lr: float = 1e-3,
         clip: float = 0.2,
         epochs: int = 8,
@@ -113,47 +95,23 @@ class Imitation(L.LightningModule):
         replay_paths: int = 0,
         gp: float = 0.0,
     ) -> None:
-        super().__init__()
+        super().__init__(total_ksteps, n_envs * horizon)
         self.save_hyperparameters()
-        self.automatic_optimization = False
-        self.check_options()
+        check_options(self.hparams)
         self.envs = environments.make(env, n_envs)
         self.n_obs = self.envs.single_observation_space.shape[0]
         self.n_actions = environments.action_size(self.envs)
         if scale is not None and len(scale) != self.n_obs:
-            raise ValueError(f"scale has {len(scale)} factors, {env} shows {self.n_obs} numbers: change --model.scale")
+            raise ValueError(
+                f"scale has {len(scale)} factors, {env} shows {self.n_obs} numbers: change --model.scale"
+            )
         self.demos: Demonstrations | None = None  # read at the start of training: a loaded model needs none
         self.transfer_envs = environments.make(transfer_env, n_envs) if transfer_env else None
-        self.total_ksteps, self.horizon, self.improvement = total_ksteps, horizon, improvement
+        self.horizon = horizon
         self.policy = self.new_policy(policy_std)
         self.value = Value(self.n_obs, policy_width, policy_depth, scale) if improvement == "ppo" else None
         self.baseline, self.replay = LinearBaseline(), Replay(replay_paths)
         self.transferred = False  # whether the new policy has begun
-        self.nimg = self.steps = self._nimg_before = 0
-        self.clock, self.scalars = Clock(), {}
-        self.seed = torch.initial_seed()
-        self.rng = torch.Generator().manual_seed(self.seed)
-        self._conditions: dict = {}
-
-    def check_options(self) -> None:
-        """Refuse numbers that cannot be.
-
-        Raises:
-            ValueError: naming the option.
-        """
-        h = self.hparams
-        for name in ("n_envs", "horizon", "epochs", "batch_size", "d_steps", "batch_size_d", "policy_width"):
-            if h[name] < 1:
-                raise ValueError(f"{name} must be at least 1, not {h[name]}: change --model.{name}")
-        for name in ("lr", "lr_d", "kl_step", "policy_std", "transfer_std", "total_ksteps"):
-            if not h[name] > 0:
-                raise ValueError(f"{name} must be positive, not {h[name]}: change --model.{name}")
-        if (h.transfer_env is None) != (h.imitation_ksteps is None):
-            raise ValueError("transfer_env and imitation_ksteps go together: give both --model options, or neither")
-        if h.imitation_ksteps is not None and not 0 < h.imitation_ksteps < h.total_ksteps:
-            raise ValueError(
-                f"imitation_ksteps {h.imitation_ksteps:g} must lie between 0 and total_ksteps {h.total_ksteps:g}"
-            )
 
     def new_policy(self, std: float) -> nn.Module:
         h = self.hparams
@@ -170,81 +128,19 @@ class Imitation(L.LightningModule):
     # ---- state: part of every checkpoint's state_dict
 
     def get_extra_state(self) -> dict:
-        return {
-            "nimg": self.nimg,
-            "steps": self.steps,
-            "seed": self.seed,
-            "train_seconds": self.clock.seconds,
-            "rng": self.rng.get_state(),
-            "baseline": self.baseline.weights,
-            "replay": self.replay.state(),
-            "transferred": self.transferred,
-        }
+        own = {"baseline": self.baseline.weights, "replay": self.replay.state(), "transferred": self.transferred}
+        return super().get_extra_state() | own
 
     def set_extra_state(self, state: dict) -> None:
-        self.nimg, self.steps, self.seed = state["nimg"], state["steps"], state["seed"]
-        self.clock.seconds, self.transferred = state["train_seconds"], state["transferred"]
-        self.rng.set_state(state["rng"].cpu())
-        self.baseline.weights = state["baseline"]
+        super().set_extra_state(state)
+        self.baseline.weights, self.transferred = state["baseline"], state["transferred"]
         self.replay.restore(state["replay"])
-
-    def on_save_checkpoint(self, checkpoint: dict) -> None:
-        known = {n for c in (type(self), Imitation) for n in inspect.signature(c.__init__).parameters}
-        checkpoint["zoo"] = {
-            "paper": type(self).__name__.lower(),
-            "hparams": {k: v for k, v in self.hparams.items() if k in known - {"options"}},
-            "conditions": self.conditions,
-        }
-
-    @property
-    def conditions(self) -> dict:
-        """Seed and hardware of the training, for the results row."""
-        if self._trainer is None:
-            return self._conditions
-        return {"seed": self.seed, "precision": "32-true", "world_size": 1, "hardware": hardware("cpu")}
-
-    # ---- progress
-
-    @property
-    def total_kimg(self) -> float:
-        return self.total_ksteps
-
-    @property
-    def steps_per_iteration(self) -> int:
-        return self.hparams.n_envs * self.horizon
-
-    @property
-    def stage(self) -> Stage:
-        """One stage, of no pixels: what the progress bar asks a growing model for."""
-        return Stage(0, self.steps_per_iteration)
 
     @property
     def transferring(self) -> bool:
         """Whether the running or next iteration trains the new policy on the frozen reward."""
         until = self.hparams.imitation_ksteps
         return until is not None and self.nimg >= until * 1000
-
-    @property
-    def finished(self) -> bool:
-        """Whether `total_ksteps` thousand steps have been made."""
-        return self.nimg >= self.total_ksteps * 1000
-
-    def passed(self, ksteps: float | None) -> bool:
-        """Whether the last iteration reached or crossed a multiple of `ksteps` thousand; False for None or 0."""
-        return bool(ksteps) and self.nimg // (ksteps * 1000) > self._nimg_before // (ksteps * 1000)
-
-    @property
-    def train_seconds(self) -> float:
-        return self.clock.seconds
-
-    @property
-    def started(self) -> bool:
-        """Whether the first iteration may have begun."""
-        return self.clock.running
-
-    def off_the_clock(self) -> AbstractContextManager[None]:
-        """Time spent inside is not training time."""
-        return self.clock.paused()
 
     # ---- the training step, and what it is made of
 
@@ -264,7 +160,7 @@ class Imitation(L.LightningModule):
         found = [] if self.transferring else [self.judge(*pair) for pair in self.minibatches(paths)]
 
         # policy, on the newest reward, through which nothing flows back
-        rows = self.rows(paths)
+        rows = rows_of(paths)
         with torch.no_grad():
             rewards = self.reward(rows.obs, rows.actions).view_as(paths.rewards)
         scalars = self.improve(paths, rewards)
@@ -333,11 +229,6 @@ class Imitation(L.LightningModule):
         """Actions (N, k) as numbers: choices become one-hot."""
         return F.one_hot(actions, self.n_actions).float() if environments.discrete(self.envs) else actions
 
-    def rows(self, paths: Paths) -> Transitions:
-        """All steps of some paths."""
-        parts = (paths.obs, paths.actions, paths.next_obs, paths.log_probs)
-        return Transitions(*(x.flatten(0, 1) for x in parts))
-
     @torch.no_grad()
     def expert_rows(self) -> Transitions:
         """All demonstrated steps, with the current policy's log-densities of their actions."""
@@ -346,7 +237,7 @@ class Imitation(L.LightningModule):
 
     def minibatches(self, paths: Paths) -> Iterator[tuple[Transitions, Transitions]]:
         """The discriminator's phase: pairs of the policy's and the expert's rows, drawn with replacement."""
-        agent, expert = self.rows(self.replay.joined(paths)), self.expert_rows()
+        agent, expert = rows_of(self.replay.joined(paths)), self.expert_rows()
         for _ in range(self.hparams.d_steps):
             n = (self.hparams.batch_size_d,)
             yield agent[torch.randint(len(agent.obs), n)], expert[torch.randint(len(expert.obs), n)]
@@ -354,24 +245,17 @@ class Imitation(L.LightningModule):
     def improve(self, paths: Paths, rewards: Tensor) -> dict[str, float]:
         """One improvement of the policy on rewards (T, n); what it did, for the log."""
         h = self.hparams
-        with torch.no_grad():
-            if self.value is None:  # finite horizon, as rllab: nothing is expected after the last step
-                values = self.baseline(paths.obs)
-                after = torch.cat([values[1:], torch.zeros_like(values[:1])]) * ~paths.done
-            else:
-                values, after = self.value(paths.obs), self.value(paths.next_obs)
-            found, targets = advantages(paths, rewards, values, after, h.gamma, h.gae_lambda)
-            found = (found - found.mean()) / (found.std() + 1e-8)
-        parts = (paths.obs, paths.actions, paths.log_probs, found, targets)
-        experience = Experience(*(x.flatten(0, 1) for x in parts))
         if self.value is None:
-            kl = trpo(self.policy, experience, kl_step=h.kl_step, entropy=h.entropy)
-            self.baseline.fit(paths.obs, discounted(rewards, paths.done, h.gamma))
+            kl_step = h.transfer_kl_step or h.kl_step if self.transferred else h.kl_step
+            options = (h.gamma, h.gae_lambda, kl_step, h.entropy)
+            kl = improve_by_trpo(self.policy, self.baseline, paths, rewards, *options)
             return {"policy/kl": kl}
+        with torch.no_grad():
+            values, after = self.value(paths.obs), self.value(paths.next_obs)
         ppo(
             self.policy,
             self.value,
-            experience,
+            experience_of(paths, *advantages(paths, rewards, values, after, h.gamma, h.gae_lambda)),
             partial(self.update, 1),
             epochs=h.epochs,
             minibatch=h.batch_size,
@@ -381,28 +265,16 @@ class Imitation(L.LightningModule):
         return {}
 
     def report(self, paths: Paths, rewards: Tensor, scalars: dict[str, float]) -> None:
-        """End an iteration: count its steps, add its returns, and hand all to the loggers.
+        """End an iteration, with its returns beside its scalars.
 
-        `return/true` is the mean true return of the episodes, in training or in the transfer's environment;
-        `return/learned` the mean of the learned one.
+        `return/imitation` is the mean true return of its episodes, `return/transfer` that of the new policy where
+        the reward was carried to, `return/learned` the mean of the learned one.
         """
-        due = self.report_due
-        self._nimg_before, self.nimg, self.steps = self.nimg, self.nimg + self.steps_per_iteration, self.steps + 1
         where = "transfer" if self.transferred else "imitation"
-        self.scalars = {f"return/{where}": float(paths.returns().mean()), "return/learned": float(rewards.sum(0).mean())}
+        told = {f"return/{where}": float(paths.returns().mean()), "return/learned": float(rewards.sum(0).mean())}
         with torch.no_grad():
-            self.scalars["policy/entropy"] = float(self.policy(paths.obs[0]).entropy().mean())
-        self.scalars |= scalars
-        self.clock.tick()
-        if due:
-            values = {self.unit: self.nimg / 1000, "hours": self.clock.seconds / 3600, **self.scalars}
-            for logger in self.trainer.loggers:
-                logger.log_metrics(values, step=self.steps)
-                logger.save()
-
-    @property
-    def report_due(self) -> bool:
-        return (self.steps + 1) % self.trainer.log_every_n_steps == 0
+            told["policy/entropy"] = float(self.policy(paths.obs[0]).entropy().mean())
+        self.count(told | scalars)
 
     # ---- hooks
 
@@ -417,13 +289,3 @@ class Imitation(L.LightningModule):
     def read_demonstrations(self) -> None:
         h = self.hparams
         self.demos = load(h.demonstrations, self.envs, h.env).first(h.n_demonstrations, h.demonstrations)
-
-    def on_train_start(self) -> None:
-        self.clock.start()
-
-
-def mean_of(found: list[dict[str, Tensor | float]]) -> dict[str, float]:
-    """The mean of each scalar over the minibatches of a phase."""
-    if not found:
-        return {}
-    return {k: math.fsum(float(torch.as_tensor(one[k]).detach()) for one in found) / len(found) for k in found[0]}

@@ -4,7 +4,9 @@ import torch
 from torch import Tensor, nn
 
 
-def clone(policy: nn.Module, obs: Tensor, actions: Tensor, steps: int = 2000, batch: int = 256, lr: float = 1e-3) -> float:
+def clone(
+    policy: nn.Module, obs: Tensor, actions: Tensor, steps: int = 2000, batch: int = 256, lr: float = 1e-3
+) -> float:
     """Fit a policy in place to demonstrated steps by maximum likelihood (Pomerleau 1991), Adam on minibatches.
 
     Where actions are vectors it is the mean that is fitted, by squared error, and the policy is to be played by it:

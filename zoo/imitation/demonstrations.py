@@ -76,7 +76,8 @@ def load(path: str | Path, envs: gym.vector.VectorEnv | None = None, env: str = 
 
     Raises:
         FileNotFoundError: if there is no such file.
-        ValueError: if it holds no demonstrations, none at all, numbers that are not finite, or those of an environment
+        ValueError: if it holds no demonstrations, none at all, numbers that are not finite, or those of an
+        environment
             with other observations or actions.
     """
     if not Path(path).is_file():
@@ -89,13 +90,13 @@ def load(path: str | Path, envs: gym.vector.VectorEnv | None = None, env: str = 
         about = json.loads(str(a.pop("about")))
         found = {k: torch.from_numpy(np.array(x)) for k, x in a.items()}
         obs, lengths = found["obs"], found["lengths"]
-        if not len(obs) or not int(lengths.sum()):
-            raise ValueError(f"{path} holds no episode: make some with `zoo lab expert --episodes 10`")
-        next_obs = torch.cat([obs[:, 1:], obs[:, -1:]], 1)
-        next_obs[torch.arange(len(obs)), lengths - 1] = found["last_obs"]
-        demos = Demonstrations(obs, found["actions"], next_obs, lengths, found["returns"], about)
-    except (KeyError, BadZipFile, EOFError, IndexError, OSError, RuntimeError, json.JSONDecodeError) as error:
+    except (KeyError, BadZipFile, EOFError, IndexError, OSError, RuntimeError, ValueError) as error:
         raise ValueError(f"{path} holds no demonstrations ({error}): `zoo lab expert` makes them") from error
+    if not len(obs) or not int(lengths.sum()):
+        raise ValueError(f"{path} holds no episode: make some with `zoo lab expert --episodes 10`")
+    next_obs = torch.cat([obs[:, 1:], obs[:, -1:]], 1)
+    next_obs[torch.arange(len(obs)), lengths - 1] = found["last_obs"]
+    demos = Demonstrations(obs, found["actions"], next_obs, lengths, found["returns"], about)
     if not all(x.isfinite().all() for x in (demos.obs, demos.actions.float(), demos.returns)):
         raise ValueError(f"{path} holds numbers that are not finite: make the demonstrations anew")
     if envs is not None:

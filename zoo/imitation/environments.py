@@ -1,7 +1,7 @@
 """gymnasium environments: the mazes, registered, and any other whose observations are vectors.
 
-Many episodes at a time come from gymnasium's own vector environments; the mazes bring one in numpy, since 100 Python
-objects that step one after another cost more than the learning.
+Many episodes at a time come from gymnasium's own vector environments; the mazes bring one in numpy, since 100
+Python objects that step one after another cost more than the learning.
 """
 
 import difflib
@@ -22,8 +22,8 @@ MAZE_STEPS = 200
 class PointMazeVector(gym.vector.VectorEnv):
     """Many balls in one of `MAZES`: observations (n, 3) of (x, y, 0) in m, actions (n, 2) in N.
 
-    The start position is fixed, each start velocity U(-0.01, 0.01) m/s. A ball starts anew in the step that ends its
-    episode, after `max_episode_steps`.
+    The start position is fixed, each start velocity U(-0.01, 0.01) m/s. A ball starts anew in the step that ends
+    its episode, after `max_episode_steps`.
     """
 
     metadata = {"autoreset_mode": AutoresetMode.SAME_STEP, "render_modes": []}  # noqa: RUF012 (gymnasium's form)
@@ -118,7 +118,9 @@ def make(name: str, n: int) -> gym.vector.VectorEnv:
         raise ValueError(f"the environment {name} cannot be made here: {told}") from error
     obs, action = envs.single_observation_space, envs.single_action_space
     if not (isinstance(obs, gym.spaces.Box) and len(obs.shape) == 1):
-        raise ValueError(f"{name} shows {obs}; imitation learning here takes vectors of numbers, as Pendulum-v1 has")
+        raise ValueError(
+            f"{name} shows {obs}; imitation learning here takes vectors of numbers, as Pendulum-v1 has"
+        )
     if not isinstance(action, gym.spaces.Discrete) and not (
         isinstance(action, gym.spaces.Box) and len(action.shape) == 1
     ):

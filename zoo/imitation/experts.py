@@ -1,7 +1,7 @@
 """Experts that need no learning: rules for some of gymnasium's tasks, and a walk through the mazes.
 
-A rule is a function of observations (n, d) -> actions (n, k), or (n,) choices. Returns of 30 to 50 episodes are told
-with each.
+A rule is a function of observations (n, d) -> actions (n, k), or (n,) choices. Returns of 30 to 50 episodes are
+told with each.
 """
 
 import math

@@ -8,6 +8,8 @@ from torch import Tensor, nn
 from torch.distributions import kl_divergence
 from torch.nn.utils import parameters_to_vector, vector_to_parameters
 
+from zoo.imitation.paths import LinearBaseline, Paths, advantages, discounted
+
 
 @dataclass(frozen=True)
 class Experience:
@@ -31,6 +33,13 @@ class Experience:
         return Experience(*(x[which] for x in vars(self).values()))
 
 
+def experience_of(paths: Paths, found: Tensor, targets: Tensor) -> Experience:
+    """All steps of some paths with their advantages (T, n), made standard, and targets (T, n)."""
+    standard = (found - found.mean()) / (found.std() + 1e-8)
+    parts = (paths.obs, paths.actions, paths.log_probs, standard, targets)
+    return Experience(*(x.flatten(0, 1) for x in parts))
+
+
 def clipped_surrogate(ratio: Tensor, advantages: Tensor, clip: float) -> Tensor:
     """-E[min(r A, clip(r, 1 - eps, 1 + eps) A)]  (Schulman et al. 2017, arXiv 1707.06347, eq. 7), a scalar."""
     return -torch.minimum(ratio * advantages, ratio.clamp(1 - clip, 1 + clip) * advantages).mean()
@@ -47,7 +56,7 @@ def ppo(
     clip: float,
     entropy: float,
 ) -> None:
-    """Proximal policy optimization: some epochs of minibatches on the clipped surrogate and the values' squared error.
+    """Proximal policy optimization: epochs of minibatches on the clipped surrogate and the values.
 
     Args:
         update: one optimizer step down a scalar, over policy and value.
@@ -92,8 +101,8 @@ def trpo(
 ) -> float:
     """Trust region policy optimization: one natural gradient step of KL at most `kl_step` (Schulman et al. 2015).
 
-    Ten conjugate gradients, damping 1e-5 and at most 15 steps back by 0.8, as rllab's ConjugateGradientOptimizer. The
-    policy stays where it was if none of them lowers the loss within the KL.
+    Ten conjugate gradients, damping 1e-5 and at most 15 steps back by 0.8, as rllab's ConjugateGradientOptimizer.
+    The policy stays where it was if none of them lowers the loss within the KL.
 
     Returns:
         the mean KL from the old policy, in nats.
@@ -130,3 +139,23 @@ def trpo(
             return float(kl)
     vector_to_parameters(start, parameters)
     return 0.0
+
+
+def improve_by_trpo(
+    policy: nn.Module,
+    baseline: LinearBaseline,
+    paths: Paths,
+    rewards: Tensor,
+    gamma: float,
+    lam: float,
+    kl_step: float,
+    entropy: float = 0.0,
+) -> float:
+    """One step of `trpo` on rewards (T, n) of some paths, with rllab's finite horizon: nothing is expected behind
+    the last step. The baseline is fitted afterwards. The KL that was gone, in nats."""
+    values = baseline(paths.obs)
+    after = torch.cat([values[1:], torch.zeros_like(values[:1])]) * ~paths.done
+    experience = experience_of(paths, *advantages(paths, rewards, values, after, gamma, lam))
+    kl = trpo(policy, experience, kl_step=kl_step, entropy=entropy)
+    baseline.fit(paths.obs, discounted(rewards, paths.done, gamma))
+    return kl

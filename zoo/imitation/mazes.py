@@ -16,7 +16,8 @@ RADIUS, DENSITY = 0.03, 1000.0  # of the ball, in m and kg/m^3
 MASS = DENSITY * 4 / 3 * math.pi * RADIUS**3
 DAMPING = 1.0  # of both slide joints, in N s/m
 TIMESTEP, FRAME_SKIP = 0.01, 5
-#: distance of the ball's centre from a wall's middle line where it rests, pushed with 1 N (MuJoCo 4.0; radii add to 0.05)
+#: distance of the ball's centre from a wall's middle line where it rests, pushed with 1 N (MuJoCo 4.0; radii add to
+#: 0.05)
 REACH = 0.0527
 
 
@@ -28,7 +29,8 @@ class Maze:
         walls: middle lines (W, 2, 2): two ends (x, y) each, in m.
         start, goal: (x, y), in m.
         strength: the motors give at most so many N along each axis.
-        gaps: x of the opening in each inner wall of the S-maze; the wall i = 1, 2 lies at y = 0.6 i. None in the C-maze.
+        gaps: x of the opening in each inner wall of the S-maze; the wall i = 1, 2 lies at y = 0.6 i. None in the
+            C-maze.
         mass, damping, timestep, frame_skip, reach: of the dynamics.
     """
 
@@ -73,7 +75,7 @@ class Maze:
         return x - (start + np.clip(t, 0, 1)[..., None] * along)
 
     def reward(self, before: Array, after: Array, actions: Array) -> Array:
-        """The true reward (N,) of moving from `before` to `after` (N, 2) by `actions` (N, 2), as given, not clipped.
+        """The true reward (N,) of a move from `before` to `after` (N, 2) by `actions` (N, 2), not clipped.
 
         C-maze: -|x - goal| - 0.001 |a|^2. S-maze: 2 within 0.1 m of the goal, 1 within 0.2 m, plus what the shaped
         distance has shrunk. x is the position before the action.
@@ -85,7 +87,7 @@ class Maze:
         return near + self.shaped_distance(before) - self.shaped_distance(after)
 
     def shaped_distance(self, x: Array) -> Array:
-        """Length (N,) of the way from x (N, 2) through the openings that are still ahead to the goal, in the S-maze.
+        """Length (N,) of the way from x (N, 2) through the openings still ahead to the goal, in the S-maze.
 
         To the first opening ahead straight, then by fixed lengths; as the official code has it, which turns to the
         next wall 0.05 m behind a wall.
@@ -106,7 +108,7 @@ def box(left: float, bottom: float, right: float, top: float) -> list:
 
 
 def c_maze(left: bool = False) -> Maze:
-    """The C-maze: one wall between start and goal; its opening is left in training ("right" wall), right in the test.
+    """The C-maze: one wall between start and goal; the opening is left in training, right in the test.
 
     The mirror is not exact, as in the official code: the box's middle is 0.25, start and goal are at 0.3.
     """

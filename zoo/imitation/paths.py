@@ -1,5 +1,6 @@
 """What a policy did: paths of many environments side by side, their returns and advantages."""
 
+import itertools
 from collections.abc import Callable
 from dataclasses import dataclass, fields
 
@@ -45,12 +46,16 @@ class Paths:
     def returns(self) -> Tensor:
         """Undiscounted true returns of the episodes, those that were neither ended nor T steps long left out."""
         ends = [[-1, *torch.nonzero(column)[:, 0].tolist()] for column in self.done.T]
-        sums = [self.rewards[a + 1 : b + 1, i].sum() for i, at in enumerate(ends) for a, b in zip(at, at[1:], strict=False)]
+        sums = [
+            self.rewards[a + 1 : b + 1, i].sum() for i, at in enumerate(ends) for a, b in itertools.pairwise(at)
+        ]
         sums += [self.rewards[:, i].sum() for i, at in enumerate(ends) if len(at) == 1]
         return torch.stack(sums)
 
 
-def rollout(envs: gym.vector.VectorEnv, act: Callable[[Tensor], tuple[Tensor, Tensor]], steps: int, seed: int) -> Paths:
+def rollout(
+    envs: gym.vector.VectorEnv, act: Callable[[Tensor], tuple[Tensor, Tensor]], steps: int, seed: int
+) -> Paths:
     """Start every environment anew and let `act` act for so many steps.
 
     Args:
@@ -88,7 +93,8 @@ def advantages(
 
     Args:
         rewards: (T, n).
-        values, next_values: V of each observation and of what followed, (T, n); the latter counts 0 where terminated.
+        values, next_values: V of each observation and of what followed, (T, n); the latter counts 0 where
+            terminated.
     """
     delta = rewards + gamma * next_values * ~paths.terminated - values
     found, after = torch.empty_like(delta), torch.zeros_like(delta[0])
@@ -98,10 +104,10 @@ def advantages(
 
 
 class LinearBaseline:
-    """V(s, t) = w . (o, o^2, t, t^2, t^3, 1), by least squares on discounted returns (rllab's LinearFeatureBaseline).
+    """V(s, t) = w . (o, o^2, t, t^2, t^3, 1), by least squares on returns (rllab's LinearFeatureBaseline).
 
-    Observations are clipped to +-10, t counts hundreds of steps, and the ridge is 1e-5. `weights` is None at first, when
-    V is 0.
+    Observations are clipped to +-10, t counts hundreds of steps, and the ridge is 1e-5. `weights` is None at first,
+    when V is 0.
     """
 
     def __init__(self) -> None:
@@ -123,7 +129,9 @@ class LinearBaseline:
     def fit(self, obs: Tensor, returns: Tensor) -> None:
         x = self.features(obs).flatten(0, 1)
         gram = x.T @ x + 1e-5 * torch.eye(x.shape[1], dtype=x.dtype)
-        self.weights = torch.linalg.lstsq(gram, x.T @ returns.double().flatten()[:, None], driver="gelsd").solution[:, 0]
+        self.weights = torch.linalg.lstsq(gram, x.T @ returns.double().flatten()[:, None], driver="gelsd").solution[
+            :, 0
+        ]
 
 
 def discounted(rewards: Tensor, done: Tensor, gamma: float) -> Tensor:

@@ -74,8 +74,8 @@ def cloned(model: Imitation, seed: int) -> nn.Module:
 def references(model: Imitation, episodes: int, seed: int) -> dict[str, tuple[float, float]]:
     """Mean and standard deviation of the true returns of what a policy is to be held against, by name.
 
-    The demonstrations, the rule where there is one, uniform chance and a cloned policy in `env`; the latter three in
-    `transfer_env` too.
+    The demonstrations, the rule where there is one, uniform chance and a cloned policy in `env`; the latter three
+    in `transfer_env` too.
     """
     h = model.hparams
     clone_of = cloned(model, seed)

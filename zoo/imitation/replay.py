@@ -9,9 +9,9 @@ from zoo.imitation.paths import Paths
 class Replay:
     """A bounded store of old paths (qxcv/vdb-irl @ e3d1292, multiple_irl/models/fusion_manager.py, RamFusionDistr).
 
-    Each iteration as many old paths as new ones are drawn, with replacement, and then the first half of the new ones is
-    added. What is too many is dropped at random, the path i of N with probability proportional to i + 1: later ones
-    sooner.
+    Each iteration as many old paths as new ones are drawn, with replacement, and then the first half of the new
+    ones is added. What is too many is dropped at random, the path i of N with probability proportional to i + 1:
+    later ones sooner.
 
     Args:
         capacity: paths that are kept; 0 keeps none.

@@ -1,4 +1,4 @@
-"""VAIL and GAIL: imitation by a discriminator of states (Peng et al. 2019, arXiv 1810.00821, section 4.2; Ho & Ermon 2016).
+"""VAIL and GAIL: imitation by a discriminator of states (Peng et al. 2019, arXiv 1810.00821, section 4.2).
 
 Released code: qxcv/vdb-irl @ e3d1292, inverse_rl/models/imitation_learning.py.
 
@@ -12,13 +12,15 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from zoo.imitation.base import Imitation, Transitions
+from zoo.imitation.base import Imitation
+from zoo.imitation.rows import Transitions
 from zoo.networks.imitation import CodedMLP
 from zoo.objectives.bottleneck import dual_ascent
 from zoo.objectives.losses import nonsaturating_d
 from zoo.objectives.penalties import r1
 
-#: weight of the sum of the two cross-entropies: the paper's, and half of it, the mean over all rows of the released code
+#: weight of the sum of the two cross-entropies: the paper's, and half of it, the mean over all rows of the released
+#: code
 CROSS_ENTROPY = {"sum": 1.0, "mean": 0.5}
 #: of D's logit l at the mean code: the paper's -log(1 - D), and the released log(D + 1e-8)
 REWARDS = {"paper": F.softplus, "released": lambda logit: (torch.sigmoid(logit) + 1e-8).log()}
@@ -27,8 +29,9 @@ REWARDS = {"paper": F.softplus, "released": lambda logit: (torch.sigmoid(logit) 
 class VAIL(Imitation):
     """The policy is paid -log(1 - D(mu(s))) by a D that sees a noisy code of I_c nats; D goes to 1 on the expert.
 
-    D minimises its cross-entropy + beta (KL - I_c), the KL's mean over both kinds of rows, and beta climbs along the
-    excess after each of its steps (eq. 12). The reward is taken at the mean code, by the newest D, without a gradient.
+    D minimises its cross-entropy + beta (KL - I_c), the KL's mean over both kinds of rows, and beta climbs along
+    the excess after each of its steps (eq. 12). The reward is taken at the mean code, by the newest D, without a
+    gradient.
 
     Args:
         inputs: what D sees: "state" (the paper), or "state-action" (the released code).
@@ -100,7 +103,7 @@ class VAIL(Imitation):
 
 
 class GAIL(VAIL):
-    """VAIL without its bottleneck (Ho & Ermon 2016, arXiv 1606.03476): D sees the states as they are, no KL, no beta."""
+    """VAIL without its bottleneck (Ho & Ermon 2016, arXiv 1606.03476): D sees the states as they are, no KL."""
 
     def __init__(
         self,

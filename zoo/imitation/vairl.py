@@ -1,4 +1,4 @@
-"""VAIRL and AIRL: a reward that outlives its maze (Peng et al. 2019, arXiv 1810.00821, section 4.3; Fu et al. 2018).
+"""VAIRL and AIRL: a reward that outlives its maze (Peng et al. 2019, arXiv 1810.00821, section 4.3).
 
 Released code: qxcv/vdb-irl @ e3d1292, multiple_irl/models/shaped_airl.py.
 
@@ -11,7 +11,8 @@ from typing import Any, Literal
 import torch
 from torch import Tensor, nn
 
-from zoo.imitation.base import Imitation, Transitions
+from zoo.imitation.base import Imitation
+from zoo.imitation.rows import Transitions
 from zoo.imitation.vail import CROSS_ENTROPY
 from zoo.networks.imitation import CodedMLP
 from zoo.objectives.bottleneck import dual_ascent
@@ -22,9 +23,9 @@ from zoo.objectives.penalties import r1
 class VAIRL(Imitation):
     """D(s, a, s') = sigmoid(f - log pi(a | s)) with f = g(s) + gamma h(s') - h(s), all three behind noisy codes.
 
-    g = -E is the reward that the policy is paid, at the mean code, and that a new policy learns from elsewhere; gamma
-    h(s') - h(s) takes up what only shapes it. The three KLs add up and answer to one budget I_c. log pi is the acting
-    policy's density of unclipped actions, for the expert's rows the current one's.
+    g = -E is the reward that the policy is paid, at the mean code, and that a new policy learns from elsewhere;
+    gamma h(s') - h(s) takes up what only shapes it. The three KLs add up and answer to one budget I_c. log pi is
+    the acting policy's density of unclipped actions, for the expert's rows the current one's.
 
     Args:
         bottleneck: "gaussian", or "none" for AIRL.

@@ -3,7 +3,6 @@
 --trainer.callbacks+=zoo.lab.dynamics.Dynamics --trainer.callbacks.every_kimg 100
 """
 
-import inspect
 import time
 from typing import Any
 
@@ -14,7 +13,7 @@ from torch import Tensor, nn
 
 from zoo.engine.collapse import top_singular_values
 from zoo.engine.gan import GAN
-from zoo.lab.eigen import game_of, largest
+from zoo.lab.eigen import game_of, gives_logits, largest, level_of
 from zoo.networks.modes import evaluating
 from zoo.objectives.penalties import r1, r2
 
@@ -84,21 +83,28 @@ class Dynamics(Callback):
                 found[f"sigma_{name}"] = max(v[0].item() for v in top_singular_values(net, 1).values())
             found |= self.slopes(gan, real[: self.n].detach(), label)
             if self.jacobian:
-                found["real_part"] = float(
-                    largest(game_of(gan, real[: self.jacobian].detach()), 1, "LR").real.max()
-                )
+                found |= self.real_part(gan, real[: self.jacobian].detach())
         return found
+
+    @staticmethod
+    def real_part(gan: GAN, real: Tensor) -> dict[str, float]:
+        """The largest real part to about 1 %; nothing for a D without logits, or where it does not settle."""
+        try:
+            found = largest(game_of(gan, real), 1, "LR", restarts=5, tolerance=1e-2)
+        except ValueError:
+            return {}
+        return {"real_part": float(found.real.max())}
 
     def slopes(self, gan: GAN, real: Tensor, label: Tensor | None) -> dict[str, float]:
         """R1 and R2 of D as it is, whichever penalty trains; nothing for a D without logits."""
+        if not gives_logits(gan):
+            return {}
         label = label[: len(real)] if gan.n_classes and label is not None else None
-        level = {"lod": gan.stage.lod} if "lod" in inspect.signature(gan.D.forward).parameters else {}
+        level = level_of(gan)
         z, fake_label = gan.indexed_latents(len(real), 2**32 - 3)
         real = real.clone().requires_grad_()
         with torch.no_grad():
             fake = gan.G(z, fake_label, **level)
         fake.requires_grad_()
         real_logits, fake_logits = gan.D(real, label, **level), gan.D(fake, fake_label, **level)
-        if not isinstance(real_logits, Tensor) or real_logits.ndim != 1:
-            return {}
         return {"r1": r1(real_logits, real).item(), "r2": r2(fake_logits, fake).item()}

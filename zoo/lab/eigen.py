@@ -7,8 +7,9 @@ for products J x, which `torch.func.jvp` gives for the price of a few gradients.
 """
 
 import copy
+import inspect
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import numpy as np
 import torch
@@ -34,6 +35,7 @@ class Game:
         gamma_real, gamma_fake: D's loss holds gamma/2 times the mean squared slope on real and on fake.
         consensus: weight of consensus optimisation's pull in the spectrum.
         eta: weight of |grad_D loss_d|^2 in G's loss (Nagarajan and Kolter).
+        level: what growing networks are told beside their inputs.
     """
 
     G: nn.Module
@@ -47,6 +49,7 @@ class Game:
     gamma_fake: float = 0.0
     consensus: float = 0.0
     eta: float = 0.0
+    level: dict[str, float] = field(default_factory=dict)
 
     @property
     def parameters(self) -> Tensor:
@@ -64,10 +67,10 @@ class Game:
         return named[0], named[1]
 
     def fakes(self, g: dict[str, Tensor]) -> Tensor:
-        return functional_call(self.G, g, (self.z, self.label))
+        return functional_call(self.G, g, (self.z, self.label), self.level)
 
     def judge(self, d: dict[str, Tensor], x: Tensor) -> Tensor:
-        return functional_call(self.D, d, (x, self.label))
+        return functional_call(self.D, d, (x, self.label), self.level)
 
     def slope(self, d: dict[str, Tensor], x: Tensor) -> Tensor:
         """mean_i |dD/dx_i|^2, as the penalties have it, in a form that torch.func can differentiate."""
@@ -127,8 +130,12 @@ def spectrum(game: Game, k: int = 12, exact: bool | None = None) -> np.ndarray:
     return values[np.argsort(-values.real, kind="stable")]
 
 
-def largest(game: Game, k: int, which: str) -> np.ndarray:
+def largest(game: Game, k: int, which: str, restarts: int = 40, tolerance: float = 1e-5) -> np.ndarray:
     """k eigenvalues of an end of the spectrum by ARPACK: "LR" largest real part, "LI" imaginary, "LM" modulus.
+
+    Args:
+        restarts: of the iteration, each of at most 40 products or 4 k, before what has settled is taken.
+        tolerance: relative.
 
     Raises:
         ValueError: if not one of them settles.
@@ -143,13 +150,23 @@ def largest(game: Game, k: int, which: str) -> np.ndarray:
     operator = LinearOperator((n, n), matvec=times, dtype=np.float64)
     start = np.random.default_rng(0).standard_normal(n)
     try:
-        return eigs(
-            operator, k=min(k, n - 2), which=which, v0=start, maxiter=300, tol=1e-6, return_eigenvectors=False
-        )
+        k = min(k, n - 2)
+        options = {"ncv": min(n, max(4 * k, 40)), "v0": start, "maxiter": restarts, "tol": tolerance}
+        return eigs(operator, k=k, which=which, return_eigenvectors=False, **options)
     except ArpackNoConvergence as error:
         if not len(error.eigenvalues):
             raise ValueError(f"none of {k} eigenvalues settled; ask for fewer or more of them by --k") from error
         return error.eigenvalues
+
+
+def level_of(gan: GAN) -> dict[str, float]:
+    """`lod` of the last training step for networks that grow, else nothing."""
+    return {"lod": gan.trained_stage.lod} if "lod" in inspect.signature(gan.D.forward).parameters else {}
+
+
+def gives_logits(gan: GAN) -> bool:
+    """Whether D takes images with labels: an encoder in its place (IntroVAE) or a classifier does not."""
+    return "label" in inspect.signature(gan.D.forward).parameters
 
 
 def game_of(gan: GAN, real: Tensor, seed: int = 0) -> Game:
@@ -164,20 +181,19 @@ def game_of(gan: GAN, real: Tensor, seed: int = 0) -> Game:
     Raises:
         ValueError: for a model whose D gives no logits.
     """
+    if not gives_logits(gan):
+        raise ValueError(f"{type(gan).__name__}'s discriminator gives no logits, so it has no such game")
     G, D = (copy.deepcopy(net).cpu().double().eval().requires_grad_(False) for net in (gan.G, gan.D))
     real = real.detach().cpu().double()
     z, label = gan.indexed_latents(len(real), seed)
-    z, label = z.cpu(), None if label is None else label.cpu()
-    with torch.no_grad():
-        if not isinstance(D(real, label), Tensor):
-            raise ValueError(f"{type(gan).__name__}'s discriminator gives no logits, so it has no such game")
+    z, label = z.cpu().double(), None if label is None else label.cpu()
     h = dict(gan.hparams)
     zero_centred = h.get("penalty", "r1") if "gamma" in h and "penalty" in h else ""
     return Game(
         G,
         D,
         real,
-        z.double(),
+        z,
         label,
         loss_d=getattr(gan, "loss_d", nonsaturating_d),
         loss_g=getattr(gan, "loss_g", nonsaturating_g),
@@ -185,4 +201,5 @@ def game_of(gan: GAN, real: Tensor, seed: int = 0) -> Game:
         gamma_fake=h["gamma"] if "r2" in zero_centred else 0.0,
         consensus=h["gamma"] if h.get("method") == "conopt" else 0.0,
         eta=h.get("eta", 0.0),
+        level=level_of(gan),
     )

@@ -7,8 +7,8 @@ import torch
 from zoo.imitation import environments
 from zoo.imitation.demonstrations import Demonstrations, of_paths, save
 from zoo.imitation.experts import RULES, acting
-from zoo.imitation.improvement import Experience, trpo
-from zoo.imitation.paths import LinearBaseline, Paths, advantages, discounted, rollout
+from zoo.imitation.improvement import improve_by_trpo
+from zoo.imitation.paths import LinearBaseline, Paths, rollout
 from zoo.imitation.playing import drawn
 from zoo.networks.imitation import CategoricalPolicy, GaussianPolicy
 
@@ -30,13 +30,7 @@ def trained(
     for i in range(iterations):
         paths = rollout(envs, drawn(policy), horizon, seed + 1000 + i)
         last = [*last, paths][-SNAPSHOTS:]
-        values = baseline(paths.obs)
-        after = torch.cat([values[1:], torch.zeros_like(values[:1])]) * ~paths.done
-        found, targets = advantages(paths, paths.rewards, values, after, 0.99, 1.0)
-        found = (found - found.mean()) / (found.std() + 1e-8)
-        parts = (paths.obs, paths.actions, paths.log_probs, found, targets)
-        trpo(policy, Experience(*(x.flatten(0, 1) for x in parts)), kl_step=kl_step)
-        baseline.fit(paths.obs, discounted(paths.rewards, paths.done, 0.99))
+        improve_by_trpo(policy, baseline, paths, paths.rewards, 0.99, 1.0, kl_step)
         if (i + 1) % 20 == 0:
             print(f"iteration {i + 1}: return {float(paths.returns().mean()):.1f}", flush=True)
     return last

@@ -204,7 +204,7 @@ FIGURES = {
 
 
 def paper(out: Path, only: str = "all") -> str:
-    """Draw the figures into the folder `out`, with a README.md that says of each what it is, agrees and differs.
+    """Draw figures into the folder `out`, and a README.md that says of all that lie there what agrees and differs.
 
     Args:
         only: names of `FIGURES` with commas between them, or all.
@@ -217,16 +217,21 @@ def paper(out: Path, only: str = "all") -> str:
         if name not in FIGURES:
             raise ValueError(f"no figure {name!r}; there are {', '.join(FIGURES)}")
     out.mkdir(parents=True, exist_ok=True)
-    lines, page = (
-        ["| figure | seconds | numbers |", "| --- | --- | --- |"],
-        ["# Figures\n", "Made by `zoo lab paper`.\n"],
-    )
+    lines = ["| figure | seconds | numbers |", "| --- | --- | --- |"]
     for name in names:
-        figure, start = FIGURES[name], time.perf_counter()
-        told = ", ".join(f"{k} {v:.3g}" for k, v in figure.draw(out / f"{name}.png").items())
+        start = time.perf_counter()
+        told = ", ".join(f"{k} {v:.3g}" for k, v in FIGURES[name].draw(out / f"{name}.png").items())
         lines.append(f"| {name} | {time.perf_counter() - start:.1f} | {told} |")
-        page.append(f"## {name}\n\n{figure.of}.\n\n![{name}]({name}.png)\n\n{told and f'Numbers: {told}.'}\n")
-        page.append(f"Agrees: {figure.agrees}\n\nDiffers: {figure.differs}\n")
-    if only == "all":
-        (out / "README.md").write_text("\n".join(page).replace("\n\n\n", "\n\n"))
+        (out / "README.md").write_text(page(out), encoding="utf-8")
     return "\n".join([*lines, f"drawn into {out}"])
+
+
+def page(out: Path) -> str:
+    """The README.md of a folder of figures."""
+    about = "Made by `zoo lab paper`; the theory: [zoo/lab](../../../zoo/lab/README.md)."
+    text = [f"# Figures of the laboratory\n\n{about}\n"]
+    for name, figure in FIGURES.items():
+        if (out / f"{name}.png").is_file():
+            text.append(f"## {name}\n\n{figure.of}.\n\n![{name}]({name}.png)\n")
+            text.append(f"Agrees: {figure.agrees}\n\nDiffers: {figure.differs}\n")
+    return "\n".join(text)

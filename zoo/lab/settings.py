@@ -162,7 +162,7 @@ SETTINGS |= {
     for name, setting in {
         "dcgan": small_baseline(prior="normal", lr=1e-3, l2=0.0),
         "fgan": small_baseline(resolution=32, prior="normal"),
-        "gan_qp": small_baseline(lr=2e-3, lambda_qp=1.0),
+        "gan_qp": small_baseline(resolution=8, lr=2e-3, lambda_qp=1.0),
         "wgan": small_baseline(clip=0.1, lr=1e-3, n_critic=2, n_critic_long=None),
         "wgan_div": small_baseline(n_dis=2, lr=2e-3),
         "wgan_gp": small_baseline(

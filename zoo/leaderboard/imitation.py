@@ -83,15 +83,21 @@ def read_rows(results_dir: Path) -> list[tuple[Path, dict]]:
     Raises:
         ValueError: naming the first file that is not such a row.
     """
-    found = []
-    for path in sorted((Path(results_dir) / FOLDER).glob("*.json")):
-        try:
-            row = json.loads(path.read_text(encoding="utf-8"))
-        except ValueError as error:
-            raise ValueError(f"{path} is not JSON ({error}); repair or remove it") from error
-        validate(row, str(path))
-        found.append((path, row))
-    return found
+    return [(path, read_row(path)) for path in sorted((Path(results_dir) / FOLDER).glob("*.json"))]
+
+
+def read_row(path: Path) -> dict:
+    """One row.
+
+    Raises:
+        ValueError: if the file is not such a row.
+    """
+    try:
+        row = json.loads(path.read_text(encoding="utf-8"))
+    except ValueError as error:
+        raise ValueError(f"{path} is not JSON ({error}); repair or remove it") from error
+    validate(row, str(path))
+    return row
 
 
 def read_published(results_dir: Path) -> list[dict[str, str]]:
@@ -127,13 +133,19 @@ def groups(rows: list[dict]) -> dict[tuple, list[dict]]:
 
 
 def spread(rows: list[dict], metric: str) -> str:
-    """Mean and population standard deviation over runs, as the paper tells them; empty where no run has the metric."""
+    """Mean and population standard deviation over runs, as the paper has them; empty if no run has the metric."""
     values = [row["metrics"][metric] for row in rows if metric in row["metrics"]]
     if not values:
         return ""
     return f"{np.mean(values):.1f}" + (f" ± {np.std(values):.1f}" if len(values) > 1 else "")
 
 
+ABOUT = """\
+Undiscounted true returns, higher is better: mean ± population standard deviation over seeds. The paper's measure is
+that of the last iteration. Where a reward is carried over, a new policy has learned in the second environment from
+the frozen reward alone. Cloning, chance and the demonstrations are what a policy is to be held against. How it was
+done: [vail](../reproductions/vail/README.md), [vairl](../reproductions/vairl/README.md).
+"""
 #: columns of the table -> the metric
 COLUMNS = {
     "last iteration": "imitation",

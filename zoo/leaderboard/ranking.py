@@ -10,6 +10,7 @@ _METRICS = {
     "kid": ("KID", ".5f", True),
     "intra_fid": ("intra-FID", ".1f", True),
     "intra_ms_ssim": ("intra-class MS-SSIM", ".3f", True),
+    "fd_efficientnet-lite0": ("FD EfficientNet-Lite0", ".4g", True),
     "fd_random": ("FD random", ".4g", True),
     "precision": ("precision", ".3f", True),
     "recall": ("recall", ".3f", True),
@@ -30,13 +31,16 @@ _HIGHER = (
 )
 
 
+RELEASED = "released weights"  # how published.csv marks, in source_note, numbers of a file that people can have
+
+
 def set_of(row: dict) -> str:
     """ "CIFAR-10 (JPEG copy)" belongs beside CIFAR-10; the heading of its own table says what it is."""
     return row["data"]["name"].partition(" (")[0]
 
 
 # of the conditions, what does not set two rows apart; what a protocol was changed by, its numbers tell
-_ASIDE = ("seed", "ema", "batch_size", "changed", "n_prdc")
+_ASIDE = ("seed", "n_seeds", "ema", "batch_size", "changed", "n_prdc")
 
 
 def comparable(row: dict) -> str:
@@ -46,6 +50,7 @@ def comparable(row: dict) -> str:
     of_the_measurement = {key: value for key, value in conditions.items() if key not in _ASIDE}
     distances = sorted(name for name in row["metrics"] if name == "fid" or name.startswith("fd_"))
     key = [row["data"]["name"], row["data"]["fingerprint"], of_the_measurement, distances]
+    key += [RELEASED] if row.get("imported") else []  # networks that others trained rank apart
     return json.dumps(key, sort_keys=True)
 
 
@@ -73,7 +78,7 @@ def ordered(names: set[str]) -> list[str]:
 
 def in_tables(name: str) -> bool:
     """Whether the tables show this metric."""
-    return _METRICS[name][2] if name in _METRICS else name.startswith(("fd_", "label_accuracy_"))
+    return _METRICS[name][2] if name in _METRICS else name.startswith(("fd_", "fwd-", "label_accuracy_"))
 
 
 def higher(name: str) -> bool:
@@ -87,6 +92,8 @@ def heading_of(name: str) -> str:
         return _METRICS[name][0]
     if name.startswith("label_accuracy_"):
         return f"label accuracy {name.removeprefix('label_accuracy_')}"
+    if name.startswith("fwd-"):
+        return f"FWD level {name.removeprefix('fwd-')}"
     return f"FD {name.removeprefix('fd_')}" if name.startswith("fd_") else name
 
 
@@ -105,6 +112,43 @@ def value(name: str, value: float | None, is_std: float | None) -> str:
 
 LAST = 4
 
+FLOOR = "real"  # the paper of rows where real images stand in the place of fakes
+
+
+def leading(metrics: dict[str, float]) -> str | None:
+    """The metric that counts most, or None."""
+    name = min(sorted(metrics), key=rank, default=None)
+    return None if name is None or rank(name) == LAST else name
+
+
+def of_floor(row: dict, rows: list[dict]) -> float | None:
+    """The leading distance as a multiple of what real images score, measured in the same way; None if unknown."""
+    name = leading(row["metrics"])
+    floors = [r["metrics"][name] for r in rows if r["paper"] == FLOOR and r["metrics"].get(name)] if name else []
+    return None if not floors or higher(name) else row["metrics"][name] / floors[-1]
+
+
+def half_width(row: dict, rows: list[dict]) -> float | None:
+    """How far chance moves the leading metric: half the range over training seeds, or the deviation over sampling
+    seeds if that is more; None where neither was measured."""
+    name = leading(row["metrics"])
+    same = [r for r in rows if (r["paper"], r["recipe"]) == (row["paper"], row["recipe"])]
+    values = [r["metrics"][name] for r in of_each_seed([*same, row]) if name in r["metrics"]]
+    known = [(max(values) - min(values)) / 2] if len(values) > 1 else []
+    known += [row["spread"][name]] if name in (row.get("spread") or {}) else []
+    return max(known, default=None)
+
+
+def against(row: dict, better: dict, rows: list[dict]) -> str:
+    """What is to be said of a row and the one ranked above it: nothing, no difference, or that nobody can tell."""
+    name = leading(row["metrics"])
+    widths = half_width(row, rows), half_width(better, rows)
+    if name is None or name != leading(better["metrics"]):
+        return ""
+    if None in widths:
+        return "unknown: one seed"
+    return "no difference" if abs(row["metrics"][name] - better["metrics"][name]) <= sum(widths) else ""
+
 
 def rank(name: str) -> int:
     """How much a metric counts: FID, then other distances with the untrained network's behind, then IS."""
@@ -117,8 +161,8 @@ def rank(name: str) -> int:
 
 def merit(metrics: dict[str, float]) -> tuple[int, float]:
     """Sorts the best first, by the metric that counts most; those without any come last."""
-    name = min(sorted(metrics), key=rank, default=None)
-    if name is None or rank(name) == LAST:
+    name = leading(metrics)
+    if name is None:
         return LAST, 0.0
     return rank(name), -metrics[name] if higher(name) else metrics[name]
 

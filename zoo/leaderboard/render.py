@@ -11,13 +11,17 @@ from pathlib import Path
 from typing import Any
 
 from zoo.evaluation.protocols import OWN
+from zoo.leaderboard import imitation
 from zoo.leaderboard.ranking import (
     LAST,
+    RELEASED,
+    against,
     comparable,
     in_tables,
     measured,
     merit,
     of_each_seed,
+    of_floor,
     or_unknown,
     ordered,
     rank,
@@ -106,8 +110,9 @@ def _contents(results_dir: Path) -> dict[Path, str]:
         raise FileNotFoundError(f"there is no results folder {results_dir}")
     rows = [row | {"file": path.relative_to(results_dir).as_posix()} for path, row in read_rows(results_dir)]
     published = read_published(published_file(results_dir))
+    text = _markdown(rows, published) + markdown(read_toys(results_dir)) + _imitation(results_dir)
     return {
-        results_dir / "README.md": _markdown(rows, published) + markdown(read_toys(results_dir)),
+        results_dir / "README.md": text,
         results_dir / "leaderboard.csv": _csv(rows),
         results_dir / "index.html": page(rows, published),
     }
@@ -126,25 +131,34 @@ def _markdown(rows: list[dict], published: list[dict[str, str]]) -> str:
     text = [HEADER]
     for (dataset, resolution), (numbers, ours) in sorted(sections.items(), key=lambda item: item[0]):
         text.append(f"## {_cell(dataset)}, {resolution} px\n")
-        if ours:
-            text.append("### Summary\n\n" + _summary_table(numbers, ours))
+        if trained := [row for row in ours if not row.get("imported")]:
+            text.append("### Summary\n\n" + _summary_table(numbers, trained))
         if numbers:
             text.append("### Published\n\n" + _published_table(numbers))
         groups = defaultdict(list)
         for row in ours:
             groups[comparable(row)].append(row)
         for _, group in sorted(groups.items()):
-            text.append(_heading(group[0]) + "\n\n" + _our_table(group))
+            beside = _beside(group, numbers) if group[0].get("imported") else ""
+            text.append(_heading(group[0]) + "\n\n" + beside + _our_table(group))
         if not ours:
             text.append("### Ours\n\nNo rows yet.\n")
     return "\n".join(text)
 
 
+def _imitation(results_dir: Path) -> str:
+    """The section of what is measured in returns, not images; empty without rows."""
+    found = imitation.tables(results_dir)
+    text = [f"\n## Imitation learning\n\n{imitation.ABOUT}"] if found else []
+    return "".join([*text, *(f"\n### {_cell(task)}\n\n{_table(head, lines)}" for task, head, lines in found)])
+
+
 def _heading(row: dict) -> str:
     data, conditions = row["data"], row["conditions"]
     extractors = [f"{e['id']} ({e['resize']})" for _, e in sorted(conditions["extractors"].items())]
+    whose = "Released weights, imported" if row.get("imported") else "Ours"
     lines = [
-        f"### Ours: {_cell(data['name'])}, {_cell(measured(row))}\n",
+        f"### {whose}: {_cell(data['name'])}, {_cell(measured(row))}\n",
         f"Data `{data['fingerprint'][:12]}`, {data['n_images']:,} images. "
         f"Extractors: {'; '.join(extractors) or 'none'}. Bytes by `{conditions['rounding']}`, "
         f"truncation {conditions['truncation'] or 'none'}, IS over {conditions['is_splits']} splits.",
@@ -152,6 +166,19 @@ def _heading(row: dict) -> str:
     if data["note"]:
         lines.append(_cell(data["note"]))
     return "\n".join(lines)
+
+
+def _beside(rows: list[dict], numbers: list[dict[str, str]]) -> str:
+    """Where imported networks come from, and what is published of released ones under which protocol."""
+    files = {row["imported"]["file"]: row["imported"] for row in rows}
+    lines = [
+        f"- `{_cell(name)}`, sha256 `{about['sha256'][:16]}`, of {_cell(about['source'])}, {_cell(about['licence'])}"
+        for name, about in sorted(files.items())
+    ]
+    papers = {row["paper"] for row in rows}
+    known = [n for n in numbers if n["paper"] in papers and n["source_note"].startswith(RELEASED)]
+    text = "\n".join(lines) + "\n\n"
+    return text + (f"Published of the released weights:\n\n{_published_table(known)}\n" if known else "")
 
 
 def _summary_table(numbers: list[dict[str, str]], ours: list[dict]) -> str:
@@ -239,7 +266,8 @@ def _our_table(rows: list[dict]) -> str:
     """Rows of one measurement, best first."""
     names = [name for name in ordered({name for row in rows for name in row["metrics"]}) if in_tables(name)]
     rows = sorted(rows, key=lambda row: (merit(row["metrics"]), row["file"]))
-    head = ["#", "paper", "recipe", *(title(name) for name in names), "real / fake, extractor", "kimg", "seed"]
+    head = ["#", "against the row above", "times the floor", "paper", "recipe", *(title(name) for name in names)]
+    head += ["real / fake, extractor", "kimg", "seed"]
     head += ["EMA", "precision", "hardware, hours", "commit", "date", "samples"]
     table = []
     for place, row in enumerate(rows, 1):
@@ -247,9 +275,12 @@ def _our_table(rows: list[dict]) -> str:
         metrics = row["metrics"]
         extractors = " + ".join(sorted(conditions["extractors"])) or "none"
         hours = "?" if training["hours"] is None else f"{training['hours']:.2f}"
+        times = of_floor(row, rows)
         table.append(
             [
                 place if merit(metrics)[0] < LAST else "-",
+                against(row, rows[place - 2], rows) if place > 1 else "",
+                "" if times is None else f"{times:.3g}",
                 row["paper"],
                 f"[{row['recipe']}]({row['file']})",
                 *(value(name, metrics.get(name), metrics.get("is_std")) for name in names),

@@ -22,8 +22,9 @@ SCHEMA = 1
 
 _NUMBER, _OPTIONAL_NUMBER, _OPTIONAL_TEXT = (int, float), (int, float, type(None)), (str, type(None))
 
-# What a row must hold, section by section; more is allowed, and null only where a type says so. Rows may also hold
-# `notes` (remarks by metric), `run` (which made it) and `history` (its evaluations: nimg, kimg, hours, metrics).
+# What a row must hold, section by section; more is allowed, and null only where a type says so. Rows may also
+# hold `notes` (remarks by metric), `spread` (deviations over sampling seeds, by metric), `run` (which made it)
+# and `history` (its evaluations: nimg, kimg, hours, metrics).
 _FIELDS: dict[str, dict[str, tuple[type, ...]]] = {
     "": {
         "schema": (int,),
@@ -123,6 +124,7 @@ def make_row(
         "metrics": result["metrics"],
         "absent": result["absent"],
         "notes": result.get("notes", {}),
+        "spread": result.get("spread", {}),
         "conditions": result["conditions"],
         "training": known,
         "software": software or versions(),
@@ -173,12 +175,15 @@ def write_row(row: dict, results_dir: str | Path, draw: Callable[[Path], None] |
 
 
 def read_rows(results_dir: str | Path) -> list[tuple[Path, dict]]:
-    """All rows under `results_dir` with their files, in the order of the files' names.
+    """All rows of images under `results_dir` with their files, in the order of the files' names.
+
+    Those of imitation learning are of another kind: `zoo.leaderboard.imitation`.
 
     Raises:
         ValueError: naming the first file that is not a row of this schema.
     """
-    return [(path, read_row(path)) for path in sorted(Path(results_dir).glob("*/*.json"))]
+    found = sorted(Path(results_dir).glob("*/*.json"))
+    return [(path, read_row(path)) for path in found if path.parent.name != "imitation"]
 
 
 def read_row(path: Path) -> dict:
@@ -212,7 +217,7 @@ def validate(row: Any, where: str) -> None:
             value = values[field]
             if not isinstance(value, types) or (isinstance(value, bool) and bool not in types):
                 raise ValueError(f"{where}: {name} is {value!r}, not {' or '.join(t.__name__ for t in types)}")
-    for field, kind in {"notes": dict, "run": str, "history": list}.items():
+    for field, kind in {"notes": dict, "spread": dict, "run": str, "history": list}.items():
         if not isinstance(row.get(field), kind | None):
             raise ValueError(f"{where}: {field} is {row[field]!r}, not {kind.__name__}")
     for at, one in enumerate(row.get("history") or []):

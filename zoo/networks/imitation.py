@@ -1,7 +1,7 @@
 """Networks of imitation learning: discriminators and rewards with or without a bottleneck, policies, values.
 
-Plain multilayer perceptrons on observations (N, d). As in qxcv/vdb-irl @ e3d1292 (multiple_irl/models/architectures.py)
-and in rllab's Gaussian policy that it takes.
+Plain multilayer perceptrons on observations (N, d). As in qxcv/vdb-irl @ e3d1292
+(multiple_irl/models/architectures.py) and in rllab's Gaussian policy that it takes.
 """
 
 import math
@@ -36,8 +36,8 @@ def factors(n_in: int, scale: Sequence[float] | None) -> Tensor:
 class CodedMLP(nn.Module):
     """x (N, n_in) -> scalars (N,), judged by a code z ~ N(mu(x), sigma(x)^2) of the last hidden layer.
 
-    VAIL's discriminator, VAIRL's reward g and shaping h (vdb-irl's relu_net; the released width of the code is that of
-    the hidden layers). Without a bottleneck: GAIL's and AIRL's.
+    VAIL's discriminator, VAIRL's reward g and shaping h (vdb-irl's relu_net; the released width of the code is that
+    of the hidden layers). Without a bottleneck: GAIL's and AIRL's.
 
     Args:
         n_in: numbers of an input.

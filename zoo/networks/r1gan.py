@@ -144,7 +144,7 @@ class Generator(nn.Module):
 
     def forward(self, z: Tensor, label: Tensor | None = None) -> Tensor:
         if label is None:
-            label = torch.zeros(len(z), dtype=torch.int64, device=z.device)
+            label = torch.zeros(z.shape[0], dtype=torch.int64, device=z.device)
         embedding = label if label.is_floating_point() else self.embedding(label)
         if self.unit_embedding:
             embedding = embedding / embedding.norm(dim=1, keepdim=True)

@@ -67,7 +67,7 @@ class Constant(nn.Module):
         self.const = nn.Parameter(torch.ones(1, channels, 4, 4))
 
     def forward(self, w: Tensor) -> Tensor:
-        return self.const.expand(len(w), -1, -1, -1)
+        return self.const.expand(w.shape[0], -1, -1, -1)
 
 
 class Dense(EqualizedLinear):

@@ -15,16 +15,22 @@ from zoo.networks.r1gan import Head, Trunk, pick
 from zoo.objectives.bottleneck import drawn_code
 from zoo.objectives.losses import gaussian_kl
 
+#: a 1x1 convolution
+CONVOLUTION = partial(nn.Conv2d, kernel_size=1)
+
 
 class GaussianBottleneck(nn.Module):
     """E(z | x) = N(mu(x), sigma(x)^2) at each position: features (N, C, S, S) -> code (N, K, S, S) and its KL.
 
-    Two 1x1 convolutions give the mean and the logarithm of the standard deviation; with `head` nn.Linear the features
-    are vectors (N, C), the code (N, K) and the KL (N,).
+    Two 1x1 convolutions give the mean and the logarithm of the standard deviation; with `head` nn.Linear the
+    features are vectors (N, C), the code (N, K) and the KL (N,).
     """
 
     def __init__(
-        self, channels: int, code_channels: int, head: Callable[[int, int], nn.Module] = partial(nn.Conv2d, kernel_size=1)
+        self,
+        channels: int,
+        code_channels: int,
+        head: Callable[[int, int], nn.Module] = CONVOLUTION,
     ) -> None:
         super().__init__()
         self.mean, self.logstd = head(channels, code_channels), head(channels, code_channels)

@@ -11,7 +11,7 @@ from zoo.networks.biggan import DISCRIMINATORS, GENERATORS
 from zoo.networks.biggan_deep import DISCRIMINATORS as DEEP_DISCRIMINATORS
 from zoo.official import biggan
 from zoo.official.found import Arrays, Found, multiple, number, of, only, whole
-from zoo.official.pickles import Refused
+from zoo.official.inert import Refused
 
 #: of the released 128 px model, scripts/launch_BigGAN_bs256x8.sh, where no state_dict.pth says it
 BN_EPS, SN_EPS = 1e-5, 1e-6

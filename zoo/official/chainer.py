@@ -11,7 +11,7 @@ import numpy as np
 from zoo.networks.sngan import DISCRIMINATORS, GENERATORS
 from zoo.official import sngan
 from zoo.official.found import Arrays, Found, multiple, of
-from zoo.official.pickles import Refused, printable
+from zoo.official.inert import Refused, printable
 
 RATIO = 1100  # deflate makes at best one byte of 1032
 SPARE = 2**20

@@ -12,7 +12,7 @@ from typing import Any, BinaryIO
 
 from zoo.official import bigganfiles, chainer, pickles, statedicts, tflib, torchfiles
 from zoo.official.found import Arrays, Found
-from zoo.official.pickles import Inert, Refused, printable
+from zoo.official.inert import Inert, Refused, printable
 
 #: first bytes -> what a file of another kind seems to be
 SIGNS = {

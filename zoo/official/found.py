@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 from torch import Tensor
 
-from zoo.official.pickles import Refused, printable
+from zoo.official.inert import Refused, printable
 
 Arrays = dict[str, np.ndarray]
 

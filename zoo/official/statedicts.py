@@ -3,10 +3,11 @@
 import math
 import re
 from functools import partial
+from itertools import pairwise
 
 from zoo.official import introvae, r1gan
 from zoo.official.found import Arrays, Found, of
-from zoo.official.pickles import Refused
+from zoo.official.inert import Refused
 
 GAN_STABILITY = {"generator": "G", "discriminator": "D", "generator_test": "G_ema"}
 
@@ -110,7 +111,7 @@ def of_introvae(arrays: Arrays, left_out: list[str]) -> Found:
     ]
     expanded = [a.shape for n, a in arrays.items() if n.endswith("conv_expand.weight") and a.ndim == 4]
     latent_dim, channels = of(arrays, "decoder.fc.0.weight", 2).shape[1], stem.shape[1]
-    equal = any(a == b and a > 256 for a, b in zip(widths, widths[1:], strict=False))
+    equal = any(a == b and a > 256 for a, b in pairwise(widths))
     settings = {"resolution": resolution, "widths": widths, "latent_dim": latent_dim}
     settings["expand_equal_above_256"] = any(s[0] == s[1] for s in expanded) if equal else True
     made = Found(

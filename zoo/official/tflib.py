@@ -7,7 +7,7 @@ from typing import Any
 
 from zoo.official import pggan, stylegan
 from zoo.official.found import Arrays, Found, agree, flag, number, of, only, whole
-from zoo.official.pickles import NETWORKS, Inert, Refused, numbers, printable
+from zoo.official.inert import NETWORKS, Inert, Refused, numbers, printable
 
 FUSED_FROM = {"auto": 128, True: 8, False: 2**20}  # networks_stylegan.py:174-191
 LEFT_OUT = ("lod",)

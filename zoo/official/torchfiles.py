@@ -1,8 +1,8 @@
 """What `torch.save` wrote, read without torch's own look-up: both layouts, state dicts and pickled modules.
 
 The layouts are PyTorch's (torch/serialization.py): since 1.6 a zip of uncompressed records `NAME/data.pkl` and
-`NAME/data/KEY`; before, five pickles one after the other, then each storage behind its length. Tensors come as numpy
-arrays, bfloat16 as float32. Modules and whatever else torch pickles stay inert.
+`NAME/data/KEY`; before, five pickles one after the other, then each storage behind its length. Tensors come as
+numpy arrays, bfloat16 as float32. Modules and whatever else torch pickles stay inert.
 """
 
 import io
@@ -14,7 +14,8 @@ from typing import Any, BinaryIO
 
 import numpy as np
 
-from zoo.official.pickles import PLAIN, Inert, Name, Reader, Refused, inert, ordered, printable
+from zoo.official.inert import PLAIN, Inert, Name, Refused, inert, ordered, printable
+from zoo.official.pickles import Reader
 
 MAGIC = 0x1950A86A20F9469CFC6C  # torch/serialization.py
 TYPES = {
@@ -153,9 +154,9 @@ def read_old(file: BinaryIO) -> Any:
         raise Refused("it refers to numbers before they can be")
 
     def persistent(identifier: Any) -> Storage | Name:
-        if isinstance(identifier, tuple) and len(identifier) > 1 and identifier[0] == "module":
-            if isinstance(identifier[1], Name):  # a module's class, with its source, which is not looked at
-                return identifier[1]
+        named = isinstance(identifier, tuple) and len(identifier) > 1 and isinstance(identifier[1], Name)
+        if named and identifier[0] == "module":  # a module's class, with its source, which is not looked at
+            return identifier[1]
         kind, key, numel = announced(identifier)
         view = identifier[5] if len(identifier) > 5 else None
         if view is not None:

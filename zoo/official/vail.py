@@ -1,4 +1,4 @@
-"""Names of qxcv/vdb-irl @ e3d1292 (multiple_irl/models/architectures.py, relu_net) in `zoo.networks.imitation.CodedMLP`.
+"""Names of qxcv/vdb-irl @ e3d1292 (architectures.py, relu_net) in `zoo.networks.imitation.CodedMLP`.
 
 Its weights are (in, out), y = x W + b.
 """
@@ -16,7 +16,10 @@ def convert(arrays: dict[str, np.ndarray]) -> dict[str, Tensor]:
     Raises:
         ValueError: for a name that relu_net does not have.
     """
-    return {_ours(name): torch.from_numpy(np.array(a).T if name.endswith("/W") else np.array(a)) for name, a in arrays.items()}
+    return {
+        _ours(name): torch.from_numpy(np.array(a).T if name.endswith("/W") else np.array(a))
+        for name, a in arrays.items()
+    }
 
 
 def _ours(name: str) -> str:

@@ -1,4 +1,4 @@
-"""The released BigGAN-deep generators (Brock et al. 2019), as huggingface/pytorch-pretrained-BigGAN @ 1e18aed has them.
+"""The released BigGAN-deep generators (Brock et al. 2019) as in huggingface/pytorch-pretrained-BigGAN @ 1e18aed.
 
 They were trained by code that was never released and come without a discriminator: they draw and are scored, and
 are not trained here. `zoo import` makes checkpoints of them; `zoo.papers.biggan` is the paper's algorithm.

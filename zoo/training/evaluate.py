@@ -14,9 +14,10 @@ from zoo.engine.best import check_best, offer_best
 from zoo.engine.gan import GAN
 from zoo.engine.reporting import offer
 from zoo.evaluation.evaluate import build_extractors, evaluate
-from zoo.evaluation.extractors import Extractor, headline_names
+from zoo.evaluation.extractors import DEFAULT, Extractor, headline_names
 from zoo.evaluation.extras import find
 from zoo.evaluation.protocols import resolve
+from zoo.evaluation.small import over_seeds
 from zoo.leaderboard.ranking import higher
 from zoo.leaderboard.rows import check_writable, make_row, versions, write_row
 from zoo.pictures.grids import sample_grid, save_grid, save_own_pictures
@@ -33,8 +34,8 @@ class Evaluate(L.Callback):
 
     Args:
         every_kimg: thousands of real images between evaluations; None for the one at the end.
-        extractors: any of `inception` (fid, is, kid, precision, ...), `random` (fd_random, ...), `domain` and
-            torch-fidelity's others; see `zoo.evaluation.extractors`.
+        extractors: any of `inception` (fid, is, kid, precision, ...), `efficientnet-lite0`, `random` (fd_random,
+            ...), `domain` and torch-fidelity's others; see `zoo.evaluation.extractors`.
         protocol: named conditions, a key of `zoo.evaluation.protocols`; rows are ranked within one.
         n_fake: generated images.
         n_real: real images, a fixed random choice of the training set.
@@ -45,6 +46,7 @@ class Evaluate(L.Callback):
         recipe: name of the recipe.
         results_dir: folder of the rows; None writes none.
         seed: names the evaluated samples.
+        n_seeds: sampling seeds from `seed` on; of several the row has means, and deviations as its `spread`.
         batch_size: images per rank and pass.
         truncation: bound of the truncation trick.
         ema: score the average of G where there is one.
@@ -58,7 +60,7 @@ class Evaluate(L.Callback):
     def __init__(
         self,
         every_kimg: float | None = None,
-        extractors: Sequence[str] = ("inception", "random"),
+        extractors: Sequence[str] = DEFAULT,
         protocol: str = "zoo",
         n_fake: int | None = None,
         n_real: int | None = None,
@@ -69,6 +71,7 @@ class Evaluate(L.Callback):
         recipe: str = "custom",
         results_dir: str | None = "results",
         seed: int = 0,
+        n_seeds: int = 1,
         batch_size: int = 128,
         truncation: float | None = None,
         ema: bool | None = None,
@@ -95,6 +98,9 @@ class Evaluate(L.Callback):
         self.protocol, self.changed = resolve(protocol, changes)
         for name in self.protocol.extras:
             find(name)
+        if n_seeds < 1:
+            raise ValueError(f"--evaluation.n_seeds must be at least 1, not {n_seeds}")
+        self.n_seeds = n_seeds
         self.options = changes | {"protocol": protocol, "seed": seed, "batch_size": batch_size}
         self.config: dict | None = None  # of the whole run, when the command line knows it
         self.run: str | None = None  # what tells this run's rows from another's
@@ -142,7 +148,7 @@ class Evaluate(L.Callback):
 
     def on_train_batch_end(self, trainer: L.Trainer, gan: GAN, *_: Any) -> None:
         self._trained = True
-        if not trainer.fast_dev_run and gan.passed(self.every_kimg):
+        if not trainer.fast_dev_run and gan.passed(self.every_kimg) and not gan.finished:  # the end has its own
             self._evaluate(trainer, gan, extras=False)
 
     def on_train_end(self, trainer: L.Trainer, gan: GAN) -> None:
@@ -189,7 +195,10 @@ class Evaluate(L.Callback):
         options = self.options if extras else self.options | {"extras": ()}
         try:
             with isolate_rng(), gan.off_the_clock():
-                result = evaluate(gan, data, built, **options)
+                seed = options["seed"]
+                result = over_seeds(
+                    lambda s: evaluate(gan, data, built, **options | {"seed": s}), seed, self.n_seeds
+                )
                 for name, value in gan.own_metrics(data).items():
                     result["absent" if isinstance(value, str) else "metrics"][name] = value
         finally:

@@ -45,14 +45,20 @@ class Iterations(IterableDataset):
 def parser_of(model: type[Imitation]) -> Parser:
     parser = Parser(description=f"{model.__name__}: {inspect.getdoc(model).splitlines()[0]}")
     parser.add_argument("--config", action="config", help="a recipe over the default one, or several in turn")
-    parser.add_argument("--seed_everything", type=int, default=0, help="of weights, actions, starts and minibatches")
+    parser.add_argument(
+        "--seed_everything", type=int, default=0, help="of weights, actions, starts and minibatches"
+    )
     parser.add_argument("--threads", type=int, default=1, help="CPU threads: more cost such small networks time")
     parser.add_argument("--log_every", type=int, default=1, help="iterations between two rows of the logs")
     parser.add_argument("--ckpt_path", type=str | None, default=None, help="'last', or a file for a new run")
-    parser.add_argument("--run_dir", type=str | None, default=None, help="default: runs/<algorithm>/<recipe>-<number>")
+    parser.add_argument(
+        "--run_dir", type=str | None, default=None, help="default: runs/<algorithm>/<recipe>-<number>"
+    )
     parser.add_argument("--wandb", type=bool, default=True, help="log to Weights & Biases beside CSV")
     parser.add_class_arguments(model, "model")
-    parser.add_argument("--checkpoints.every_ksteps", type=float, default=200, help="0 leaves only the one at the end")
+    parser.add_argument(
+        "--checkpoints.every_ksteps", type=float, default=200, help="0 leaves only the one at the end"
+    )
     parser.add_argument("--checkpoints.keep", type=int, default=2, help="numbered checkpoints beside last.ckpt")
     parser.add_argument("--evaluation.episodes", type=int, default=50, help="of each policy in the results row")
     parser.add_argument("--evaluation.results_dir", type=str | None, default="results", help="null for no row")

@@ -13,7 +13,7 @@ from zoo.engine.gan import GAN
 from zoo.engine.schedules import ProgressiveSchedule
 from zoo.official import containers
 from zoo.official.found import Arrays, Found
-from zoo.official.pickles import Refused, printable
+from zoo.official.inert import Refused, printable
 from zoo.training.loading import build
 
 MOST_NAMES = 3  # that a sentence tells

@@ -10,6 +10,7 @@ from zoo.engine.gan import GAN
 from zoo.imitation import ALGORITHMS, algorithm_class
 from zoo.imitation.base import Imitation
 from zoo.networks.channels import as_rgb
+from zoo.training import safetensors
 
 
 def model_class(name: str) -> type[GAN]:
@@ -19,9 +20,9 @@ def model_class(name: str) -> type[GAN]:
         ValueError: for a name the zoo does not have.
     """
     from zoo.baselines import BASELINES, baseline_class
-    from zoo.papers import PAPERS, paper_class
+    from zoo.papers import PAPERS, RELEASED, paper_class
 
-    if name not in PAPERS and name not in BASELINES:
+    if name not in {*PAPERS, *RELEASED, *BASELINES}:
         raise ValueError(
             f"no paper {name!r} in the zoo; there are {', '.join(sorted(PAPERS))}, and the baselines "
             f"{', '.join(sorted(BASELINES))}"
@@ -49,12 +50,13 @@ def build(about: dict) -> GAN:
 
 
 def load(path: str | Path, device: str = "cpu") -> GAN:
-    """The model of a checkpoint, in eval mode on `device`.
+    """The model of a checkpoint, or of a safetensors file of `zoo export`, in eval mode on `device`.
 
     Raises:
         FileNotFoundError: if there is no such file.
         ValueError: if the file is not a checkpoint of this project, or that of a policy.
     """
+    path = Path(path)
     checkpoint = read(path)
     about = checkpoint["zoo"]
     if about["paper"] in ALGORITHMS:
@@ -64,6 +66,8 @@ def load(path: str | Path, device: str = "cpu") -> GAN:
         )
     device = device_here(device)
     model = build(about)
+    if path.suffix == safetensors.SUFFIX:  # which may hold one network only
+        checkpoint["state_dict"] = safetensors.completed(checkpoint["state_dict"], model)
     model.load_state_dict(checkpoint["state_dict"])
     model._conditions, model.chosen = about["conditions"], about.get("chosen")
     return model.eval().to(device)
@@ -79,7 +83,9 @@ def load_policy(path: str | Path) -> Imitation:
     checkpoint = read(path)
     about = checkpoint["zoo"]
     if about["paper"] not in ALGORITHMS:
-        raise ValueError(f"{path} is a model of images by {about['paper']}, not a policy: `zoo sample {path}` shows it")
+        raise ValueError(
+            f"{path} is a model of images by {about['paper']}, not a policy: `zoo sample {path}` shows it"
+        )
     model = algorithm_class(about["paper"])(**about["hparams"])
     model.load_state_dict(checkpoint["state_dict"])
     model._conditions = about["conditions"]
@@ -87,7 +93,7 @@ def load_policy(path: str | Path) -> Imitation:
 
 
 def read(path: str | Path) -> dict:
-    """What a checkpoint holds.
+    """What a checkpoint, or a safetensors file of the zoo, holds.
 
     Raises:
         FileNotFoundError: if there is no such file.
@@ -96,6 +102,9 @@ def read(path: str | Path) -> dict:
     path = Path(path)
     if not path.is_file():
         raise FileNotFoundError(f"no checkpoint at {path}; runs keep theirs in runs/<paper>/<run>/checkpoints")
+    if path.suffix == safetensors.SUFFIX:
+        about, state = safetensors.read(path)
+        return {"zoo": about, "state_dict": state}
     try:
         checkpoint = torch.load(path, map_location="cpu", weights_only=True)
         checkpoint["zoo"]["paper"], checkpoint["zoo"]["hparams"], checkpoint["zoo"]["conditions"]

@@ -14,7 +14,16 @@ from zoo.leaderboard.rows import versions
 from zoo.training.run import Run
 
 #: what a row keeps of every iteration
-KEPT = ("return/imitation", "return/transfer", "kl", "beta", "accuracy/d", "grad/d", "grad/reward", "policy/entropy")
+KEPT = (
+    "return/imitation",
+    "return/transfer",
+    "kl",
+    "beta",
+    "accuracy/d",
+    "grad/d",
+    "grad/reward",
+    "policy/entropy",
+)
 
 
 class Returns(Callback):
@@ -58,7 +67,7 @@ class Returns(Callback):
         print(f"returns: {shown}\nresults row {path}")
 
     def metrics(self, model: Imitation) -> dict[str, float]:
-        """`imitation` and `transfer`: the mean true return of the last iteration of each part (the paper's measure),
+        """`imitation` and `transfer`: mean true return of the last iteration of each part (the paper's measure),
         `*_last10` of its last ten, `*_mean` of all; `played` the final policy's fresh episodes by drawn actions,
         `played_best` by the likeliest; `*_std` standard deviations over episodes."""
         h, found = model.hparams, {}

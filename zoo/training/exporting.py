@@ -1,0 +1,190 @@
+"""Models for other programs: `zoo export` to safetensors, ONNX and TorchScript, checked against the original."""
+
+import copy
+from collections.abc import Callable
+from pathlib import Path
+from typing import Literal
+
+import torch
+from torch import Tensor, nn
+
+from zoo.engine.encoders import check_encoder
+from zoo.engine.gan import GAN
+from zoo.networks import layers
+from zoo.training import safetensors
+
+Kind = Literal["safetensors", "onnx", "torchscript"]
+SUFFIXES = {"safetensors": ".safetensors", "onnx": ".onnx", "torchscript": ".ts"}
+TOLERANCE = 1e-4  # of what an exported network computes, beside the largest number or 1
+BATCHES = (4, 1, 6)  # of the example, and of the checks
+
+
+class Exported(nn.Module):
+    """One network of a GAN behind a function of tensors; its parts are the network's, the GAN's are not."""
+
+    def __init__(self, net: nn.Module, act: Callable) -> None:
+        super().__init__()
+        self.net, self.act = net, act
+
+    def forward(self, x: Tensor, label: Tensor | None = None) -> Tensor:
+        return self.act(self.net, x, label)
+
+
+def settled(net: nn.Module) -> nn.Module:
+    """Divide spectrally normalised weights once and for all, as their next pass in eval mode would."""
+    for module in net.modules():
+        if isinstance(module, layers.SpectralNorm):
+            with torch.no_grad():
+                module.weight.copy_(module.normalized_weight())
+            module.normalized_weight = lambda module=module: module.weight
+    return net
+
+
+def check_there(gan: GAN, what: str) -> None:
+    """Refuse a network that the model has not.
+
+    Raises:
+        ValueError: naming it.
+    """
+    if what == "E":
+        check_encoder(gan)
+    elif what == "D":
+        networks = gan.origin.get("imported", {}).get("networks", ["D"])
+        if "D" not in networks:
+            raise ValueError("the imported file had no discriminator, so there is no D to export: choose --what G")
+        if hasattr(gan, "encode") and gan.D is getattr(gan, "E", None):
+            raise ValueError(f"{type(gan).__name__}'s D is its encoder: choose --what E")
+
+
+def part(gan: GAN, what: str, truncation: float | None, ema: bool) -> Exported:
+    """G as `decode` draws, D's logits, or E as `encode` places, of an own copy of the model in eval mode.
+
+    StyleGAN draws with the noise maps kept with its weights; BigGAN with standing statistics made now.
+    """
+    gan = copy.deepcopy(gan).eval()
+    if what == "G":
+        G = gan.G_ema if ema and gan.G_ema is not None else gan.G
+        if hasattr(gan, "stored_noise"):
+            gan.stored_noise = True
+        if hasattr(gan, "standing"):
+            G, gan.standing_passes = gan.standing(G, truncation), 0
+        if hasattr(G, "choose"):
+            G.choose(1.0 if truncation is None else truncation)
+            return Exported(settled(G), lambda net, z, label: net(z, label)).eval()
+        return Exported(settled(G), lambda net, z, label: gan.generate(net, z, label, truncation)).eval()
+    if what == "E":
+        return Exported(settled(gan.E), lambda net, x, label: gan.encode(x)).eval()
+    mean = {"sample": False} if hasattr(gan.D, "logits_and_kl") else {}
+    return Exported(settled(gan.D), lambda net, x, label: net(gan.to_native(x), label, **mean)).eval()
+
+
+def examples(gan: GAN, what: str, n: int, seed: int = 0) -> tuple[Tensor, ...]:
+    """Inputs of a network for n images, on the CPU."""
+    z, label = gan.indexed_latents(n, seed)
+    x = z if what == "G" else gan.sample(n, seed=seed).clamp(-1, 1)
+    return (x,) if label is None or what == "E" else (x, label)
+
+
+def export(
+    gan: GAN,
+    path: Path,
+    to: Kind,
+    what: Literal["G", "D", "E"] | None = None,
+    truncation: float | None = None,
+    ema: bool = True,
+) -> str:
+    """Write a network of a model for another program, and check there that it computes the same.
+
+    Args:
+        gan: on the CPU, from `zoo.load`.
+        what: the network; None is the whole model for safetensors, else G.
+        truncation: at which G draws, for ONNX and TorchScript: it becomes part of the file.
+        ema: take the average of G where there is one.
+
+    Returns:
+        a sentence that says what was written and how closely it agrees.
+
+    Raises:
+        ValueError: if the model has no such network, or the other program computes something else.
+    """
+    check_there(gan, what or "G")
+    if not path.absolute().parent.is_dir():
+        raise ValueError(
+            f"there is no folder {path.parent} to write {path.name} to: make it, or name another --out"
+        )
+    if to == "safetensors":
+        if what == "E":
+            raise ValueError("safetensors holds the model whole, with its encoder: leave --what out")
+        safetensors.save(gan, path, what)
+        return f"{path}: {what or 'the whole model'} with its settings; zoo.load reads it back"
+    what = what or "G"
+    net = part(gan, what, truncation, ema)
+    temporary = path.with_name(f"{path.name}.part")
+    try:
+        run = {"onnx": to_onnx, "torchscript": to_torchscript}[to](net, examples(gan, what, BATCHES[0]), temporary)
+        worst = max(agreement(net, run, examples(gan, what, n, seed=1)) for n in batches(gan, what))
+        temporary.replace(path)
+    finally:
+        temporary.unlink(missing_ok=True)
+    return f"{path}: {what} of {type(gan).__name__}, any batch; differs from the original by {worst:.1e} at most"
+
+
+def batches(gan: GAN, what: str) -> tuple[int, ...]:
+    """Batch sizes of the checks; a D with minibatch statistics takes whole groups."""
+    return (4, 8) if what == "D" and stddev(gan) else BATCHES
+
+
+def stddev(gan: GAN) -> int | None:
+    return getattr(gan.D, "stddev_group", getattr(gan.D, "group_size", 0))
+
+
+def agreement(net: Exported, run: Callable, inputs: tuple[Tensor, ...]) -> float:
+    """Largest difference between the original and the exported network, beside the largest number or 1.
+
+    Raises:
+        ValueError: if it is above the tolerance.
+    """
+    with torch.no_grad():
+        ours = net(*inputs)
+    theirs = run(*inputs)
+    worst = ((ours - theirs).abs().max() / ours.abs().max().clamp(min=1)).item()
+    if theirs.shape != ours.shape or not worst <= TOLERANCE:
+        raise ValueError(f"the exported network differs from the original by {worst:.1e}, above {TOLERANCE:g}")
+    return worst
+
+
+def to_onnx(net: Exported, inputs: tuple[Tensor, ...], path: Path) -> Callable:
+    """Write ONNX by torch.export with a dynamic batch; returns a call of onnxruntime."""
+    try:
+        import onnxruntime
+        import onnxscript  # noqa: F401
+    except ImportError as error:
+        raise ImportError("ONNX needs onnx, onnxscript and onnxruntime: pip install 'gan-zoo[onnx]'") from error
+    names = ["x", "label"][: len(inputs)]
+    names[0] = "z" if inputs[0].ndim == 2 else "images"
+    batch = torch.export.Dim("batch")
+    with torch.no_grad():
+        program = torch.onnx.export(
+            net,
+            inputs,
+            dynamo=True,
+            dynamic_shapes=tuple({0: batch} for _ in inputs),
+            input_names=names,
+            output_names=["images" if inputs[0].ndim == 2 else "output"],
+            verbose=False,
+        )
+    program.save(str(path))
+    session = onnxruntime.InferenceSession(str(path), providers=["CPUExecutionProvider"])
+
+    def run(*values: Tensor) -> Tensor:
+        feed = {name: value.numpy() for name, value in zip(names, values, strict=True)}
+        return torch.from_numpy(session.run(None, feed)[0])
+
+    return run
+
+
+def to_torchscript(net: Exported, inputs: tuple[Tensor, ...], path: Path) -> Callable:
+    """Write a traced network; returns the file, loaded."""
+    with torch.no_grad():
+        torch.jit.trace(net, inputs, check_trace=False).save(str(path))
+    return torch.jit.load(str(path))
