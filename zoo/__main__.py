@@ -1,4 +1,4 @@
-"""`zoo train | list | runs | show | doctor | import | export | sample | walk | explore | evaluate | leaderboard | ...`.
+"""`zoo train | list | runs | show | doctor | import | export | sample | walk | explore | evaluate | ...`.
 
 The commands themselves are in `zoo.commands`.
 """
