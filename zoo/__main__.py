@@ -1,4 +1,4 @@
-"""`zoo train | list | runs | show | doctor | import | export | sample | explore | evaluate | leaderboard | ...`.
+"""`zoo train | list | runs | show | doctor | import | export | sample | walk | explore | evaluate | ...`.
 
 The commands themselves are in `zoo.commands`.
 """
@@ -32,8 +32,7 @@ def listed(args: list[str]) -> list[str]:
     if verb is None:
         return args
     n = next((i for i, word in enumerate(args) if word.startswith("-")), len(args))
-    several = n > len(verb) + (verb == ["explore"])  # one checkpoint stays itself
-    return [*verb, json.dumps(args[len(verb) : n]), *args[n:]] if several else args
+    return [*verb, json.dumps(args[len(verb) : n]), *args[n:]] if n > len(verb) else args
 
 
 def main(args: list[str] | None = None) -> None:

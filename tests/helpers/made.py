@@ -9,13 +9,13 @@ from torch.utils.data import DataLoader
 
 from runs import SMALL
 from zoo.engine.gan import GAN
-from zoo.papers import paper_class
+from zoo.training.loading import model_class
 
 
 def small(paper: str, **changes) -> GAN:
     words = SMALL[paper].split()
     options = {k.removeprefix("--model."): yaml.safe_load(v) for k, v in zip(words[::2], words[1::2], strict=True)}
-    return paper_class(paper)(**options | changes)
+    return model_class(paper)(**options | changes)
 
 
 def checkpoint(paper: str, path: Path, **changes) -> Path:

@@ -1,0 +1,31 @@
+"""What the explorer's controls mean, without a page."""
+
+import pytest
+import torch
+from made import checkpoint
+
+from zoo.explorer import playing
+from zoo.explorer.playing import Controls, Shelf
+
+
+def test_a_class_changes_the_picture_and_a_wrong_one_is_told(tmp_path):
+    shelf = Shelf([checkpoint("biggan", tmp_path / "c-001" / "checkpoints" / "last.ckpt")])
+    gan = shelf["c-001/last"]
+    assert (playing.picture(gan, Controls()) != playing.picture(gan, Controls(label=7))).any()
+    with pytest.raises(ValueError, match=r"labels must lie in 0\.\.9"):
+        playing.picture(gan, Controls(label=10))
+
+
+def test_photos_are_rebuilt_and_moved(tmp_path):
+    gan = Shelf([checkpoint("introvae", tmp_path / "d-001" / "checkpoints" / "last.ckpt")])["d-001/last"]
+    photo, other = torch.rand(2, 3, 32, 32, generator=torch.Generator().manual_seed(0)) * 2 - 1
+    plain = playing.reconstruction(gan, photo, None, 1.0, True)
+    assert (plain != playing.reconstruction(gan, other, None, 1.0, True)).any()
+    moved = playing.reconstruction(gan, photo, torch.ones(gan.latent_dim), 2.0, True)
+    assert (plain != moved).any()
+
+
+def test_nearest_finds_the_image_itself():
+    images = torch.randint(0, 256, (9, 3, 16, 16), dtype=torch.uint8, generator=torch.Generator().manual_seed(0))
+    shown = images[4].permute(1, 2, 0).repeat_interleave(20, 0).repeat_interleave(20, 1).numpy()
+    assert playing.nearest(images, shown, 3)[0] == 4
