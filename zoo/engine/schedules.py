@@ -158,13 +158,17 @@ class ProgressiveSchedule:
         seen = start + (nimg - start) // block * block
         return replace(stage, lod=self.lod(seen), lr=self.rate(seen, stage.resolution))
 
-    def check_groups(self, world_size: int, group: int | None) -> None:
+    def check_groups(self, world_size: int, group: int | None, until: float | None = None) -> None:
         """Refuse a batch that D's minibatch stddev cannot split into its groups; None or 0 needs none.
+
+        Stages that begin at `until` images or later are never reached.
 
         Raises:
             ValueError: naming the stage and what to change.
         """
-        for _, stage in self.stages:
+        for start, stage in self.stages:
+            if until is not None and start >= until:
+                return
             share = stage.images_per_step // world_size
             if group and share % min(group, share):
                 raise ValueError(

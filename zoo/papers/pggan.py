@@ -225,4 +225,4 @@ class PGGAN(GAN):
     def on_fit_start(self) -> None:
         """Refuse a batch that the minibatch stddev cannot split, before anything is computed."""
         super().on_fit_start()
-        self.schedule.check_groups(self.world_size, self.D.stddev_group)
+        self.schedule.check_groups(self.world_size, self.D.stddev_group, self.total_kimg * 1000)

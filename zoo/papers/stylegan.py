@@ -172,7 +172,7 @@ class StyleGAN(GAN):
     def on_fit_start(self) -> None:
         """Refuse a batch that the minibatch stddev cannot split, before anything is computed."""
         super().on_fit_start()
-        self.schedule.check_groups(self.world_size, self.D.group_size)
+        self.schedule.check_groups(self.world_size, self.D.group_size, self.total_kimg * 1000)
 
     def crossover(self, lod: float) -> int:
         """First layer that takes its style from the second latent; this GPU's draw for the whole minibatch."""

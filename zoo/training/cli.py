@@ -23,11 +23,12 @@ from lightning.pytorch.utilities.rank_zero import rank_zero_only
 
 from zoo.data import BadImage, ImageDataModule
 from zoo.engine.checkpoints import Checkpoints
+from zoo.engine.checks import check_batches
 from zoo.engine.failures import Diverged
 from zoo.engine.gan import GAN
 from zoo.engine.progress import Progress
 from zoo.engine.stop import Stop
-from zoo.training.devices import strategy_for
+from zoo.training.devices import about_preset, preset, processes, strategy_for
 from zoo.training.evaluate import Evaluate
 from zoo.training.loggers import beside, loggers
 from zoo.training.mistakes import Sentences, sentence
@@ -89,6 +90,7 @@ class ZooCLI(LightningCLI):
         paper = type(self.model).__name__.lower()
         base = Path(self.config.run_dir) if self.config.run_dir else Path("runs", paper, self.recipe)
         self.ckpt_path = self.resumed(base)
+        check_batches(self.model, processes(self.config.trainer))
         self.datamodule.enter(self.model.stage)
         if rank_zero_only.rank == 0:
             if self.ckpt_path:
@@ -195,7 +197,12 @@ def train(
     logging.getLogger("lightning.pytorch").setLevel(logging.WARNING)
     cli = None
     try:
-        config, given, name = compose(recipe, sys.argv[1:] if args is None else list(args))
+        args = sys.argv[1:] if args is None else list(args)
+        if recipe is not None and (chosen := preset(Path(recipe), args)):
+            if rank_zero_only.rank == 0:
+                print(about_preset(chosen, Path(recipe)))
+            args = ["--config", str(chosen), *args]
+        config, given, name = compose(recipe, args)
         if "data" not in config and not names_data(given):
             config["data"] = {"class_path": f"{data.__module__}.{data.__qualname__}"}
         cli = ZooCLI(
