@@ -75,10 +75,11 @@ def walk(
         if truncations is not None:
             if len(truncations) != 2:
                 raise ValueError("--truncations takes two strengths, such as [-1,1]")
-            return paths.truncation_walk(gan, own[0], *truncations, frames, label, ema, seed)
+            first, last = truncations
+            return paths.truncation_walk(gan, own[0], first, last, frames, label, ema, seed)
         if layers is not None:
-            first, *_, last = [*parse(layers), *parse(layers)]
-            return paths.mixing_walk(gan, own, (first, last), frames, kind, loop, truncation, ema, seed)
+            chosen = parse(layers)
+            return paths.mixing_walk(gan, own, (chosen[0], chosen[-1]), frames, kind, loop, truncation, ema, seed)
         if photos is not None:
             images = torch.stack([read_photo(path, gan.resolution) for path in photos])
             return paths.photos_walk(gan, images, frames, loop, ema)

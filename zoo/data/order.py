@@ -39,7 +39,7 @@ def windowed(chunks: Tensor, seed: int, epoch: int, window: int = 16) -> Tensor:
     ends = chunks.cumsum(0)
     parts = []
     for group in torch.randperm(len(chunks), generator=generator).split(window):
-        numbers = torch.cat([torch.arange(ends[c] - chunks[c], ends[c]) for c in group])
+        numbers = torch.cat([torch.arange(int(ends[c] - chunks[c]), int(ends[c])) for c in group])
         parts.append(numbers[torch.randperm(len(numbers), generator=generator)])
     return torch.cat(parts)
 

@@ -56,8 +56,8 @@ def of_paths(paths: Paths, about: dict) -> Demonstrations:
     steps = len(paths.obs)
     ends = torch.where(paths.done.any(0), paths.done.int().argmax(0) + 1, steps)
     inside = torch.arange(steps)[:, None] < ends
-    tensors = (x.transpose(0, 1).contiguous() for x in (paths.obs, paths.actions, paths.next_obs))
-    return Demonstrations(*tensors, ends, (paths.rewards * inside).sum(0), about)
+    obs, actions, then = (x.transpose(0, 1).contiguous() for x in (paths.obs, paths.actions, paths.next_obs))
+    return Demonstrations(obs, actions, then, ends, (paths.rewards * inside).sum(0), about)
 
 
 def save(demonstrations: Demonstrations, path: Path) -> None:

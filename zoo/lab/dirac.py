@@ -79,7 +79,7 @@ def gp(game: Game, gamma: float = 0.7, target: float = 1.0) -> Field:
 
     def field(theta: Numbers, psi: Numbers) -> tuple[Numbers, Numbers]:
         v_theta, v_psi = game.field(theta, psi)
-        return v_theta, v_psi - gamma * (psi - target * np.sign(np.real(psi)))
+        return v_theta, v_psi - gamma * (psi - target * np.sign(np.real(psi)))  # type: ignore[call-overload]  # numpy's stubs know no union
 
     return field
 

@@ -1,6 +1,7 @@
 """Devices, processes, and the authors' presets for a number of them."""
 
 import re
+from itertools import pairwise
 from pathlib import Path
 
 import torch
@@ -37,7 +38,7 @@ def preset(recipe: Path, args: list[str]) -> Path | None:
     """
     if any(word in ("-c", "--config") or word.startswith("--config=") for word in args):
         return None
-    given = dict(word.partition("=")[::2] for word in args if "=" in word) | dict(zip(args, args[1:], strict=False))
+    given = dict(word.partition("=")[::2] for word in args if "=" in word) | dict(pairwise(args))
     keys = {name: f"--trainer.{name}" for name in ("devices", "accelerator", "num_nodes")}
     n = processes({name: given[key] for name, key in keys.items() if key in given})
     found = [p for p in recipe.parent.glob("*gpu.yaml") if re.fullmatch(rf"(.*\D)?{n}gpu", p.stem)]
