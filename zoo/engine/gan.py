@@ -1,12 +1,11 @@
 """The base of every paper: networks, the average of G, the image counter, latents, updates and sampling.
 
-It holds no training step; a paper's own file does. Progress is counted in images shown to D over all ranks
+It holds no training step; a paper's own file does. What it keeps, draws, tells and shows are functions of a model in
+modules of their own (`state`, `draws`, `reporting`, `sampling`), which the class lists as its methods. Progress is counted in images shown to D over all ranks
 (`nimg`), never in Lightning's `global_step`, which counts optimizer steps.
 """
 
 import copy
-import inspect
-import math
 from collections.abc import Iterable, Iterator
 from contextlib import AbstractContextManager, contextmanager
 
@@ -16,11 +15,10 @@ from lightning.pytorch.core.optimizer import LightningOptimizer
 from torch import Tensor, nn
 
 from zoo.data.stage import Stage
-from zoo.engine.checks import check_batches, check_classes, chosen_labels
+from zoo.engine import draws, reporting, sampling, state
+from zoo.engine.checks import check_batches, check_classes
 from zoo.engine.clock import Clock
 from zoo.engine.ema import EMA, move
-from zoo.engine.latents import indexed_latents
-from zoo.networks.modes import evaluating
 
 
 class GAN(L.LightningModule):
@@ -87,41 +85,10 @@ class GAN(L.LightningModule):
 
     # ---- state: part of every checkpoint's state_dict
 
-    def get_extra_state(self) -> dict:
-        return {
-            "nimg": self.nimg,
-            "steps": self.steps,
-            "seed": self.seed,
-            "train_seconds": self.clock.seconds,
-            "latent_rng": self.latent_rng.get_state(),
-        }
-
-    def set_extra_state(self, state: dict) -> None:
-        self.nimg, self.seed, self.clock.seconds = state["nimg"], state["seed"], state["train_seconds"]
-        self.steps = state.get("steps", self.nimg // self.images_per_step)  # older files have none
-        self.latent_rng.set_state(state["latent_rng"].cpu())
-
-    def on_save_checkpoint(self, checkpoint: dict) -> None:
-        known = inspect.signature(type(self).__init__).parameters
-        checkpoint["zoo"] = {
-            "paper": type(self).__name__.lower(),
-            "hparams": {k: v for k, v in self.hparams.items() if k in known},
-            "conditions": self.conditions,
-        }
-
-    @property
-    def conditions(self) -> dict:
-        """Seed, precision, number of processes and hardware of the training, for the results row."""
-        if self._trainer is None:
-            return self._conditions
-        from zoo.engine.devices import hardware
-
-        return {
-            "seed": self.seed,
-            "precision": str(self.trainer.precision),
-            "world_size": self.world_size,
-            "hardware": hardware(self.device),
-        }
+    get_extra_state = state.get_extra_state
+    set_extra_state = state.set_extra_state
+    on_save_checkpoint = state.on_save_checkpoint
+    conditions = property(state.conditions)
 
     # ---- progress
 
@@ -158,29 +125,10 @@ class GAN(L.LightningModule):
     def opt_d(self) -> LightningOptimizer:
         return self.optimizers()[1]
 
-    def latents(self, n: int) -> Tensor:
-        """z ~ N(0, I), (n, latent_dim). One stream serves all ranks and each takes every world-th row, so the
-        ranks' latents differ, and together they are those of a single process."""
-        z = torch.randn(n * self.world_size, self.latent_dim, generator=self.latent_rng)
-        return z[self.global_rank :: self.world_size].to(self.device, self.dtype)
-
-    def uniform(self, n: int) -> Tensor:
-        """U[0, 1) per image, (n,), from the latents' stream and split over the ranks as they are."""
-        u = torch.rand(n * self.world_size, generator=self.latent_rng)
-        return u[self.global_rank :: self.world_size].to(self.device, self.dtype)
-
-    def random_labels(self, n: int) -> Tensor | None:
-        """Uniform classes (n,) int64 from the same stream as the latents; None for an unconditional model."""
-        if not self.n_classes:
-            return None
-        y = torch.randint(self.n_classes, (n * self.world_size,), generator=self.latent_rng)
-        return y[self.global_rank :: self.world_size].to(self.device)
-
-    def seed_step(self) -> None:
-        """Make what a training step draws from torch's global stream (dropout, noise) a function of its place in
-        training: seeds that stream from the latents' own. Ranks get streams of their own."""
-        seed = torch.randint(2**62, (), generator=self.latent_rng)
-        torch.manual_seed(int(seed) + self.global_rank)
+    latents = draws.latents
+    uniform = draws.uniform
+    random_labels = draws.random_labels
+    seed_step = draws.seed_step
 
     def update(
         self, optimizer: LightningOptimizer, loss: Tensor | Iterable[Tensor], clip: float | None = None
@@ -200,10 +148,7 @@ class GAN(L.LightningModule):
         """The second half of `update`, for steps whose gradients one backward pass gives to both networks."""
         if clip is not None:
             self.clip_gradients(optimizer, gradient_clip_val=clip, gradient_clip_algorithm="norm")
-        name = "grad/g" if optimizer is self.opt_g else "grad/d"
-        if self.report_due:
-            grads = [p.grad for group in optimizer.param_groups for p in group["params"]]
-            self.scalars[name] = nn.utils.get_total_norm([g for g in grads if g is not None])
+        reporting.gradient_norm(self, optimizer)
         averaged = self.ema is not None and optimizer is self.opt_g
         if averaged and self.ema.before_step:
             self.update_ema()
@@ -225,42 +170,10 @@ class GAN(L.LightningModule):
         for optimizer in self.optimizers():
             optimizer.optimizer.state.clear()
 
-    def report(self, scalars: dict[str, Tensor | float]) -> None:
-        """End a training step: count its images and hand its scalars to the loggers and the progress bar.
-
-        Names are `loss/d`, `loss/g`, `logits/real`, `logits/fake`, `penalty/...`; `grad/d`, `grad/g`, `kimg`,
-        `hours` and `speed/images_per_s` are added. Values are this step's, of rank 0, every `log_every_n_steps`
-        steps.
-        """
-        due = self.report_due
-        self._nimg_before, self.nimg, self.steps = self.nimg, self.nimg + self.images_per_step, self.steps + 1
-        self.scalars |= {k: v.detach() if isinstance(v, Tensor) else v for k, v in scalars.items()}
-        self.clock.tick()
-        if due:
-            images, seconds = self.nimg - self._reported[0], self.clock.seconds - self._reported[1]
-            self._reported = (self.nimg, self.clock.seconds)
-            self.scalars["speed/images_per_s"] = images / max(seconds, 1e-9)
-            self.log_scalars(self.scalars)
-
-    def log_scalars(self, scalars: dict[str, Tensor | float]) -> None:
-        """Write scalars to every logger, beside `kimg` and the `hours` of training; training steps are the step."""
-        values = {"kimg": self.nimg / 1000, "hours": self.clock.seconds / 3600}
-        values |= {k: float(v) for k, v in scalars.items()}
-        for logger in self.trainer.loggers:
-            logger.log_metrics(values, step=self.steps)
-            logger.save()
-
-    @property
-    def report_due(self) -> bool:
-        """Whether the running step's scalars go to the loggers: every `log_every_n_steps` training steps."""
-        return (self.steps + 1) % self.trainer.log_every_n_steps == 0
-
-    def passed(self, kimg: float | None) -> bool:
-        """Whether the last step reached or crossed a multiple of `kimg` thousand images; False for None or 0."""
-        if not kimg:
-            return False
-        images = kimg * 1000
-        return math.floor(self.nimg / images) > math.floor(self._nimg_before / images)
+    report = reporting.report
+    log_scalars = reporting.log_scalars
+    report_due = property(reporting.report_due)
+    passed = reporting.passed
 
     @property
     def finished(self) -> bool:
@@ -305,12 +218,7 @@ class GAN(L.LightningModule):
         stand in the results row's conditions. What it draws must depend on `seed` alone, not on the rank."""
         yield {}
 
-    def indexed_latents(
-        self, n: int, seed: int = 0, start: int = 0, truncation: float | None = None
-    ) -> tuple[Tensor, Tensor | None]:
-        """`zoo.engine.latents.indexed_latents` of this model: z and, with classes, labels, or None."""
-        z, y = indexed_latents(n, self.latent_dim, self.n_classes, seed, start, truncation)
-        return z.to(self.device, self.dtype), y.to(self.device) if self.n_classes else None
+    indexed_latents = sampling.indexed_latents
 
     def own_metrics(self, data: L.LightningDataModule) -> dict[str, float | str]:
         """What the paper measures beside its samples, for the results row: a number, or why there is none.
@@ -334,35 +242,5 @@ class GAN(L.LightningModule):
         """Images of `G`. Truncation has already acted on z; a paper that truncates elsewhere overrides this."""
         return G(z, label)
 
-    @torch.no_grad()
-    def sample(
-        self,
-        n: int,
-        label: Tensor | int | None = None,
-        truncation: float | None = None,
-        ema: bool = True,
-        seed: int = 0,
-        start: int = 0,
-    ) -> Tensor:
-        """Images (n, 3, R, R) in [-1, 1], image i a pure function of (weights, seed, start + i).
-
-        Args:
-            label: class of every image, or (n,) classes; None draws them uniformly.
-            truncation: bound on |z| (the truncation trick of BigGAN); None for none.
-            ema: use the average of G when there is one.
-            seed, start: name the latents; the same numbers give the same faces on any number of ranks.
-
-        Raises:
-            ValueError: for labels of an unconditional model, labels out of range, or truncation <= 0.
-        """
-        z, y = self.indexed_latents(n, seed, start, truncation)
-        return self.decode(z, y if label is None else chosen_labels(self, label, n), truncation, ema)
-
-    @torch.no_grad()
-    def decode(
-        self, z: Tensor, label: Tensor | None = None, truncation: float | None = None, ema: bool = True
-    ) -> Tensor:
-        """Images (N, 3, R, R) in [-1, 1] of latents (N, latent_dim), by G (or its average) in eval mode."""
-        G = self.G_ema if ema and self.G_ema is not None else self.G
-        with evaluating(G):
-            return self.generate(G, z, label, truncation)
+    sample = sampling.sample
+    decode = sampling.decode
