@@ -12,6 +12,7 @@ from zoo.training.cli import train
 
 class Recorded(paper_class(os.environ["PAPER"])):
     def on_train_batch_start(self, batch, batch_idx):
+        super().on_train_batch_start(batch, batch_idx)
         if "FIXED_STATISTICS" in os.environ:
             self.G.eval()
 

@@ -23,6 +23,7 @@ from zoo.data.images import Batch, Images, loader, worth_workers
 from zoo.data.order import EndlessBatches, seed_of, subset
 from zoo.data.stage import Stage
 from zoo.data.streaming import is_stream, open_stream
+from zoo.ranks.share import Share
 
 
 def at_resolution(path: str, resolution: int) -> str:
@@ -36,19 +37,25 @@ def to_float(
     noise: float = 0.0,
     flip: bool = False,
     generator: torch.Generator | None = None,
+    places: Tensor | None = None,
+    whole: int | None = None,
 ) -> Tensor:
     """uint8 images (N, 3, R, R) as float32 `x / divisor - 1 + U[0, noise)`, each mirrored with p = 1/2 if `flip`.
 
     With the divisor 127.5 the range is [-1, 1], both ends exact. SNGAN takes 128 and noise 1/128 (dequantisation,
     pfnet-research/sngan_projection datasets/cifar10.py:20-21). The result is on the device of the images, and so
-    must be the generator.
+    must be the generator. Of numbers drawn for a batch of `whole` images these are those at the `places` (N,).
     """
     x = images.float().div_(divisor).sub_(1)
+
+    def drawn(*shape: int) -> Tensor:
+        u = torch.rand(len(x) if whole is None else whole, *shape, generator=generator, device=x.device)
+        return u if places is None else u[places.to(x.device)]
+
     if noise:
-        x.add_(torch.rand(x.shape, generator=generator, device=x.device), alpha=noise)
+        x.add_(drawn(*x.shape[1:]), alpha=noise)
     if flip:
-        mirrored = torch.rand(len(x), 1, 1, 1, generator=generator, device=x.device) < 0.5
-        x = torch.where(mirrored, x.flip(-1), x)
+        x = torch.where(drawn(1, 1, 1) < 0.5, x.flip(-1), x)
     return x
 
 
@@ -115,7 +122,7 @@ class ImageDataModule(L.LightningDataModule):
         if not self.paths:
             raise ValueError("path is an empty list: name a folder or at least one zip.")
         self.resolution, self.full_resolution = resolution, source_resolution or resolution
-        self.batch_size = batch_size
+        self.batch_size, self.parts, self.block = batch_size, 1, 1
         self.use_labels = labels
         self.flip, self.divisor, self.noise = flip, divisor, noise
         self.memory_gib, self.num_workers, self.cache_gib = memory_gib, num_workers, cache_gib
@@ -212,6 +219,7 @@ class ImageDataModule(L.LightningDataModule):
         if stage.resolution != self.resolution:
             self._images = None
         self.resolution, self.batch_size = stage.resolution, stage.images_per_step
+        self.parts, self.block = stage.parts, stage.block
 
     def setup(self, stage: str | None = None) -> None:
         """Open the source at the present resolution, once; needs no trainer."""
@@ -343,18 +351,23 @@ class ImageDataModule(L.LightningDataModule):
         images = self.opened
         nimg, rank, world = self._progress()
         sampler = EndlessBatches(
-            len(images), self.batch_size, self.seed, nimg, rank, world, stage.end, images.chunks
+            *(len(images), self.batch_size, self.seed, nimg, rank, world, stage.end, images.chunks),
+            *(self.parts, self.block),
         )
         return loader(images, sampler, self._workers(images), pin=torch.cuda.is_available())
 
     def on_after_batch_transfer(self, batch: Batch, dataloader_idx: int) -> Batch:
-        """uint8 to float on the device; its noise and flips are a pure function of (seed, nimg, rank)."""
+        """uint8 to float on the device; noise and flip of an image are a pure function of (seed, its position)."""
         images, labels = batch
-        generator = None
+        drawn = {}
         if self.noise or self.flip:
-            nimg, rank, _ = self._progress()
-            generator = torch.Generator(images.device).manual_seed(seed_of("pixels", self.seed, nimg, rank))
-        images = to_float(images, self.divisor, self.noise, self.flip, generator)
+            nimg, rank, world = self._progress()
+            seed = seed_of("pixels", self.seed, nimg, 0)
+            drawn["generator"] = torch.Generator(images.device).manual_seed(seed)
+            if world > 1:
+                mine = Share(self.batch_size // self.parts, rank, world, self.block)
+                drawn |= {"places": mine.places(self.parts), "whole": self.batch_size}
+        images = to_float(images, self.divisor, self.noise, self.flip, **drawn)
         # "64-true" and "bf16-true" have converted the model; they convert a batch only before this hook
         return images.to(self.trainer.lightning_module.dtype) if self.trainer else images, labels
 

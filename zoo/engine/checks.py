@@ -10,7 +10,7 @@ if TYPE_CHECKING:
 
 
 def check_batches(gan: "GAN") -> None:
-    """Refuse a batch that does not divide over the ranks.
+    """Refuse a batch without images.
 
     Raises:
         ValueError: naming the option.
@@ -20,11 +20,6 @@ def check_batches(gan: "GAN") -> None:
         for size in sizes if given is not None and name.startswith("batch_size") else ():
             if size < 1:
                 raise ValueError(f"{name} must be at least 1, not {size}: change --model.{name}")
-            if size % gan.world_size:
-                raise ValueError(
-                    f"{name} {size} does not divide over {gan.world_size} processes: "
-                    f"change --model.{name} or --trainer.devices"
-                )
 
 
 def check_classes(gan: "GAN") -> None:

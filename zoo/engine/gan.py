@@ -1,12 +1,13 @@
 """The base of every paper: networks, the average of G, the image counter, latents, updates and sampling.
 
-It holds no training step; a paper's own file does. What it keeps, draws, tells and shows are functions of a model in
-modules of their own (`state`, `draws`, `reporting`, `sampling`), which the class lists as its methods. Progress is counted in images shown to D over all ranks
-(`nimg`), never in Lightning's `global_step`, which counts optimizer steps.
+It holds no training step; a paper's own file does. What it keeps, draws, updates, tells and shows are functions of a
+model in modules of their own (state, draws, updates, reporting, sampling), which the class lists as its methods.
+Progress is counted in images shown to D over all ranks (`nimg`), never in Lightning's `global_step`, which counts
+optimizer steps.
 """
 
 import copy
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from contextlib import AbstractContextManager, contextmanager
 
 import lightning.pytorch as L
@@ -15,10 +16,10 @@ from lightning.pytorch.core.optimizer import LightningOptimizer
 from torch import Tensor, nn
 
 from zoo.data.stage import Stage
-from zoo.engine import draws, reporting, sampling, state
+from zoo.engine import draws, reporting, sampling, state, updates
 from zoo.engine.checks import check_batches, check_classes
 from zoo.engine.clock import Clock
-from zoo.engine.ema import EMA, move
+from zoo.engine.ema import EMA
 
 
 class GAN(L.LightningModule):
@@ -36,6 +37,8 @@ class GAN(L.LightningModule):
         latent_dim: length of z.
         n_classes: 0 for an unconditional model.
         images_per_step: real images one `training_step` consumes, over all ranks together.
+        parts: equal batches that these images are, one behind the other, each spread over the ranks.
+        block: consecutive images that stay on one rank.
         total_kimg: training ends after so many thousand real images.
         ema: how the average of G is kept; None keeps none.
     """
@@ -52,6 +55,8 @@ class GAN(L.LightningModule):
         latent_dim: int,
         images_per_step: int,
         total_kimg: float,
+        parts: int = 1,
+        block: int = 1,
         n_classes: int = 0,
         ema: EMA | None = None,
     ) -> None:
@@ -63,7 +68,7 @@ class GAN(L.LightningModule):
         self.ema = ema
         self.resolution, self.latent_dim, self.n_classes = resolution, latent_dim, n_classes
         self.total_kimg = total_kimg
-        self._stage = Stage(resolution, images_per_step)
+        self._stage = Stage(resolution, images_per_step, parts=parts, block=block)
         self.nimg = 0  # plain number: a buffer on the GPU would cost a synchronisation at every read
         self.steps = 0  # training steps; not nimg / images_per_step where the batch grows
         self._nimg_before = 0  # the last step
@@ -125,50 +130,19 @@ class GAN(L.LightningModule):
     def opt_d(self) -> LightningOptimizer:
         return self.optimizers()[1]
 
+    share = draws.share
     latents = draws.latents
     uniform = draws.uniform
     random_labels = draws.random_labels
     seed_step = draws.seed_step
 
-    def update(
-        self, optimizer: LightningOptimizer, loss: Tensor | Iterable[Tensor], clip: float | None = None
-    ) -> None:
-        """One step of `optimizer` down `loss`; with a step of G its average follows.
-
-        Args:
-            loss: a scalar, or several whose gradients add up: each is taken, and its graph freed, in turn.
-            clip: bound on the total gradient norm; None for none.
-        """
-        optimizer.zero_grad()
-        for part in [loss] if isinstance(loss, Tensor) else loss:
-            self.manual_backward(part)
-        self.apply_gradients(optimizer, clip)
-
-    def apply_gradients(self, optimizer: LightningOptimizer, clip: float | None = None) -> None:
-        """The second half of `update`, for steps whose gradients one backward pass gives to both networks."""
-        if clip is not None:
-            self.clip_gradients(optimizer, gradient_clip_val=clip, gradient_clip_algorithm="norm")
-        reporting.gradient_norm(self, optimizer)
-        averaged = self.ema is not None and optimizer is self.opt_g
-        if averaged and self.ema.before_step:
-            self.update_ema()
-        optimizer.step()
-        if averaged and not self.ema.before_step:
-            self.update_ema()
-
-    def update_ema(self) -> None:
-        """Move the average of G towards G; buffers (batch norm statistics) are copied."""
-        move(self.G_ema, self.G, self.ema.beta(self.nimg, self.images_per_step))
-
-    def set_lr(self, optimizer: LightningOptimizer, lr: float) -> None:
-        """Set the learning rate of every parameter group, as a paper's schedule over `nimg` asks for."""
-        for group in optimizer.param_groups:
-            group["lr"] = lr
-
-    def forget(self) -> None:
-        """Let both optimizers start anew: no moments, no step count."""
-        for optimizer in self.optimizers():
-            optimizer.optimizer.state.clear()
+    share_weight = property(updates.share_weight)
+    manual_backward = updates.manual_backward
+    update = updates.update
+    apply_gradients = updates.apply_gradients
+    update_ema = updates.update_ema
+    set_lr = updates.set_lr
+    forget = updates.forget
 
     report = reporting.report
     log_scalars = reporting.log_scalars
@@ -200,10 +174,13 @@ class GAN(L.LightningModule):
         """Refuse what cannot work before anything is computed.
 
         Raises:
-            ValueError: if the batch does not divide over the ranks, or the data lacks the model's classes.
+            ValueError: for a batch without images, or if the data lacks the model's classes.
         """
         check_batches(self)
         check_classes(self)
+
+    def on_train_batch_start(self, batch: object, batch_idx: int) -> None:
+        draws.begin(self)
 
     def on_train_start(self) -> None:
         self.clock.start()

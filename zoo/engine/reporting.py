@@ -6,6 +6,8 @@ from typing import TYPE_CHECKING
 from lightning.pytorch.core.optimizer import LightningOptimizer
 from torch import Tensor, nn
 
+from zoo.ranks import share
+
 if TYPE_CHECKING:
     from zoo.engine.gan import GAN
 
@@ -18,8 +20,11 @@ def report(gan: "GAN", scalars: dict[str, Tensor | float]) -> None:
     steps.
     """
     due = gan.report_due
+    empty = not gan.share_weight  # means over no images are no numbers; rank 0 always has some
+    share.run(None)
     gan._nimg_before, gan.nimg, gan.steps = gan.nimg, gan.nimg + gan.images_per_step, gan.steps + 1
-    gan.scalars |= {k: v.detach() if isinstance(v, Tensor) else v for k, v in scalars.items()}
+    if not empty:
+        gan.scalars |= {k: v.detach() if isinstance(v, Tensor) else v for k, v in scalars.items()}
     gan.clock.tick()
     if due:
         images, seconds = gan.nimg - gan._reported[0], gan.clock.seconds - gan._reported[1]

@@ -13,7 +13,9 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 from torch.nn.utils.parametrizations import weight_norm
 
-from zoo.networks.layers import SameConvTranspose2d
+from zoo.networks.batchnorm import BatchNorm1d, BatchNorm2d
+from zoo.networks.layers import Dropout, SameConvTranspose2d
+from zoo.ranks import share
 
 
 def normed(layer: nn.Module, train_scale: bool = False) -> nn.Module:
@@ -33,7 +35,7 @@ class Noise(nn.Module):
         self.std = std
 
     def forward(self, x: Tensor) -> Tensor:
-        return x + self.std * torch.randn_like(x) if self.training else x
+        return x + self.std * share.randn(*x.shape, device=x.device, dtype=x.dtype) if self.training else x
 
 
 class Shift(nn.Module):
@@ -94,7 +96,7 @@ class MNISTGenerator(nn.Module):
         super().__init__()
         layers: list[nn.Module] = []
         for n_in in (latent_dim, width):
-            layers += [nn.Linear(n_in, width, bias=False), nn.BatchNorm1d(width, eps=1e-6, affine=False)]
+            layers += [nn.Linear(n_in, width, bias=False), BatchNorm1d(width, eps=1e-6, affine=False)]
             layers += [Shift(width), nn.Softplus()]
         self.layers = nn.Sequential(*layers, normed(nn.Linear(width, 28 * 28), train_scale=True), nn.Sigmoid())
 
@@ -137,10 +139,10 @@ class CIFARGenerator(nn.Module):
         super().__init__()
         shape = {"kernel_size": 5, "stride": 2}
         self.layers = nn.Sequential(
-            *[nn.Linear(latent_dim, 16 * 4 * width, bias=False), nn.BatchNorm1d(16 * 4 * width), nn.ReLU()],
+            *[nn.Linear(latent_dim, 16 * 4 * width, bias=False), BatchNorm1d(16 * 4 * width), nn.ReLU()],
             nn.Unflatten(1, (4 * width, 4, 4)),
-            *[SameConvTranspose2d(4 * width, 2 * width, **shape, bias=False), nn.BatchNorm2d(2 * width), nn.ReLU()],
-            *[SameConvTranspose2d(2 * width, width, **shape, bias=False), nn.BatchNorm2d(width), nn.ReLU()],
+            *[SameConvTranspose2d(4 * width, 2 * width, **shape, bias=False), BatchNorm2d(2 * width), nn.ReLU()],
+            *[SameConvTranspose2d(2 * width, width, **shape, bias=False), BatchNorm2d(width), nn.ReLU()],
             *[normed(SameConvTranspose2d(width, 3, **shape), train_scale=True), nn.Tanh()],
         )
         for layer in self.layers:
@@ -164,10 +166,10 @@ class CIFARClassifier(Classifier):
         w = width
         plan = [(3, w, 3, 1, 1), (w, w, 3, 1, 1), (w, w, 3, 2, 1), (w, 2 * w, 3, 1, 1), (2 * w, 2 * w, 3, 1, 1)]
         plan += [(2 * w, 2 * w, 3, 2, 1), (2 * w, 4 * w, 3, 1, 0), (4 * w, 2 * w, 1, 1, 0), (2 * w, w, 1, 1, 0)]
-        layers: list[nn.Module] = [nn.Dropout(0.2)]
+        layers: list[nn.Module] = [Dropout(0.2)]
         for i, o, kernel, stride, padding in plan:
             layers += [normed(nn.Conv2d(i, o, kernel, stride, padding)), nn.LeakyReLU(0.2)]
-            layers += [nn.Dropout(0.5)] if stride == 2 else []
+            layers += [Dropout(0.5)] if stride == 2 else []
         self.layers = nn.Sequential(*layers)
         self.head = normed(nn.Linear(w, n_classes), train_scale=True)
 

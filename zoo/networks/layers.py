@@ -4,6 +4,9 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from zoo.networks.batchnorm import BatchNorm2d, normalize
+from zoo.ranks import share
+
 
 def power_iteration(
     weight: Tensor, u: Tensor, n_iter: int = 1, eps: float = 1e-12
@@ -90,7 +93,7 @@ class SNEmbedding(SpectralNorm, nn.Embedding):
         return F.embedding(label, self.normalized_weight())
 
 
-class ConditionalBatchNorm2d(nn.BatchNorm2d):
+class ConditionalBatchNorm2d(BatchNorm2d):
     """Batch norm whose gain and bias come from a table per class (de Vries et al. 2017; Dumoulin et al. 2017).
 
     x (N, C, H, W), label (N,) int64 -> gamma[label] * normalised x + beta[label]. With `n_classes=0` it is
@@ -125,11 +128,24 @@ class BiasedBatchNorm2d(nn.BatchNorm2d):
     def forward(self, x: Tensor) -> Tensor:
         if not self.training:
             return super().forward(x)
+        if share.running() is not None:
+            running, affine = (self.running_mean, self.running_var), (self.weight, self.bias)
+            return normalize(x, running, affine, self.momentum, self.eps, biased=True)
         with torch.no_grad():
             var, mean = torch.var_mean(x.to(self.running_var.dtype), (0, 2, 3), correction=0)
             self.running_mean.lerp_(mean, self.momentum)
             self.running_var.lerp_(var, self.momentum)
         return F.batch_norm(x, None, None, self.weight, self.bias, True, 0.0, self.eps)
+
+
+class Dropout(nn.Dropout):
+    """Dropout whose mask is one process's for the whole batch, this process's rows."""
+
+    def forward(self, x: Tensor) -> Tensor:
+        if not self.training or self.p == 0:
+            return x
+        keep = share.rand(*x.shape, device=x.device) >= self.p
+        return x * keep / (1 - self.p)
 
 
 class SameConv2d(nn.Conv2d):

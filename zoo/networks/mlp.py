@@ -10,6 +10,7 @@ from itertools import pairwise
 
 from torch import Tensor, nn
 
+from zoo.networks.layers import Dropout
 from zoo.networks.rothgan import ToyMLP
 from zoo.networks.wgan_gp import Critic, start, uniform
 
@@ -19,7 +20,7 @@ def hidden(n_in: int, width: int, depth: int, dropout: Sequence[float] = ()) -> 
     layers: list[nn.Module] = []
     for i, (a, b) in enumerate(pairwise([n_in, *[width] * depth])):
         layers += [uniform(nn.Linear(a, b), math.sqrt(2 / a)), nn.ReLU()]
-        layers += [nn.Dropout(dropout[i])] if i < len(dropout) else []
+        layers += [Dropout(dropout[i])] if i < len(dropout) else []
     return nn.Sequential(*layers)
 
 

@@ -30,6 +30,7 @@ from zoo.networks.progressive import (
     pixel_norm,
     upscale,
 )
+from zoo.ranks import share, sums
 
 #: new maps for every image, the maps kept with the weights, or one map (1 or N, 1, h, w) for each layer
 Noise = Literal["random", "stored"] | Sequence[Tensor]
@@ -147,7 +148,8 @@ class AddNoise(nn.Module):
     def forward(self, x: Tensor, noise: Literal["random", "stored"] | Tensor) -> Tensor:
         if isinstance(noise, str):
             random = noise == "random"
-            noise = torch.randn_like(x[:, :1]) if random else self.stored
+            size = len(x), 1, *x.shape[2:]
+            noise = share.randn(*size, device=x.device, dtype=x.dtype) if random else self.stored
         return x + noise.to(x.dtype) * self.strength[:, None, None]
 
 
@@ -277,7 +279,7 @@ class Generator(nn.Module):
     @torch.no_grad()
     def track(self, w: Tensor, beta: float = 0.995) -> None:
         """Move `w_avg` towards the mean of w (N, w_dim), as at every training pass (net:347-353)."""
-        mean = w.to(self.w_avg.dtype).mean(0)
+        mean = sums.mean(w.to(self.w_avg.dtype))
         self.w_avg.copy_(mean + beta * (self.w_avg - mean))
 
     def layered(self, w: Tensor) -> Tensor:

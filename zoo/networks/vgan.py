@@ -6,11 +6,11 @@ As in the authors' code (akanazawa/vgan @ 7f4d73c, gan_training/models/resnet.py
 
 from typing import Literal
 
-import torch
 from torch import Tensor, nn
 
 from zoo.networks.r1gan import Head, Trunk, pick
 from zoo.objectives.losses import gaussian_kl
+from zoo.ranks import share
 
 
 class GaussianBottleneck(nn.Module):
@@ -31,7 +31,7 @@ class GaussianBottleneck(nn.Module):
         return code, gaussian_kl(mean, logstd)
 
     def noise(self, mean: Tensor) -> Tensor:
-        return torch.randn_like(mean)
+        return share.randn(*mean.shape, device=mean.device, dtype=mean.dtype)
 
 
 class NoisyBottleneck(nn.Module):
@@ -46,7 +46,7 @@ class NoisyBottleneck(nn.Module):
         return mean + self.noise(mean) if sample else mean, mean.new_zeros(())
 
     def noise(self, mean: Tensor) -> Tensor:
-        return torch.randn_like(mean)
+        return share.randn(*mean.shape, device=mean.device, dtype=mean.dtype)
 
 
 class NoBottleneck(nn.Module):

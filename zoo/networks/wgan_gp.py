@@ -14,7 +14,8 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from zoo.networks.layers import ConditionalBatchNorm2d, SameConv2d, SameConvTranspose2d
+from zoo.networks.batchnorm import BatchNorm1d, BatchNorm2d
+from zoo.networks.layers import ConditionalBatchNorm2d, Dropout, SameConv2d, SameConvTranspose2d
 
 HE = math.sqrt(2)  # the gain of I's "he_init", the default of its convolutions
 NO_DROPOUT = (0.0, 0.0, 0.0)
@@ -162,7 +163,7 @@ class CIFARCritic(Critic):
         super().__init__()
         self.first = FirstBlock(width)
         self.blocks = nn.ModuleList(DownBlock(width, width, down=i == 0) for i in range(3))
-        self.dropouts = nn.ModuleList(nn.Dropout(p) for p in dropout)
+        self.dropouts = nn.ModuleList(Dropout(p) for p in dropout)
         self.linear = start(nn.Linear(width, 1))
         self.classifier = start(nn.Linear(width, n_classes)) if n_classes else None
 
@@ -223,7 +224,7 @@ class GoodCritic(Critic):
         widths, self.pack = [width * m for m in (1, 2, 4, 8, 8)], pack
         self.conv = start(nn.Conv2d(channels, width, 3, padding=1))
         self.blocks = nn.ModuleList(DownBlock(i, o, norm=norm, bias=False) for i, o in pairwise(widths))
-        self.dropouts = nn.ModuleList(nn.Dropout(p) for p in dropout)
+        self.dropouts = nn.ModuleList(Dropout(p) for p in dropout)
         self.linear = start(nn.Linear(pack * widths[-1] * (resolution // 16) ** 2, 1))
 
     def features(self, x: Tensor) -> Tensor:
@@ -258,7 +259,7 @@ class CNNGenerator(nn.Module):
         self.dense = start(nn.Linear(latent_dim, 4 * w * 4 * 4))
         norms = [nn.Identity() for _ in range(3)]
         if not self.mnist:
-            norms = [nn.BatchNorm1d(4 * w * 4 * 4), nn.BatchNorm2d(2 * w), nn.BatchNorm2d(w)]
+            norms = [BatchNorm1d(4 * w * 4 * 4), BatchNorm2d(2 * w), BatchNorm2d(w)]
         self.norms = nn.ModuleList(norms)
         widths = [(4 * w, 2 * w), (2 * w, w), (w, 1 if self.mnist else 3)]
         self.deconvs = nn.ModuleList(start(SameConvTranspose2d(i, o, **shape), HE) for i, o in widths)
@@ -286,7 +287,7 @@ class CNNCritic(Critic):
         super().__init__()
         channels = [1 if resolution == 28 else 3, width, 2 * width, 4 * width]
         self.convs = nn.ModuleList(start(SameConv2d(i, o, 5, 2), HE) for i, o in pairwise(channels))
-        self.dropouts = nn.ModuleList(nn.Dropout(p) for p in dropout)
+        self.dropouts = nn.ModuleList(Dropout(p) for p in dropout)
         self.linear = start(nn.Linear(4 * width * 4 * 4, 1))
 
     def features(self, x: Tensor) -> Tensor:

@@ -22,6 +22,7 @@ from zoo.networks.ctgan128 import Critic128, Generator128
 from zoo.networks.modes import frozen
 from zoo.objectives.losses import wasserstein_d, wasserstein_g
 from zoo.objectives.penalties import between, consistency, wgan_gp
+from zoo.ranks.share import pieces
 
 Architecture = Literal["resnet", "cnn"]
 
@@ -121,6 +122,7 @@ class CTGAN(GAN):
             latent_dim=latent_dim,
             n_classes=n_classes,
             images_per_step=n_dis * batch_size,
+            parts=n_dis,
             total_kimg=total_kimg,
         )
         self.save_hyperparameters()
@@ -139,9 +141,9 @@ class CTGAN(GAN):
 
     def fakes(self, n: int, label: Tensor | None) -> Tensor:
         """n fakes of the given classes, batch statistics taken over each of the parts."""
-        parts = max(self.bn_groups // self.world_size, 1)
-        labels = [None] * parts if label is None else label.chunk(parts)
-        return torch.cat([self.G(z, y) for z, y in zip(self.latents(n).chunk(parts), labels, strict=True)])
+        sizes = pieces(n, self.bn_groups)
+        labels = [None] * len(sizes) if label is None else label.split(sizes)
+        return torch.cat([self.G(z, y) for z, y in zip(self.latents(n).split(sizes), labels, strict=True)])
 
     def interpolate(self, real: Tensor, fake: Tensor) -> Tensor:
         """Where the critic's slope is held: a point on the line from each real image to a fake one."""
@@ -149,7 +151,7 @@ class CTGAN(GAN):
 
     def generator_step(self) -> dict[str, Tensor]:
         with frozen(self.D):
-            n = self.batch_size_g // self.world_size
+            n = self.share(self.batch_size_g)
             label = self.random_labels(n)
             features = self.D.features(self.fakes(n, label))
             loss_g = loss = wasserstein_g(self.D.score(features))
@@ -197,8 +199,8 @@ class CTGAN(GAN):
         self.set_lr(self.opt_d, lr)
 
         scalars = self.generator_step() if self.nimg else {}
-        labels = label.chunk(self.n_dis) if self.n_classes else [None] * self.n_dis
-        for x, y in zip(self.to_native(real).chunk(self.n_dis), labels, strict=True):
+        labels = label.tensor_split(self.n_dis) if self.n_classes else [None] * self.n_dis
+        for x, y in zip(self.to_native(real).tensor_split(self.n_dis), labels, strict=True):
             scalars |= self.critic_step(x, y)
         self.report(scalars | {"lr": lr})
 

@@ -18,6 +18,7 @@ from zoo.networks.r1gan import Generator
 from zoo.networks.vgan import Discriminator
 from zoo.objectives.losses import ADVERSARIAL
 from zoo.papers.r1gan import PENALTIES
+from zoo.ranks.sums import of_means
 
 
 class VGAN(GAN):
@@ -96,9 +97,8 @@ class VGAN(GAN):
 
     @torch.no_grad()
     def climb(self, kl: Tensor) -> None:
-        """beta <- max(0, beta + alpha (KL - I_c)), KL over all ranks (eq. 7-10; AK train.py:158-163)."""
-        kl = self.trainer.strategy.reduce(kl.detach().clone(), reduce_op="mean")
-        self.beta.add_(self.beta_step * (kl - self.information)).clamp_(min=0)
+        """beta <- max(0, beta + alpha (KL - I_c)), KL of the whole batch (eq. 7-10; AK train.py:158-163)."""
+        self.beta.add_(self.beta_step * (of_means(kl) - self.information)).clamp_(min=0)
 
     def training_step(self, batch: tuple[Tensor, Tensor | None], batch_idx: int) -> None:
         real, label = batch
