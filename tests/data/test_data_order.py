@@ -65,9 +65,12 @@ def test_order_does_not_touch_the_global_stream():
     assert torch.equal(torch.rand(3), expected)
 
 
-def test_batch_that_does_not_divide_is_refused():
-    with pytest.raises(ValueError, match=r"batch_size 6 .* 4 device.*multiple of 4"):
-        EndlessBatches(10, 6, seed=0, world=4)
+@pytest.mark.parametrize(("batch", "world"), [(6, 4), (3, 4), (14, 8)])
+def test_a_batch_that_does_not_divide_is_spread_as_evenly_as_it_goes(batch, world):
+    (whole,) = take(EndlessBatches(20, batch, seed=0), 1)
+    shares = [take(EndlessBatches(20, batch, seed=0, rank=r, world=world), 1)[0] for r in range(world)]
+    assert shares == [whole[r::world] for r in range(world)]
+    assert max(map(len, shares)) - min(map(len, shares)) == 1
 
 
 @given(n=st.integers(1, 60), limit=st.integers(1, 70))

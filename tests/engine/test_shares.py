@@ -86,7 +86,13 @@ def start(out: Path, world: int, given: dict) -> dict[str, list[dict]]:
         s.bind(("127.0.0.1", 0))
         port = s.getsockname()[1]
     command = [sys.executable, HERE / "many_papers.py", str(world), out, out / "cases.json"]
-    env = {**os.environ, "OMP_NUM_THREADS": "1", "MASTER_ADDR": "127.0.0.1", "MASTER_PORT": str(port)}
+    env = {
+        **os.environ,
+        "OMP_NUM_THREADS": "1",
+        "MASTER_ADDR": "127.0.0.1",
+        "GLOO_SOCKET_IFNAME": "lo" if sys.platform == "linux" else "lo0",
+        "MASTER_PORT": str(port),
+    }
     running = [
         subprocess.Popen(
             [str(c) for c in command],
@@ -97,11 +103,9 @@ def start(out: Path, world: int, given: dict) -> dict[str, list[dict]]:
         )
         for r in range(world)
     ]
-    said = [p.communicate(timeout=300)[0] for p in running]
+    said = [p.communicate(timeout=600)[0] for p in running]
     assert all(p.returncode == 0 for p in running), "\n".join(said)[-6000:]
-    return {
-        name: [torch.load(out / f"{name}-{r}.pt", weights_only=True) for r in range(world)] for name in given
-    }
+    return {name: [torch.load(out / f"{name}-{r}.pt", weights_only=True) for r in range(world)] for name in given}
 
 
 @pytest.fixture(scope="module", params=[(3, 7, 5), (4, 3, 2)], ids=["7 images on 3", "3 images on 4"])

@@ -1,7 +1,7 @@
 """The base of every paper: networks, the average of G, the image counter, latents, updates and sampling.
 
-It holds no training step; a paper's own file does. What it keeps, draws, updates, tells and shows are functions of a
-model in modules of their own (state, draws, updates, reporting, sampling), which the class lists as its methods.
+It holds no training step; a paper's own file does. What it keeps, draws, updates, tells and shows are functions of
+a model in modules of their own (state, draws, updates, reporting, sampling), which the class lists as its methods.
 Progress is counted in images shown to D over all ranks (`nimg`), never in Lightning's `global_step`, which counts
 optimizer steps.
 """
