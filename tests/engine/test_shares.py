@@ -24,7 +24,8 @@ SMALL = {
         "standing_passes": 1, "watch_kimg": 0, "adam_eps": 1e-4,
     },
     "ctgan": {"resolution": 32, "n_classes": 10, "width_g": 4, "width_d": 4, "latent_dim": 4, "n_dis": 2},
-    "ctgan_ssl": {"resolution": 32, "n_classes": 10, "labels_per_class": 2, "width_g": 4, "width_d": 4, "latent_dim": 4},
+    "ctgan_ssl": {"resolution": 32, "n_classes": 10, "labels_per_class": 2, "width_g": 4, "width_d": 4,
+                  "latent_dim": 4},
     "introvae": {"resolution": 16, "widths": [4, 6], "latent_dim": 4, "vae_kimg": 0.006, "margin": 20.0},
     "pggan": {
         "resolution": 16, "fmap_base": 32, "fmap_max": 4, "latent_dim": 4, "train_kimg": 0.01,
@@ -93,6 +94,7 @@ def start(out: Path, world: int, given: dict) -> dict[str, list[dict]]:
         "GLOO_SOCKET_IFNAME": "lo" if sys.platform == "linux" else "lo0",
         "MASTER_PORT": str(port),
     }
+    env["GLOO_SOCKET_IFNAME"] = "lo" if sys.platform == "linux" else "lo0"  # no name resolution
     running = [
         subprocess.Popen(
             [str(c) for c in command],

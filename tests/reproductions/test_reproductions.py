@@ -251,7 +251,7 @@ def test_a_batch_has_images():
     model = paper_class("sngan")(
         resolution=32, architecture="cnn", n_classes=0, width_g=4, width_d=4, batch_size=0, decay_start_kimg=None
     )
-    with pytest.raises(ValueError, match="batch_size must be at least 1, not 0: change --model.batch_size"):
+    with pytest.raises(ValueError, match=r"batch_size must be at least 1, not 0: change --model\.batch_size"):
         model.on_fit_start()
 
 
