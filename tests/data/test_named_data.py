@@ -60,8 +60,11 @@ def test_mnist_has_three_equal_channels(monkeypatch):
     assert dm.name == "MNIST"
     assert dm.n_classes == 10
     assert all(np.array_equal(channel, images[3]) for channel in dm.images([3])[0].numpy())
-    with pytest.raises(ValueError, match="28 px images, not 32"):
-        MNIST(resolution=32).setup()
+    framed = MNIST(resolution=32).images([3])[0].numpy()
+    assert np.array_equal(framed[0, 2:-2, 2:-2], images[3])
+    assert framed.sum(dtype=int) == 3 * images[3].sum(dtype=int)  # two black pixels around
+    with pytest.raises(ValueError, match="28 px images, not 64"):
+        MNIST(resolution=64).setup()
 
 
 def test_svhn(monkeypatch):

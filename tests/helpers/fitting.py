@@ -3,6 +3,8 @@
 import lightning.pytorch as L
 import torch
 
+from zoo.engine.gan import GAN
+
 
 def fit(gan: L.LightningModule, batches: list, precision: str = "64-true") -> L.LightningModule:
     """Run the module's own training steps under Lightning, one for each batch."""
@@ -16,6 +18,7 @@ def fit(gan: L.LightningModule, batches: list, precision: str = "64-true") -> L.
         enable_progress_bar=False,
         enable_model_summary=False,
     )
-    gan.on_train_batch_start = lambda *_: None  # official vectors need not look like images
+    if type(gan).on_train_batch_start is GAN.on_train_batch_start:
+        gan.on_train_batch_start = lambda *_: None  # official vectors need not look like images
     trainer.fit(gan, torch.utils.data.DataLoader(batches, batch_size=None))
     return gan

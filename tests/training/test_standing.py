@@ -56,7 +56,7 @@ def test_mistakes_are_told(tmp_path, monkeypatch, capsys):
     for words, told in (
         (["runs"], "no runs under runs"),
         (["show", "nowhere"], "nowhere is no run's folder"),
-        (["train", "sgan"], "no paper sgan in the zoo; there are biggan"),
+        (["train", "sgan"], "no paper sgan in the zoo; there are bigan"),
         (["train", "sngan", "small"], "no recipe small of sngan; there are cifar10"),
         (["train"], "takes a paper and perhaps a recipe"),
     ):

@@ -23,6 +23,7 @@ SMALL = {
     "model.batch_size_g": 16,
     "data.n_images": 64,
     "evaluation.n_fake": 16,
+    "evaluation.n_real": 16,
     "evaluation.extractors": ["random"],
     "checkpoints.every_kimg": 0,
 }
