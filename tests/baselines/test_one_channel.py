@@ -62,7 +62,7 @@ def test_bigan_encodes_and_reconstructs_grey_photos_by_the_commands(tmp_path):
     main(["reconstruct", str(checkpoint), str(photos), "--out", str(tmp_path / "pairs.png")])
     with Image.open(tmp_path / "pairs.png") as sheet:
         assert sheet.size[1] >= 28
-    z = load(checkpoint).encode(torch.rand(2, 3, 28, 28) * 2 - 1)
+    z = load(checkpoint).encode(torch.rand(2, 3, 32, 32) * 2 - 1)
     assert z.shape == (2, 4)
     assert z.abs().max() < 1  # U(-1, 1) is the prior
 
