@@ -3,9 +3,9 @@
 import pytest
 import torch
 from PIL import Image
+from runs import own_cache, run  # noqa: F401
 from torchvision.transforms.functional import to_pil_image
 
-from runs import own_cache, run  # noqa: F401
 from zoo.__main__ import main
 from zoo.training.loading import load, model_class
 

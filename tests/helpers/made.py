@@ -5,9 +5,9 @@ from pathlib import Path
 import lightning.pytorch as L
 import torch
 import yaml
+from runs import SMALL
 from torch.utils.data import DataLoader
 
-from runs import SMALL
 from zoo.engine.gan import GAN
 from zoo.training.loading import model_class
 

@@ -6,8 +6,8 @@ from pathlib import Path
 
 import pytest
 import torch
-
 from runs import final_state
+
 from zoo.imitation import ALGORITHMS, algorithm_class
 from zoo.imitation.paths import Paths
 from zoo.imitation.replay import Replay

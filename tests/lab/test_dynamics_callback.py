@@ -4,8 +4,8 @@ import csv
 
 import pytest
 import torch
-
 from runs import assert_same_training, final_state, own_cache, run  # noqa: F401
+
 from zoo.lab.dynamics import Dynamics
 from zoo.objectives.penalties import r1
 

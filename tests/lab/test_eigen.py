@@ -5,9 +5,9 @@ from dataclasses import replace
 import numpy as np
 import pytest
 import torch
+from runs import own_cache, run  # noqa: F401
 from torch import nn
 
-from runs import own_cache, run  # noqa: F401
 from zoo.__main__ import main
 from zoo.lab.eigen import Game, game_of, largest, spectrum
 from zoo.networks.conopt import MLP

@@ -5,7 +5,8 @@ from pathlib import Path
 import pytest
 from board import COLUMNS, ROW, add
 
-from zoo.leaderboard.render import check, read_published, render
+from zoo.leaderboard.published import read_published
+from zoo.leaderboard.render import check, render
 
 
 def tables(text: str) -> list[list[list[str]]]:

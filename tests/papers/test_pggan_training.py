@@ -90,7 +90,7 @@ def test_groups_that_a_share_does_not_split_into_are_refused(monkeypatch):
     monkeypatch.setattr(type(model), "trainer", type("T", (), {"datamodule": None}))
     with pytest.raises(ValueError, match=r"at 8 px a process sees 6 images a step.*groups of 4"):
         model.on_fit_start()
-    with pytest.raises(ValueError, match="batch_size_at 5 does not divide over 2 processes"):
+    with pytest.raises(ValueError, match="batch_size_at 5 at 8 px does not divide over 2 processes"):
         gan(batch_size_at={8: 5}).on_fit_start()
 
 

@@ -9,9 +9,9 @@ import torch
 from lightning.pytorch.callbacks import EarlyStopping, ModelCheckpoint
 from made import small
 from pictures import png
+from runs import ROOT
 from torch.utils.data import DataLoader, TensorDataset
 
-from runs import ROOT
 from zoo.data import Drawn
 from zoo.engine.gan import GAN
 from zoo.papers import PAPERS

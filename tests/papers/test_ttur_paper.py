@@ -3,8 +3,8 @@
 import pytest
 import torch
 from fitting import fit
-
 from runs import assert_same_training, final_state, own_cache, run  # noqa: F401
+
 from zoo.papers.ttur import TTUR
 
 

@@ -5,8 +5,8 @@ import inspect
 import pytest
 import torch
 import yaml
-
 from runs import ROOT
+
 from zoo.baselines import BASELINES
 from zoo.papers import PAPERS
 from zoo.training.loading import model_class

@@ -1,8 +1,8 @@
 """Every recipe of imitation learning parses over its script's default one, and finds its demonstrations."""
 
 import pytest
-
 from runs import ROOT
+
 from zoo.imitation import algorithm_class
 from zoo.training.imitate import parser_of
 from zoo.training.recipes import compose

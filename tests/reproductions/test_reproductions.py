@@ -10,9 +10,9 @@ import lightning.pytorch as L
 import pytest
 import torch
 import yaml
+from runs import ROOT, SMALL, assert_same_training, final_state, own_cache, run  # noqa: F401
 from torchvision.transforms.functional import to_pil_image
 
-from runs import ROOT, SMALL, assert_same_training, final_state, own_cache, run  # noqa: F401
 from zoo.baselines import BASELINES
 from zoo.data import ImageDataModule
 from zoo.data.drawn import draw

@@ -4,8 +4,8 @@ import json
 
 import pytest
 import torch
-
 from runs import own_cache, run  # noqa: F401
+
 from zoo.__main__ import main
 from zoo.training.loading import load
 

@@ -3,8 +3,8 @@
 import re
 
 import pytest
-
 from runs import ROOT
+
 from zoo.engine.checks import check_batches, reached
 from zoo.papers.introvae import IntroVAE
 from zoo.papers.pggan import PGGAN

@@ -3,9 +3,9 @@
 import pytest
 import torch
 import yaml
+from runs import SMALL
 
 import zoo
-from runs import SMALL
 from zoo.papers import PAPERS, paper_class
 from zoo.training.exporting import export
 

@@ -3,7 +3,6 @@
 import json
 
 import pytest
-
 from runs import own_cache, run  # noqa: F401
 
 

@@ -1,8 +1,8 @@
 """`zoo runs`, `zoo show`, `zoo doctor`: where runs stand, read from their folders."""
 
 import pytest
-
 from runs import own_cache, run  # noqa: F401
+
 from zoo.__main__ import main
 from zoo.training import standing
 

@@ -9,8 +9,8 @@ import time
 from pathlib import Path
 
 import pytest
-
 from runs import ROOT
+
 from zoo.training import suite as training
 
 SMALL = {

@@ -7,8 +7,8 @@ import zipfile
 from pathlib import Path
 
 import pytest
-
 from runs import ROOT, own_cache  # noqa: F401
+
 from zoo.training.recipes import compose, shortened
 
 

@@ -2,7 +2,8 @@
 
 from zoo.data.files import BadImage, MissingDataset
 from zoo.data.images import Images
-from zoo.data.module import ImageDataModule, to_float
+from zoo.data.floats import to_float
+from zoo.data.module import ImageDataModule
 from zoo.data.named import FFHQ, CelebAHQ, Drawn, ImageNet
 from zoo.data.order import EndlessBatches
 from zoo.data.torchvision_sets import CIFAR10, MNIST, STL10, SVHN

@@ -19,37 +19,12 @@ from torch import Tensor
 from torch.utils.data import DataLoader
 
 from zoo.data.files import TINY, Files, MissingDataset, check_size, decode
+from zoo.data.floats import to_float
 from zoo.data.images import Batch, Images, loader, worth_workers
+from zoo.data.manifests import at_resolution, check_manifest, fingerprint, note_fingerprint, prepared
 from zoo.data.order import EndlessBatches, seed_of, subset
 from zoo.data.stage import Stage
 from zoo.data.streaming import is_stream, open_stream
-
-
-def at_resolution(path: str, resolution: int) -> str:
-    """`path` with {resolution} replaced."""
-    return path.replace("{resolution}", str(resolution))
-
-
-def to_float(
-    images: Tensor,
-    divisor: float = 127.5,
-    noise: float = 0.0,
-    flip: bool = False,
-    generator: torch.Generator | None = None,
-) -> Tensor:
-    """uint8 images (N, 3, R, R) as float32 `x / divisor - 1 + U[0, noise)`, each mirrored with p = 1/2 if `flip`.
-
-    With the divisor 127.5 the range is [-1, 1], both ends exact. SNGAN takes 128 and noise 1/128 (dequantisation,
-    pfnet-research/sngan_projection datasets/cifar10.py:20-21). The result is on the device of the images, and so
-    must be the generator.
-    """
-    x = images.float().div_(divisor).sub_(1)
-    if noise:
-        x.add_(torch.rand(x.shape, generator=generator, device=x.device), alpha=noise)
-    if flip:
-        mirrored = torch.rand(len(x), 1, 1, 1, generator=generator, device=x.device) < 0.5
-        x = torch.where(mirrored, x.flip(-1), x)
-    return x
 
 
 class ImageDataModule(L.LightningDataModule):
@@ -142,12 +117,12 @@ class ImageDataModule(L.LightningDataModule):
         """
         if len(self.paths) == 1 and is_stream(where := at_resolution(self.paths[0], self.resolution)):
             images, manifest = open_stream(where, self.cache_gib)
-            self._check_manifest(where, manifest)
+            check_manifest(where, manifest, self.resolution, self.filter, self.stretch)
             self.left_out = manifest.get("skipped", 0)
             return images
-        files = [self._files(at_resolution(p, self.resolution)) for p in self.paths]
+        files = [prepared(at_resolution(p, self.resolution), self.kind, self.resolution) for p in self.paths]
         for source in files:
-            self._check_manifest(source.path, source.manifest or {})
+            check_manifest(source.path, source.manifest or {}, self.resolution, self.filter, self.stretch)
             # the rest is checked when it is decoded
             check_size(source, 0, source.image(0).size, self.resolution)
         self.left_out = sum((source.manifest or {}).get("skipped", 0) for source in files)
@@ -170,30 +145,6 @@ class ImageDataModule(L.LightningDataModule):
             labels=labels,
         )
 
-    def _check_manifest(self, path: str | Path, manifest: dict) -> None:
-        stored = manifest.get("resolution", self.resolution)
-        if stored != self.resolution:
-            raise ValueError(
-                f"{path} was prepared at {stored} px (manifest.json), not {self.resolution}: "
-                f"set resolution to {stored} or prepare it at {self.resolution} with `zoo data prepare`."
-            )
-        made_by = manifest.get("filter")
-        resized = made_by and manifest.get("resized", True)
-        alike = {self.filter, *({"mean", "box"} if self.filter in ("mean", "box") else ())}
-        if self.filter and resized and made_by not in alike:
-            raise ValueError(
-                f"{path} was resized with the filter {made_by} (manifest.json), this run wants {self.filter}, and "
-                f"FID depends on it: prepare it with `--filter {self.filter}`, or set filter to {made_by}."
-            )
-
-        made = bool(manifest.get("stretch"))
-        if self.stretch is not None and made != self.stretch:
-            state, option = ("stretched to 0..255", "") if made else ("not stretched to 0..255", " --stretch true")
-            raise ValueError(
-                f"images of {path} were {state} when they were prepared, this run wants the opposite: prepare it by "
-                f"`zoo data prepare{option}`, or set stretch to {str(made).lower()}."
-            )
-
     def has_level(self, resolution: int) -> bool:
         """Whether a lower resolution of a growing model has files of its own: {resolution} in `path`."""
         return all("{resolution}" in p and Path(at_resolution(p, resolution)).exists() for p in self.paths)
@@ -205,16 +156,6 @@ class ImageDataModule(L.LightningDataModule):
         full = copy.copy(self)
         full.resolution = self.full_resolution
         return full.open().shrunk(self.full_resolution // self.resolution)
-
-    def _files(self, path: str) -> Files:
-        try:
-            return Files(path)
-        except MissingDataset:
-            dest = path if path.endswith(".zip") else f"{path}.zip"
-            raise MissingDataset(
-                f"no data set at {path}: make it with `zoo data prepare {self.kind} SOURCE {dest} "
-                f"--resolution {self.resolution}`, or {TINY}."
-            ) from None
 
     # ---- the contract with the rest of the zoo
 
@@ -244,29 +185,8 @@ class ImageDataModule(L.LightningDataModule):
         self._images, self._opened_at, self._n_classes = images, self.resolution, n_classes
 
     def _check_fingerprint(self, images: Images, first: bool) -> None:
-        """Note what the data set is at this resolution; refuse another one than before, or than the checkpoint's.
-
-        The resolution opened first must be known to the checkpoint; later ones may be new (growing models).
-        """
-        labels = None if images.labels is None else hashlib.sha256(images.labels.numpy().tobytes()).hexdigest()
-        parts = [images.content, labels, len(images), self.resolution]
-        if self.limit is not None and self.limit_to == "first":
-            parts.append("first")
-        text = json.dumps(parts)
-        new = hashlib.sha256(text.encode()).hexdigest()
-        known = self._fingerprints
-        if first and known and self.resolution not in known:
-            raise ValueError(
-                f"the data set changed under the checkpoint: {self.name} is opened at {self.resolution} px, the "
-                f"checkpoint was trained at {', '.join(map(str, sorted(known)))} px; give the same resolution, "
-                "or start a new run."
-            )
-        if known.setdefault(self.resolution, new) != new:
-            raise ValueError(
-                f"the data set changed under the checkpoint: {self.name} at {self.resolution} px has fingerprint "
-                f"{new[:12]}, the checkpoint was trained on {known[self.resolution][:12]}; give it the same files, "
-                "labels and limit, or start a new run."
-            )
+        new = fingerprint(images, self.resolution, self.limit is not None and self.limit_to == "first")
+        note_fingerprint(self._fingerprints, new, self.name, self.resolution, first)
 
     @property
     def opened(self) -> Images:

@@ -10,7 +10,8 @@ from torch import Tensor
 from zoo.data import drawn
 from zoo.data.images import Images, Remembered
 from zoo.data.kinds import KINDS
-from zoo.data.module import ImageDataModule, at_resolution
+from zoo.data.manifests import at_resolution
+from zoo.data.module import ImageDataModule
 
 
 class Drawn(ImageDataModule):

@@ -17,7 +17,7 @@ def check_batches(gan: "GAN", world_size: int | None = None) -> None:
     Raises:
         ValueError: naming the option, and numbers that would work.
     """
-    world = gan.world_size if world_size is None else world_size
+    world = max(gan.world_size if world_size is None else world_size, 1)  # none at all is the trainer's to refuse
     sizes = {f"batch_size_at {r}": size for r, size in reached(gan).items()}
     for name, given in gan.hparams.items():
         if name.startswith("batch_size") and given is not None and not isinstance(given, dict):

@@ -12,6 +12,8 @@ from typing import Any
 
 from zoo.evaluation.protocols import OWN
 from zoo.leaderboard import imitation
+from zoo.leaderboard.cells import as_table, cell
+from zoo.leaderboard.published import best_published, published_file, published_table, read_published
 from zoo.leaderboard.ranking import (
     LAST,
     RELEASED,
@@ -46,9 +48,6 @@ two kinds are shown beside each other, never ranked together.** FID, IS and KID 
 nothing outside this page. Protocols are described in [zoo/evaluation/README.md](../zoo/evaluation/README.md).
 """
 
-_PUBLISHED = ["paper", "dataset", "resolution", "model", "metric", "value", "std"]
-_PUBLISHED += ["protocol", "table", "source_note", "verified"]
-
 
 def render(results_dir: str | Path = "results") -> list[Path]:
     """Write README.md, leaderboard.csv and index.html into `results_dir`; the same rows always give the same bytes.
@@ -69,40 +68,6 @@ def check(results_dir: str | Path = "results") -> bool:
     """Whether the rendered files are those that the rows give now."""
     files = _contents(Path(results_dir))
     return all(path.is_file() and path.read_bytes() == text.encode() for path, text in files.items())
-
-
-def published_file(results_dir: Path) -> Path:
-    """The folder's own published.csv, or the one of an installed package."""
-    own = results_dir / "published.csv"
-    return own if own.is_file() else Path(__file__).parents[1] / "published" / "published.csv"
-
-
-def read_published(path: str | Path) -> list[dict[str, str]]:
-    """The published numbers, one dictionary of strings a number; none if there is no such file.
-
-    Raises:
-        ValueError: naming the line that lacks a column or whose numbers are none.
-    """
-    path = Path(path)
-    if not path.is_file():
-        return []
-    with path.open(encoding="utf-8", newline="") as file:
-        reader = csv.DictReader(file)
-        if reader.fieldnames != _PUBLISHED:
-            raise ValueError(f"the columns of {path} must be {','.join(_PUBLISHED)}")
-        numbers = []
-        for number in reader:
-            where = f"{path} line {reader.line_num}"
-            if None in number or None in number.values():
-                raise ValueError(f"{where} has not {len(_PUBLISHED)} columns; quote what holds a comma")
-            try:
-                float(number["value"]), float(number["std"] or 0), int(number["resolution"])
-            except ValueError as error:
-                raise ValueError(f"{where}: value, std and resolution must be numbers ({error})") from error
-            if number["verified"] not in ("yes", "no"):
-                raise ValueError(f"{where}: verified is yes or no, not {number['verified']!r}")
-            numbers.append(number)
-    return numbers
 
 
 def _contents(results_dir: Path) -> dict[Path, str]:
@@ -130,11 +95,11 @@ def _markdown(rows: list[dict], published: list[dict[str, str]]) -> str:
 
     text = [HEADER]
     for (dataset, resolution), (numbers, ours) in sorted(sections.items(), key=lambda item: item[0]):
-        text.append(f"## {_cell(dataset)}, {resolution} px\n")
+        text.append(f"## {cell(dataset)}, {resolution} px\n")
         if trained := [row for row in ours if not row.get("imported")]:
             text.append("### Summary\n\n" + _summary_table(numbers, trained))
         if numbers:
-            text.append("### Published\n\n" + _published_table(numbers))
+            text.append("### Published\n\n" + published_table(numbers))
         groups = defaultdict(list)
         for row in ours:
             groups[comparable(row)].append(row)
@@ -150,7 +115,7 @@ def _imitation(results_dir: Path) -> str:
     """The section of what is measured in returns, not images; empty without rows."""
     found = imitation.tables(results_dir)
     text = [f"\n## Imitation learning\n\n{imitation.ABOUT}"] if found else []
-    return "".join([*text, *(f"\n### {_cell(task)}\n\n{_table(head, lines)}" for task, head, lines in found)])
+    return "".join([*text, *(f"\n### {cell(task)}\n\n{as_table(head, lines)}" for task, head, lines in found)])
 
 
 def _heading(row: dict) -> str:
@@ -158,13 +123,13 @@ def _heading(row: dict) -> str:
     extractors = [f"{e['id']} ({e['resize']})" for _, e in sorted(conditions["extractors"].items())]
     whose = "Released weights, imported" if row.get("imported") else "Ours"
     lines = [
-        f"### {whose}: {_cell(data['name'])}, {_cell(measured(row))}\n",
+        f"### {whose}: {cell(data['name'])}, {cell(measured(row))}\n",
         f"Data `{data['fingerprint'][:12]}`, {data['n_images']:,} images. "
         f"Extractors: {'; '.join(extractors) or 'none'}. Bytes by `{conditions['rounding']}`, "
         f"truncation {conditions['truncation'] or 'none'}, IS over {conditions['is_splits']} splits.",
     ]
     if data["note"]:
-        lines.append(_cell(data["note"]))
+        lines.append(cell(data["note"]))
     return "\n".join(lines)
 
 
@@ -172,13 +137,13 @@ def _beside(rows: list[dict], numbers: list[dict[str, str]]) -> str:
     """Where imported networks come from, and what is published of released ones under which protocol."""
     files = {row["imported"]["file"]: row["imported"] for row in rows}
     lines = [
-        f"- `{_cell(name)}`, `{about['sha256'][:16]}`, of {_cell(about['source'])}, {_cell(about['licence'])}"
+        f"- `{cell(name)}`, `{about['sha256'][:16]}`, of {cell(about['source'])}, {cell(about['licence'])}"
         for name, about in sorted(files.items())
     ]
     papers = {row["paper"] for row in rows}
     known = [n for n in numbers if n["paper"] in papers and n["source_note"].startswith(RELEASED)]
     text = "\n".join(lines) + "\n\n"
-    return text + (f"Published of the released weights:\n\n{_published_table(known)}\n" if known else "")
+    return text + (f"Published of the released weights:\n\n{published_table(known)}\n" if known else "")
 
 
 def _summary_table(numbers: list[dict[str, str]], ours: list[dict]) -> str:
@@ -209,7 +174,7 @@ def _summary_table(numbers: list[dict[str, str]], ours: list[dict]) -> str:
             [
                 paper,
                 f"[{recipe}]({last['file']}){aside}",
-                _best_published([number for number in numbers if number["paper"] == paper]),
+                best_published([number for number in numbers if number["paper"] == paper]),
                 _values(own) if own else "not measured" if paper in OWN else "none of its own",
                 _values(default) if default else "not measured",
                 " / ".join(sorted({f"{row['training']['kimg']:g}" for row in rows}, key=float)),
@@ -219,7 +184,7 @@ def _summary_table(numbers: list[dict[str, str]], ours: list[dict]) -> str:
                 f"[grid]({last['samples']})" if last["samples"] else "",
             ]
         )
-    return _table(head, table)
+    return as_table(head, table)
 
 
 def _shown(rows: list[dict]) -> list[str]:
@@ -242,24 +207,6 @@ def _spread(rows: list[dict]) -> str:
     name = _shown(rows)[0]
     values = sorted(row["metrics"][name] for row in rows if name in row["metrics"])
     return f"{title(name)} {value(name, values[0], None)} to {value(name, values[-1], None)}, {len(rows)} seeds"
-
-
-def _best_published(numbers: list[dict[str, str]]) -> str:
-    """The best model of these numbers, checked ones first, by the metric that counts most; reals are no model."""
-    models: dict[tuple[str, str], dict[str, dict]] = defaultdict(dict)
-    checked = [number for number in numbers if number["verified"] == "yes" and number["model"] != "real data"]
-    for number in checked or numbers:
-        models[number["model"], number["protocol"]][number["metric"]] = number
-    if not models:
-        return "none"
-    (model, protocol), best = min(
-        models.items(), key=lambda item: merit({name: float(n["value"]) for name, n in item[1].items()})
-    )
-    values = ", ".join(
-        f"{title(name)} {best[name]['value']}" + (f" ± {best[name]['std']}" if best[name]["std"] else "")
-        for name in ordered(set(best))
-    )
-    return f"{values}: {model} ({protocol})"
 
 
 def _our_table(rows: list[dict]) -> str:
@@ -299,46 +246,9 @@ def _our_table(rows: list[dict]) -> str:
     for row in rows:
         for name, reason in row["absent"].items():
             reasons[reason] += [name] * (name not in reasons[reason])
-    notes = "".join(f"\nAbsent: {', '.join(names)}: {_cell(reason)}\n" for reason, names in sorted(reasons.items()))
+    notes = "".join(f"\nAbsent: {', '.join(names)}: {cell(reason)}\n" for reason, names in sorted(reasons.items()))
     remarks = sorted({f"{title(n)}: {note}" for row in rows for n, note in (row.get("notes") or {}).items()})
-    return _table(head, table) + notes + "".join(f"\nNote: {_cell(remark)}\n" for remark in remarks)
-
-
-def _published_table(numbers: list[dict[str, str]]) -> str:
-    models: dict[tuple[str, ...], dict[str, dict[str, str]]] = defaultdict(dict)
-    for number in numbers:
-        key = tuple(number[column] for column in ("paper", "model", "protocol", "table", "source_note", "verified"))
-        if number["metric"] in models[key]:
-            raise ValueError(f"published.csv gives {number['metric']} of {number['model']} twice")
-        models[key][number["metric"]] = number
-    names = ordered({number["metric"] for number in numbers})
-
-    def order(item: tuple) -> tuple:
-        (paper, model, *_), values = item
-        return paper, merit({name: float(number["value"]) for name, number in values.items()}), model
-
-    protocols = sorted({number["protocol"] for number in numbers})
-    table = []
-    for (paper, model, protocol, source, note, verified), values in sorted(models.items(), key=order):
-        cells = []
-        for name in names:
-            number = values.get(name)
-            spread = f" ± {number['std']}" if number and number["std"] else ""
-            cells.append(number["value"] + spread if number else "")
-        table.append([paper, model, *cells, f"({protocols.index(protocol) + 1})", source, note, verified])
-    head = ["paper", "model", *(f"published {title(name)}" for name in names)]
-    head += ["protocol", "table", "note", "checked in the paper"]
-    notes = "".join(f"\nProtocol ({k}): {_cell(protocol)}\n" for k, protocol in enumerate(protocols, 1))
-    return _table(head, table) + notes
-
-
-def _cell(value: Any) -> str:
-    return " ".join(str(value).split()).replace("|", "\\|")
-
-
-def _table(head: list[str], rows: list[list[Any]]) -> str:
-    lines = [head, ["---"] * len(head), *rows]
-    return "".join("| " + " | ".join(_cell(cell) for cell in line) + " |\n" for line in lines)
+    return as_table(head, table) + notes + "".join(f"\nNote: {cell(remark)}\n" for remark in remarks)
 
 
 # ---- csv
