@@ -1,8 +1,8 @@
 """Training images: folders, zips, data sets by name and the drawn faces; see `ImageDataModule`."""
 
 from zoo.data.files import BadImage, MissingDataset
-from zoo.data.images import Images
 from zoo.data.floats import to_float
+from zoo.data.images import Images
 from zoo.data.module import ImageDataModule
 from zoo.data.named import FFHQ, CelebAHQ, Drawn, ImageNet
 from zoo.data.order import EndlessBatches

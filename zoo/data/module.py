@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import copy
 import functools
-import hashlib
-import json
 import math
 import os
 from collections.abc import Iterator, Sequence
@@ -18,7 +16,7 @@ import torch
 from torch import Tensor
 from torch.utils.data import DataLoader
 
-from zoo.data.files import TINY, Files, MissingDataset, check_size, decode
+from zoo.data.files import check_size, decode
 from zoo.data.floats import to_float
 from zoo.data.images import Batch, Images, loader, worth_workers
 from zoo.data.manifests import at_resolution, check_manifest, fingerprint, note_fingerprint, prepared

@@ -3,7 +3,8 @@
 `ring`, `grid` and `swissroll` are those of igul222/improved_wgan_training @ fa66c57, gan_toy.py ("I").
 `submanifold` is `zoo.data.mixture`'s, `ring-m17` that of "The Numerics of GANs" (LMescheder/TheNumericsOfGANs @
 68d915f, its notebook of eigenvalues), `ring-nk17` that of Nagarajan and Kolter (locuslab/gradient_regularized_gan @
-c1f6127). Lines and circle carry no noise, as the targets of "Which Training Methods" do (recalled; its sizes are not known: ours).
+c1f6127). Lines and circle carry no noise, as the targets of
+"Which Training Methods" do (recalled; its sizes are not known: ours).
 """
 
 import math
