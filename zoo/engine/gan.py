@@ -43,8 +43,7 @@ class GAN(L.LightningModule, OnHub):
         pixels: colours and range of G's and D's images; None for three colours in [-1, 1].
     """
 
-    #: what `nimg` counts, in thousands and one by one, and the command that shows a model: words for callbacks and
-    #: errors
+    #: words for callbacks: what `nimg` counts, in thousands and one by one, and the command that shows a model
     unit, things, shown_by = "kimg", "img", "zoo evaluate"
     #: settings in kimg that a resumed run may not change: all that came before would have been otherwise
     fixed_kimg: tuple[str, ...] = ()
