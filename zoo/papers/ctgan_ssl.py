@@ -24,6 +24,7 @@ from zoo.networks import ctgan_ssl as networks
 from zoo.networks.modes import evaluating, frozen
 from zoo.objectives.losses import feature_matching, unlabelled_d
 from zoo.objectives.penalties import class_consistency
+from zoo.ranks import share
 
 INIT_IMAGES = 500  # S CT_MNIST.py:126-137, CT_CIFAR.py:203-205
 
@@ -79,9 +80,10 @@ def few(labels: Tensor, per_class: int, seed: int) -> Tensor:
 def crop_and_flip(x: Tensor, pad: int = 2) -> Tensor:
     """Each image reflected over its border by `pad`, cropped back at a random place, and mirrored with p = 1/2."""
     n, size = len(x), x.shape[-1]
-    rows, columns = (torch.randint(2 * pad + 1, (n, 1), device=x.device) for _ in range(2))
+    places = torch.empty(n, 1, dtype=torch.int64, device=x.device)
+    rows, columns = (share.randint(2 * pad + 1, places) for _ in range(2))
     side = torch.arange(size, device=x.device)
-    columns = torch.where(torch.rand(n, 1, device=x.device) < 0.5, columns + side.flip(0), columns + side)
+    columns = torch.where(share.rand(places.float()) < 0.5, columns + side.flip(0), columns + side)
     image = torch.arange(n, device=x.device)[:, None, None]
     padded = F.pad(x, (pad,) * 4, mode="reflect").permute(0, 2, 3, 1)
     return padded[image, (rows + side)[:, :, None], columns[:, None, :]].permute(0, 3, 1, 2)
@@ -206,20 +208,20 @@ class CTGAN_SSL(GAN):
         """The data's images as the networks see them."""
         return self.to_native(to_float(self.trainer.datamodule.images(index).to(self.device)).to(self.dtype))
 
-    def share(self, n: int, seed: int) -> Tensor:
+    def numbered(self, n: int, seed: int) -> Tensor:
         """Which of n images are this rank's share of the step's batch, in an order of their own."""
         order = EndlessBatches(n, self.batch_size, seed, self.nimg, self.global_rank, self.world_size)
-        return torch.tensor(next(iter(order)))
+        return torch.tensor(next(iter(order)), dtype=torch.int64)
 
     def labelled(self) -> tuple[Tensor, Tensor]:
         """This rank's share of the step's labelled batch, which runs through the few again and again."""
-        index = self.few[self.share(len(self.few), self.seed)]
+        index = self.few[self.numbered(len(self.few), self.seed)]
         return self.native(index), self.trainer.datamodule.labels[index].to(self.device)
 
     def matched(self) -> Tensor:
         """Unlabelled images for G to match: not D's, but of a permutation of their own (S CT_CIFAR.py:192-194)."""
         n = len(self.trainer.datamodule)
-        return self.native(self.share(n, seed_of("matched", self.seed)))
+        return self.native(self.numbered(n, seed_of("matched", self.seed)))
 
     # ---- training
 

@@ -1,10 +1,17 @@
 """Devices, processes, and the authors' presets for a number of them."""
 
 import re
+from collections import Counter
 from itertools import pairwise
 from pathlib import Path
 
 import torch
+import torch.distributed as dist
+from lightning.pytorch.strategies import DDPStrategy, Strategy
+
+from zoo.engine.checks import reached
+from zoo.engine.gan import GAN
+from zoo.ranks.share import Share
 
 
 def processes(trainer: dict) -> int:
@@ -26,9 +33,40 @@ def processes(trainer: dict) -> int:
     return n * int(trainer.get("num_nodes") or 1)
 
 
-def strategy_for(trainer: dict) -> str:
-    """DDP that tolerates parameters without gradients (G while D trains) when there is more than one process."""
-    return "ddp_find_unused_parameters_true" if processes(trainer) > 1 else "auto"
+class OneSum(DDPStrategy):
+    """Processes that start alike; `zoo.engine.updates` adds up their gradients, once for each step of an optimizer.
+
+    Lightning's DDP would send both networks' gradients at every backward pass.
+    """
+
+    def configure_ddp(self) -> None:
+        """Give every process the first one's parameters and buffers, and leave the model unwrapped."""
+        for tensor in (*self.model.parameters(), *self.model.buffers()):
+            dist.broadcast(tensor.detach(), 0)
+
+
+def strategy_for(trainer: dict) -> Strategy | str:
+    """`OneSum` when there is more than one process."""
+    return OneSum() if processes(trainer) > 1 else "auto"
+
+
+def about_spread(gan: GAN, world: int) -> str | None:
+    """How batches that do not divide are spread over the processes; None where all do.
+
+    A growing model's stages that the run does not reach say nothing.
+    """
+    sizes = {stage.images_per_step // stage.parts for stage in reached(gan)}
+    sizes |= {size for name, size in gan.hparams.items() if name == "batch_size_g" and isinstance(size, int)}
+    shares = []
+    for size in sorted(s for s in sizes if s % (world * gan.stage.block)):
+        counts = Counter(len(Share(size, rank, world, gan.stage.block)) for rank in range(world))
+        some = " and ".join(f"{n} processes take {images or 'none'}" for images, n in sorted(counts.items())[::-1])
+        shares.append(f"of {size} images {some}")
+    if not shares:
+        return None
+    gain = min(sizes) // gan.stage.block
+    more = f"; more than {gain} devices gain nothing for {min(sizes)} images" if world > gain else ""
+    return f"a batch is spread evenly and its update is that of one process: {'; '.join(shares)}{more}"
 
 
 def preset(recipe: Path, args: list[str]) -> Path | None:
