@@ -274,20 +274,17 @@ class ImageDataModule(L.LightningDataModule):
         images = self.opened
         nimg, rank, world = self._progress()
         where = (nimg, rank, world, stage.end, images.chunks, self.parts, self.block)
-        sampler = EndlessBatches(len(images), self.batch_size, self.seed, *where)
-        return loader(images, sampler, self._workers(images), pin=torch.cuda.is_available())
+        order = EndlessBatches(len(images), self.batch_size, self.seed, *where)
+        return loader(images, order, self._workers(images), pin=torch.cuda.is_available())
 
     def on_after_batch_transfer(self, batch: Batch, dataloader_idx: int) -> Batch:
         """uint8 to float on the device; noise and flip of an image are a pure function of (seed, its position)."""
         images, labels = batch
-        drawn: dict = {}
-        if self.noise or self.flip:
-            nimg, rank, world = self._progress()
-            drawn["generator"] = torch.Generator(images.device).manual_seed(seed_of("pixels", self.seed, nimg, 0))
-            if world > 1:
-                mine = Share(self.batch_size // self.parts, rank, world, self.block)
-                drawn |= {"places": mine.places(self.parts), "whole": self.batch_size}
-        images = to_float(images, self.divisor, self.noise, self.flip, **drawn)
+        nimg, rank, world = self._progress()
+        generator = torch.Generator(images.device).manual_seed(seed_of("pixels", self.seed, nimg, 0))
+        share = Share(self.batch_size // self.parts, rank, world, self.block)
+        whole = (share.places(self.parts), self.batch_size) if world > 1 else ()
+        images = to_float(images, self.divisor, self.noise, self.flip, generator, *whole)
         # "64-true" and "bf16-true" have converted the model; they convert a batch only before this hook
         return images.to(self.trainer.lightning_module.dtype) if self.trainer else images, labels
 

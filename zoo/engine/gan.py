@@ -107,20 +107,7 @@ class GAN(L.LightningModule, OnHub):
     get_extra_state = state.get_extra_state
     set_extra_state = state.set_extra_state
     on_save_checkpoint = state.on_save_checkpoint
-
-    @property
-    def conditions(self) -> dict:
-        """Seed, precision, number of processes and hardware of the training, for the results row."""
-        if self._trainer is None:
-            return self._conditions
-        from zoo.engine.devices import hardware
-
-        return {
-            "seed": self.seed,
-            "precision": str(self.trainer.precision),
-            "world_size": self.world_size,
-            "hardware": hardware(self.device),
-        }
+    conditions = property(state.conditions)
 
     # ---- progress
 

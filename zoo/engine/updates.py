@@ -21,7 +21,9 @@ if TYPE_CHECKING:
     from zoo.engine.gan import GAN
 
 
-def manual_backward(self: "GAN", loss: Tensor, weight: float | None = None, **options: object) -> None:
+def manual_backward(
+    self: "GAN", loss: Tensor, *args: object, weight: float | None = None, **kwargs: object
+) -> None:
     """Add up the gradients of a mean over this rank's images, weighted so that the ranks' sum is the whole batch's.
 
     What is the same number on every rank (a regulariser of weights) comes out as it is.
@@ -34,7 +36,7 @@ def manual_backward(self: "GAN", loss: Tensor, weight: float | None = None, **op
     silent = wrapped.no_sync() if isinstance(wrapped, DistributedDataParallel) else nullcontext()
     weight = share.weight() if weight is None else weight
     with silent:
-        L.LightningModule.manual_backward(self, loss if weight == 1 else weight * loss, **options)
+        L.LightningModule.manual_backward(self, loss if weight == 1 else weight * loss, *args, **kwargs)
 
 
 def update(

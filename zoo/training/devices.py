@@ -1,5 +1,6 @@
 """Devices, processes, and the authors' presets for a number of them."""
 
+import os
 import re
 from collections import Counter
 from itertools import pairwise
@@ -50,23 +51,55 @@ def strategy_for(trainer: dict) -> Strategy | str:
     return OneSum() if processes(trainer) > 1 else "auto"
 
 
+def check_devices(trainer: dict) -> None:
+    """Refuse GPUs that this machine does not show; processes on the CPU may be any number.
+
+    Raises:
+        ValueError: naming how many, or which, there are.
+    """
+    devices, accelerator = trainer.get("devices", "auto"), trainer.get("accelerator") or "auto"
+    shown = torch.cuda.device_count()
+    if accelerator not in ("auto", "gpu", "cuda") or (accelerator == "auto" and not shown):
+        return
+    if devices in ("auto", -1, "-1", None):
+        return
+    there = " and ".join(map(str, range(shown))) if shown else "none"
+    if isinstance(devices, int) or "," not in str(devices):
+        n = int(re.findall(r"\d+", str(devices))[0])
+        asked, there, missing = f"{n} GPUs", shown or "none", n > shown
+    else:
+        lacking = [i for i in re.findall(r"\d+", str(devices)) if int(i) >= shown]
+        asked, missing = f"GPU {' and '.join(lacking)}", bool(lacking)
+    if missing:
+        hidden = os.environ.get("CUDA_VISIBLE_DEVICES")
+        why = "" if hidden is None else f" (CUDA_VISIBLE_DEVICES is {hidden or 'empty'})"
+        mend = "name fewer" if shown else "give --trainer.accelerator cpu for processes on the CPU"
+        raise ValueError(
+            f"--trainer.devices {devices} asks for {asked}, this machine shows {there}{why}: {mend}, or give auto"
+        )
+
+
 def about_spread(gan: GAN, world: int) -> str | None:
     """How batches that do not divide are spread over the processes; None where all do.
 
     A growing model's stages that the run does not reach say nothing.
     """
+    block, shares = gan.stage.block, []
     sizes = {stage.images_per_step // stage.parts for stage in reached(gan)}
-    sizes |= {size for name, size in gan.hparams.items() if name == "batch_size_g" and isinstance(size, int)}
-    shares = []
-    for size in sorted(s for s in sizes if s % (world * gan.stage.block)):
-        counts = Counter(len(Share(size, rank, world, gan.stage.block)) for rank in range(world))
-        some = " and ".join(f"{n} processes take {images or 'none'}" for images, n in sorted(counts.items())[::-1])
-        shares.append(f"of {size} images {some}")
+    sizes |= {size for name, size in gan.hparams.items() if name == "batch_size_g" and size}
+    for size in sorted(s for s in sizes if s % (world * block)):
+        counts = Counter(len(Share(size, rank, world, block)) for rank in range(world))
+        first, *rest = sorted(counts.items(), reverse=True)
+        other = "".join(f" and {n} processes {f'take {images}' if images else 'none'}" for images, n in rest)
+        shares.append(f"of {size} images {first[1]} processes take {first[0]}{other}")
     if not shares:
         return None
-    gain = min(sizes) // gan.stage.block
-    more = f"; more than {gain} devices gain nothing for {min(sizes)} images" if world > gain else ""
-    return f"a batch is spread evenly and its update is that of one process: {'; '.join(shares)}{more}"
+    most = min(sizes) // block
+    gain = f"; more than {most} devices gain nothing there" if world > most else ""
+    return (
+        f"each batch is spread over the {world} processes as evenly as it goes, and its update is that of one "
+        f"process: {'; '.join(shares)}{gain}"
+    )
 
 
 def preset(recipe: Path, args: list[str]) -> Path | None:
