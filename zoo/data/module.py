@@ -23,6 +23,7 @@ from zoo.data.manifests import at_resolution, check_manifest, fingerprint, note_
 from zoo.data.order import EndlessBatches, seed_of, subset
 from zoo.data.stage import Stage
 from zoo.data.streaming import is_stream, open_stream
+from zoo.ranks.share import Share
 
 
 class ImageDataModule(L.LightningDataModule):
@@ -90,7 +91,7 @@ class ImageDataModule(L.LightningDataModule):
         if not self.paths:
             raise ValueError("path is an empty list: name a folder or at least one zip.")
         self.resolution, self.full_resolution = resolution, source_resolution or resolution
-        self.batch_size = batch_size
+        self.batch_size, self.parts, self.block = batch_size, 1, 1
         self.use_labels = labels
         self.flip, self.divisor, self.noise = flip, divisor, noise
         self.memory_gib, self.num_workers, self.cache_gib = memory_gib, num_workers, cache_gib
@@ -162,6 +163,7 @@ class ImageDataModule(L.LightningDataModule):
         if stage.resolution != self.resolution:
             self._images = None
         self.resolution, self.batch_size = stage.resolution, stage.images_per_step
+        self.parts, self.block = stage.parts, stage.block
 
     def setup(self, stage: str | None = None) -> None:
         """Open the source at the present resolution, once; needs no trainer."""
@@ -271,19 +273,18 @@ class ImageDataModule(L.LightningDataModule):
         self.enter(stage)
         images = self.opened
         nimg, rank, world = self._progress()
-        sampler = EndlessBatches(
-            len(images), self.batch_size, self.seed, nimg, rank, world, stage.end, images.chunks
-        )
-        return loader(images, sampler, self._workers(images), pin=torch.cuda.is_available())
+        where = (nimg, rank, world, stage.end, images.chunks, self.parts, self.block)
+        order = EndlessBatches(len(images), self.batch_size, self.seed, *where)
+        return loader(images, order, self._workers(images), pin=torch.cuda.is_available())
 
     def on_after_batch_transfer(self, batch: Batch, dataloader_idx: int) -> Batch:
-        """uint8 to float on the device; its noise and flips are a pure function of (seed, nimg, rank)."""
+        """uint8 to float on the device; noise and flip of an image are a pure function of (seed, its position)."""
         images, labels = batch
-        generator = None
-        if self.noise or self.flip:
-            nimg, rank, _ = self._progress()
-            generator = torch.Generator(images.device).manual_seed(seed_of("pixels", self.seed, nimg, rank))
-        images = to_float(images, self.divisor, self.noise, self.flip, generator)
+        nimg, rank, world = self._progress()
+        generator = torch.Generator(images.device).manual_seed(seed_of("pixels", self.seed, nimg, 0))
+        share = Share(self.batch_size // self.parts, rank, world, self.block)
+        whole = (share.places(self.parts), self.batch_size) if world > 1 else ()
+        images = to_float(images, self.divisor, self.noise, self.flip, generator, *whole)
         # "64-true" and "bf16-true" have converted the model; they convert a batch only before this hook
         return images.to(self.trainer.lightning_module.dtype) if self.trainer else images, labels
 

@@ -176,7 +176,7 @@ class Discriminator(nn.Module):
             if i == level and t > 0:
                 h = fade(h, leaky(self.from_rgb[i - 1](downscale(x))), t)
         if self.stddev_group != 0:
-            h = minibatch_stddev(h, self.stddev_group or len(h))
+            h = minibatch_stddev(h, self.stddev_group)
         h = leaky(self.conv(h))
         out = self.head(leaky(self.dense(h.flatten(1))))
         return out[:, 0], out[:, 1:]

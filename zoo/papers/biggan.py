@@ -34,8 +34,8 @@ STANDING_BATCH = 256  # most images in a pass of the standing statistics
 
 def together(D: nn.Module, fake: Tensor, fake_label: Tensor, real: Tensor, label: Tensor) -> tuple[Tensor, Tensor]:
     """One call of D, fakes first, moves its power iteration once (BP BigGAN.py G_D)."""
-    fake_logits, real_logits = D(torch.cat([fake, real]), torch.cat([fake_label, label])).split(len(fake))
-    return fake_logits, real_logits
+    logits = D(torch.cat([fake, real]), torch.cat([fake_label, label]))
+    return logits[: len(fake)], logits[len(fake) :]
 
 
 def apart(D: nn.Module, fake: Tensor, fake_label: Tensor, real: Tensor, label: Tensor) -> tuple[Tensor, Tensor]:
@@ -135,6 +135,7 @@ class BigGAN(GAN):
             latent_dim=latent_dim,
             n_classes=n_classes,
             images_per_step=d_steps * batch_size,
+            parts=d_steps * accumulate_d,
             total_kimg=total_kimg,
             ema=EMA(decay=ema_decay, start_kimg=ema_start_kimg),
         )
@@ -143,7 +144,6 @@ class BigGAN(GAN):
             if isinstance(norm, BatchNorm2d):
                 norm.sync = cross_replica
         self.d_steps, self.accumulate_d, self.accumulate_g = d_steps, accumulate_d, accumulate_g
-        self.parts = d_steps * accumulate_d
         self.batch_size, self.batch_size_g = batch_size, batch_size_g
         self.judge = apart if split_d else together
         self.lr_g, self.lr_d, self.betas, self.adam_eps = lr_g, lr_d, (beta1, beta2), adam_eps
@@ -153,13 +153,13 @@ class BigGAN(GAN):
         self.made_standing = Standing(min(batch_size // accumulate_d, STANDING_BATCH))
 
     def on_fit_start(self) -> None:
-        """Raises ValueError if a batch does not divide into its parts on every rank."""
+        """Raises ValueError if a batch does not divide into its parts."""
         super().on_fit_start()
         for size, parts in (("batch_size", "accumulate_d"), ("batch_size_g", "accumulate_g")):
-            if getattr(self, size) % (getattr(self, parts) * self.world_size):
+            if getattr(self, size) % getattr(self, parts):
                 raise ValueError(
-                    f"{size} {getattr(self, size)} does not divide into {getattr(self, parts)} parts on "
-                    f"{self.world_size} processes: change --model.{size} or --model.{parts}"
+                    f"{size} {getattr(self, size)} does not divide into {getattr(self, parts)} parts: "
+                    f"change --model.{size} or --model.{parts}"
                 )
 
     def configure_optimizers(self) -> list[torch.optim.Optimizer]:
@@ -189,7 +189,7 @@ class BigGAN(GAN):
     def d_losses(self, real: Tensor, label: Tensor) -> Iterator[Tensor]:
         """D's loss part by part, each ready for its backward pass."""
         k = self.accumulate_d
-        for i, (x, y) in enumerate(zip(real.chunk(k), label.chunk(k), strict=True)):
+        for i, (x, y) in enumerate(zip(real.tensor_split(k), label.tensor_split(k), strict=True)):
             with torch.no_grad():
                 fake, fake_label = self.fakes(len(x))
             fake_logits, real_logits = self.judge(self.D, fake, fake_label, x, y)
@@ -201,7 +201,7 @@ class BigGAN(GAN):
         """G's loss part by part, each ready for its backward pass; the first carries the regulariser."""
         k = self.accumulate_g
         for i in range(k):
-            loss = hinge_g(self.D(*self.fakes(self.batch_size_g // (k * self.world_size))))
+            loss = hinge_g(self.D(*self.fakes(self.share(self.batch_size_g // k))))
             penalty = self.regularizer(self.G, self.ortho_g) if i == 0 else 0.0
             self.seen |= {"loss/g": loss} | ({"penalty/ortho": penalty} if i == 0 else {})
             yield loss / k + penalty
@@ -211,7 +211,7 @@ class BigGAN(GAN):
         self.seen: dict = {}  # scalars of the last part
 
         # discriminator
-        for x, y in zip(real.chunk(self.d_steps), label.chunk(self.d_steps), strict=True):
+        for x, y in zip(real.tensor_split(self.d_steps), label.tensor_split(self.d_steps), strict=True):
             self.update(self.opt_d, self.d_losses(x, y))
 
         # generator

@@ -85,12 +85,12 @@ class CTGAN(GAN):
             latent_dim=latent_dim,
             n_classes=n_classes,
             images_per_step=n_dis * batch_size,
+            parts=n_dis,
             total_kimg=total_kimg,
             pixels=Pixels(1, unit=True) if resolution == 28 else None,  # MNIST
         )
         self.save_hyperparameters()
         self.n_dis, self.batch_size_g, self.bn_groups = n_dis, batch_size_g, bn_groups
-        self.parts = n_dis
         self.lambda_gp, self.lambda_ct, self.margin = lambda_gp, lambda_ct, margin
         self.acgan_d, self.acgan_g = acgan_d, acgan_g
         self.lr, self.betas, self.decay_start_kimg = lr, (beta1, beta2), decay_start_kimg
@@ -105,7 +105,7 @@ class CTGAN(GAN):
 
     def fakes(self, n: int, label: Tensor | None) -> Tensor:
         """n fakes of the given classes, batch statistics taken over each of the parts."""
-        return in_parts(self.G, self.latents(n), label, max(self.bn_groups // self.world_size, 1))
+        return in_parts(self.G, self.latents(n), label, self.bn_groups)
 
     def interpolate(self, real: Tensor, fake: Tensor) -> Tensor:
         """Where the critic's slope is held: a point on the line from each real image to a fake one."""
@@ -113,7 +113,7 @@ class CTGAN(GAN):
 
     def generator_step(self) -> dict[str, Tensor]:
         with frozen(self.D):
-            n = self.batch_size_g // self.world_size
+            n = self.share(self.batch_size_g)
             label = self.random_labels(n)
             features = self.D.features(self.fakes(n, label))
             loss_g = loss = wasserstein_g(self.D.score(features))
@@ -129,7 +129,7 @@ class CTGAN(GAN):
         # dropout is on in every pass, with masks of its own
         features = self.D.features(torch.cat([real, fake]))
         scores = self.D.score(features)
-        score_real, score_fake = scores.split(len(real))
+        score_real, score_fake = scores.tensor_split(2)
         loss_d = loss = wasserstein_d(score_real, score_fake)
 
         # the real images once more
@@ -161,7 +161,7 @@ class CTGAN(GAN):
         self.set_lr(self.opt_d, lr)
 
         scalars = self.generator_step() if self.nimg else {}
-        labels = label.chunk(self.n_dis) if self.n_classes else [None] * self.n_dis
-        for x, y in zip(self.to_native(real).chunk(self.n_dis), labels, strict=True):
+        labels = label.tensor_split(self.n_dis) if self.n_classes else [None] * self.n_dis
+        for x, y in zip(self.to_native(real).tensor_split(self.n_dis), labels, strict=True):
             scalars |= self.critic_step(x, y)
         self.report(scalars | {"lr": lr})

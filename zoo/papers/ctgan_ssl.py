@@ -150,20 +150,20 @@ class CTGAN_SSL(GAN):
         """The data's images as the networks see them."""
         return self.to_native(to_float(self.trainer.datamodule.images(index).to(self.device)).to(self.dtype))
 
-    def share(self, n: int, seed: int) -> Tensor:
+    def numbered(self, n: int, seed: int) -> Tensor:
         """Which of n images are this rank's share of the step's batch, in an order of their own."""
         order = EndlessBatches(n, self.batch_size, seed, self.nimg, self.global_rank, self.world_size)
-        return torch.tensor(next(iter(order)))
+        return torch.tensor(next(iter(order)), dtype=torch.int64)
 
     def labelled(self) -> tuple[Tensor, Tensor]:
         """This rank's share of the step's labelled batch, which runs through the few again and again."""
-        index = self.few[self.share(len(self.few), self.seed)]
+        index = self.few[self.numbered(len(self.few), self.seed)]
         return self.native(index), self.trainer.datamodule.labels[index].to(self.device)
 
     def matched(self) -> Tensor:
         """Unlabelled images for G to match: not D's, but of a permutation of their own (S CT_CIFAR.py:192-194)."""
         n = len(self.trainer.datamodule)
-        return self.native(self.share(n, seed_of("matched", self.seed)))
+        return self.native(self.numbered(n, seed_of("matched", self.seed)))
 
     # ---- training
 

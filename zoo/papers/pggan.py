@@ -50,7 +50,7 @@ class PGGAN(GAN):
         latent_dim: length of z.
         pixel_norm: after each layer of G; the latent lies on a sphere in any case.
         equalized: scale weights at run time; False scales the first weights (He).
-        stddev_group: images of a group of the minibatch stddev; None for a process's whole batch, 0 for none.
+        stddev_group: images of a group of the minibatch stddev; None for the whole batch, 0 for none.
         fused: D's halving convolutions average before bias and activation, as in TF, not behind them.
         label_after_norm: the label joins z behind the pixel norm, as in TH.
         lambda_gp: weight of the gradient penalty.
@@ -225,4 +225,4 @@ class PGGAN(GAN):
     def on_fit_start(self) -> None:
         """Refuse a batch that the minibatch stddev cannot split, before anything is computed."""
         super().on_fit_start()
-        self.schedule.check_groups(self.world_size, self.D.stddev_group, self.total_kimg * 1000)
+        self.schedule.check_groups(self.D.stddev_group, self.total_kimg * 1000)

@@ -17,6 +17,7 @@ from zoo.engine.gan import GAN
 from zoo.engine.optim import AdamEpsilonHat
 from zoo.engine.schedules import exponential_decay
 from zoo.networks import rothgan as networks
+from zoo.networks.batchnorm import BatchNorm2d
 from zoo.networks.modes import frozen
 from zoo.networks.wgan_gp import GoodCritic, GoodGenerator
 from zoo.objectives.divergences import DIVERGENCES, f_gan_d, f_gan_g
@@ -39,7 +40,7 @@ def build(
     D = partial(networks.DCGANDiscriminator, resolution, width_d or 64)
     if architecture == "resnet":
         G = partial(GoodGenerator, resolution, width_g or 64, latent_dim)
-        D = partial(GoodCritic, resolution, width_d or 64, norm=nn.BatchNorm2d)
+        D = partial(GoodCritic, resolution, width_d or 64, norm=BatchNorm2d)
     elif architecture == "constant":
         G = partial(networks.ConstantGenerator, resolution, width_g or 64, latent_dim)
     elif architecture == "mlp":
@@ -107,6 +108,7 @@ class RothGAN(GAN):
             resolution=resolution,
             latent_dim=latent_dim,
             images_per_step=n_dis * batch_size,
+            parts=n_dis,
             total_kimg=total_kimg,
         )
         self.save_hyperparameters()
@@ -115,7 +117,6 @@ class RothGAN(GAN):
         self.divergence, self.saturating, self.regularizer = DIVERGENCES[divergence], saturating, regularizer
         self.gamma, self.annealing = gamma, annealing
         self.n_dis, self.batch_size, self.lr, self.betas = n_dis, batch_size, lr, (beta1, beta2)
-        self.parts = n_dis
 
     def configure_optimizers(self) -> list[torch.optim.Optimizer]:
         return [AdamEpsilonHat(net.parameters(), self.lr, self.betas) for net in (self.G, self.D)]
@@ -130,7 +131,7 @@ class RothGAN(GAN):
 
     def generator_step(self) -> dict[str, Tensor]:
         with frozen(self.D):
-            logits = self.D(self.G(self.latents(self.batch_size // self.world_size)))
+            logits = self.D(self.G(self.latents(self.share(self.batch_size))))
             loss_g = f_gan_g(self.divergence, logits, self.saturating)
             self.update(self.opt_g, loss_g)
         return {"loss/g": loss_g}
@@ -158,6 +159,6 @@ class RothGAN(GAN):
         # exactly gamma at the first iteration, gamma * annealing at the last
         end_kimg = self.total_kimg - self.images_per_step / 1000
         gamma = self.gamma * exponential_decay(self.nimg, self.annealing, end_kimg)
-        for x in real.chunk(self.n_dis):
+        for x in real.tensor_split(self.n_dis):
             scalars |= self.discriminator_step(x, gamma)
         self.report(scalars | {"gamma": gamma})

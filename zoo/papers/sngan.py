@@ -102,12 +102,12 @@ class SNGAN(GAN):
             latent_dim=latent_dim,
             n_classes=n_classes,
             images_per_step=n_dis * batch_size,
+            parts=n_dis,
             total_kimg=total_kimg,
         )
         self.save_hyperparameters()
         self.loss_d, self.loss_g = ADVERSARIAL[loss]
         self.n_dis, self.batch_size_g = n_dis, batch_size_g
-        self.parts = n_dis
         self.lr, self.betas, self.decay_start_kimg = lr, (beta1, beta2), decay_start_kimg
         if decay_start_kimg is not None and decay_start_kimg > total_kimg:
             raise ValueError(
@@ -133,13 +133,13 @@ class SNGAN(GAN):
 
         # generator first
         with frozen(self.D):
-            fake, fake_label = self.fakes(self.batch_size_g // self.world_size)
+            fake, fake_label = self.fakes(self.share(self.batch_size_g))
             loss_g = self.loss_g(self.D(fake, fake_label))
             self.update(self.opt_g, loss_g)
 
         # then the discriminator, n_dis times: a new real and a new fake batch, each with its own call of D
-        labels = label.chunk(self.n_dis) if self.n_classes else [None] * self.n_dis
-        for x, y in zip(real.chunk(self.n_dis), labels, strict=True):
+        labels = label.tensor_split(self.n_dis) if self.n_classes else [None] * self.n_dis
+        for x, y in zip(real.tensor_split(self.n_dis), labels, strict=True):
             real_logits = self.D(x, y)
             with torch.no_grad():
                 fake, fake_label = self.fakes(len(x))
