@@ -1,4 +1,4 @@
-"""Small experiments behind the papers' claims, by name: `zoo lab trial NAME` makes the rows that are not there yet."""
+"""Small experiments behind the papers' claims, by name: `zoo lab trial NAME` makes the rows that are missing."""
 
 import importlib
 import logging
@@ -30,9 +30,7 @@ class Experiment:
 
 EXPERIMENTS = {
     "methods-2d": Experiment("methods", 192, "R1GAN section 5.1: penalties on four 2-D targets by Wasserstein-1"),
-    "noise-2d": Experiment(
-        "noise", 512, "Roth: regulariser, explicit noise and none on the mixture; cross-testing"
-    ),
+    "noise-2d": Experiment("noise", 512, "Roth: regulariser, real noise and none on the mixture; cross-testing"),
     "disturbances": Experiment("disturbances", 0, "TTUR: distances against growing disturbance"),
     "disturbances-net": Experiment("disturbances", 0, "the same over a trained network", "play_net"),
 }

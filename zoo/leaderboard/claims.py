@@ -1,7 +1,8 @@
 """The page of claims: what the papers say, what was run here, and a verdict that a rule computes.
 
-`claims.yaml` in `results/claims` holds the claims; rows are results rows in `results/claims/<paper>`, named
-`paper/recipe`, and rows of experiments, named `experiment/variant`. A claim has one of three forms:
+`claims.yaml` in `results/claims` holds the claims; rows are results rows in `results/claims/<paper>` and
+`results/<paper>`, named `paper/recipe`, and rows of experiments, named `experiment/variant`. A claim has one of three
+forms:
 
     orders: [[a, b, c], ...]       runs, the best first, by `metric`; `higher: true` where more is better
     near: {run: a, value: 0.89, within: 0.13}
@@ -10,7 +11,6 @@
 
 import statistics
 from collections import defaultdict
-from collections.abc import Callable
 from dataclasses import dataclass, field, fields
 from itertools import combinations
 from math import comb
@@ -51,7 +51,7 @@ class Claim:
 
     Args:
         item: groups claims on the page.
-        claim, source, ran, command: sentences for people; `source` says where it is published, or that it is recalled.
+        claim, source, ran, command: sentences for people; `source` says where it is published, or if it is recalled.
         metric: name in the rows.
         higher: more is better.
         orders, near, bound: see the module; exactly one.
@@ -110,7 +110,8 @@ def read_claims(path: Path) -> list[Claim]:
 def evidence(results_dir: Path) -> Evidence:
     """All runs by name, in the order of their seeds; of several rows of a run and seed the newest."""
     found: dict[str, dict[int, Seen]] = defaultdict(dict)
-    rows = sorted((row for _, row in read_rows(results_dir / FOLDER)), key=lambda row: row["date"])
+    folders = (results_dir, results_dir / FOLDER)
+    rows = sorted((row for folder in folders for _, row in read_rows(folder)), key=lambda row: row["date"])
     for row in rows:
         training = row["training"]
         seed = training["seed"] or 0
@@ -222,10 +223,10 @@ What the papers say, redone at the size of one CPU core. Sentences and published
 
 - Two runs are *apart* if every seed of the one beats every seed of the other; with two seeds each, chance does that
   one time in six. A claim of an order is one of all its pairs.
-- **holds**: all pairs are apart as claimed, and where the paper gives both numbers, the relative effect is at least half
-  of the published one; a value lies within the published spread; a bound is kept by every run.
-- **holds in direction**: pairs apart as claimed exceed the reversed ones by a third of all, or the effect is smaller; a
-  value is nearer to the published one than to where it starts.
+- **holds**: all pairs are apart as claimed, and where the paper gives both numbers, the relative effect is at least
+  half of the published one; a value lies within the published spread; a bound is kept by every run.
+- **holds in direction**: pairs apart as claimed exceed the reversed ones by a third of all, or the effect is smaller;
+  a value is nearer to the published one than to where it starts.
 - **contradicted**: the same the other way round, in runs as long as the claim asks for.
 - **not seen at this budget**: all else, also what is reversed in shorter runs.
 

@@ -1,4 +1,4 @@
-"""Rows of small experiments that are no training of images: `results/claims/lab/<experiment>/<variant>-<seed>.json`."""
+"""Rows of experiments that are no training of images: `results/claims/lab/<experiment>/<variant>-<seed>.json`."""
 
 import json
 from dataclasses import asdict, dataclass, field, fields
