@@ -26,7 +26,7 @@ def in_batches(images: Tensor, labels: Tensor | None, size: int) -> Iterator[tup
 
 
 def asked(subject: Subject, images: Tensor, labels: Tensor | None) -> tuple[Tensor, Tensor]:
-    """D's logits (N,) of uint8 images and the L2 norms of their gradients by the image as D sees it, in eval mode."""
+    """D's logits (N,) of uint8 images and the L2 norms of their gradients by D's input, in eval mode."""
     gan, logits, slopes = subject.gan, [], []
     with evaluating(gan.D), torch.enable_grad():
         for part, y in in_batches(images, labels if gan.n_classes else None, subject.batch_size):
@@ -41,10 +41,10 @@ def asked(subject: Subject, images: Tensor, labels: Tensor | None) -> tuple[Tens
 def judgement(subject: Subject) -> dict[str, float]:
     """D on training images, fakes and, where the data's `limit` or its test set gives some, held-out images.
 
-    `d_accuracy`: mean share of training images with a logit above 0 and of fakes with one below. `d_slope`: mean norm
-    of the logit's gradient at training images. `d_margin`: mean logit of training images less that of fakes; `d_gap`:
-    less that of held-out images, and `d_overfit` the latter over the former, which no scale of D changes: 0 for a D
-    that has learnt nothing by heart, 1 for one that takes held-out images for fakes.
+    `d_accuracy`: mean share of training images with a logit above 0 and of fakes with one below. `d_slope`: mean
+    norm of the logit's gradient at training images. `d_margin`: mean logit of training images less that of fakes;
+    `d_gap`: less that of held-out images, and `d_overfit` the latter over the former, which no scale of D changes:
+    0 for a D that has learnt nothing by heart, 1 for one that takes held-out images for fakes.
 
     Raises:
         ValueError: for a model whose D gives no logits.
@@ -72,7 +72,7 @@ def judgement(subject: Subject) -> dict[str, float]:
 
 
 def effective_rank(singular_values: Tensor) -> float:
-    """exp of the entropy of the squared values' shares, over their number: 1 if all are equal, 1/n for a single one."""
+    """exp of the entropy of the squared values' shares, over their number: 1 for equal ones, 1/n for a single one."""
     share = singular_values.double().square()
     share = share[share > 0] / share.sum()
     return (-(share * share.log()).sum()).exp().item() / len(singular_values)
@@ -81,9 +81,9 @@ def effective_rank(singular_values: Tensor) -> float:
 def spectra(subject: Subject) -> dict[str, float]:
     """Squared singular values of D's layers over the largest (SNGAN's Figure 3), and `sv_rank`, their effective rank.
 
-    `sv_rank_LAYER` of each convolution and dense layer with more than one output unit, `sv_LAYER_q` the squared value at
-    the share q of the spectrum, from the largest down. Weights act as they do in the network (weight norm's, not what
-    it is made of); a factor on all of them, which spectral norm is, changes none of these numbers.
+    `sv_rank_LAYER` of each convolution and dense layer with more than one output unit, `sv_LAYER_q` the squared value
+    at the share q of the spectrum, from the largest down. Weights are those that act (weight norm's, not what it is
+    made of); a factor on all of them, which spectral norm is, changes none of these numbers.
     """
     found, ranks = {}, []
     for name, layer in subject.gan.D.named_modules():
@@ -101,7 +101,7 @@ def spectra(subject: Subject) -> dict[str, float]:
 
 
 def information(subject: Subject) -> dict[str, float]:
-    """What VGAN's code holds: `kl` in nats for each position, mean over training images and fakes; `bits` of an image.
+    """What VGAN's code holds: `kl` in nats of a position, mean over training images and fakes; `bits` of an image.
 
     Raises:
         ValueError: for a model without a bottleneck.

@@ -1,8 +1,8 @@
 """The page of claims: what the papers say, what was run here, and a verdict that a rule computes.
 
 `claims.yaml` in `results/claims` holds the claims; rows are results rows in `results/claims/<paper>` and
-`results/<paper>`, named `paper/recipe`, and rows of experiments, named `experiment/variant`. A claim has one of three
-forms:
+`results/<paper>`, named `paper/recipe`, and rows of experiments, named `experiment/variant`. A claim has one of
+three forms:
 
     orders: [[a, b, c], ...]       runs, the best first, by `metric`; `higher: true` where more is better
     near: {run: a, value: 0.89, within: 0.13}
@@ -148,10 +148,7 @@ def verdict(claim: Claim, seen: Evidence) -> tuple[str, str]:
     missing = [run for run in claim.runs if not values(seen, run, claim.metric)]
     if missing:
         return NO_ROWS, f"{missing[0]} has no {claim.metric}"
-    rule: Callable[[Claim, Evidence], tuple[str, str]] = (
-        _ordered if claim.orders else _near if claim.near else _bound
-    )
-    return rule(claim, seen)
+    return (_ordered if claim.orders else _near if claim.near else _bound)(claim, seen)
 
 
 def _ordered(claim: Claim, seen: Evidence) -> tuple[str, str]:

@@ -78,8 +78,8 @@ class CNNDiscriminator(nn.Module):
         resolution: divisible by 8 (paper: 32, 48).
         widths: output channels of the seven convolutions; None takes the paper's 64, 64, 128, 128, 256, 256, 512.
         slope: of the leaky ReLU (paper: 0.1).
-        norm: the paper's, or one of its rivals in Table 2: "none", "weight" (`UnitRows`), or "batch" or "layer" behind
-            each convolution but the first (which of them, the paper does not say).
+        norm: the paper's, or one of its rivals in Table 2: "none", "weight" (`UnitRows`), or "batch" or "layer"
+            behind each convolution but the first (which of them, the paper does not say).
     """
 
     def __init__(
