@@ -23,6 +23,17 @@ from zoo.networks.pggan import Discriminator, Generator
 from zoo.networks.progressive import fade_reals
 from zoo.objectives.losses import wasserstein_d, wasserstein_g
 from zoo.objectives.penalties import between, wgan_gp
+from zoo.options.ranges import (
+    BatchSize,
+    ClassCount,
+    Decay,
+    NonNegativeFloat,
+    NonNegativeInt,
+    PositiveFloat,
+    PositiveInt,
+    Side,
+    Width,
+)
 
 
 def fade_bytes(real: Tensor, lod: float) -> Tensor:
@@ -77,34 +88,34 @@ class PGGAN(GAN):
 
     def __init__(
         self,
-        resolution: int = 1024,
-        n_classes: int = 0,
-        fmap_base: int = 8192,
-        fmap_max: int = 512,
-        latent_dim: int = 512,
+        resolution: Side = 1024,
+        n_classes: ClassCount = 0,
+        fmap_base: Width = 8192,
+        fmap_max: Width = 512,
+        latent_dim: Width = 512,
         pixel_norm: bool = True,
         equalized: bool = True,
-        stddev_group: int | None = None,
+        stddev_group: NonNegativeInt | None = None,
         fused: bool = False,
         label_after_norm: bool = True,
-        lambda_gp: float = 10.0,
-        gamma: float = 1.0,
-        drift: float = 0.001,
-        cond_weight: float = 1.0,
+        lambda_gp: NonNegativeFloat = 10.0,
+        gamma: PositiveFloat = 1.0,
+        drift: NonNegativeFloat = 0.001,
+        cond_weight: NonNegativeFloat = 1.0,
         fake_labels: Literal["random", "real"] = "random",
         updates: Literal["alternating", "simultaneous"] = "alternating",
         real_fade: Literal["float", "bytes"] = "bytes",
-        start_resolution: int = 4,
-        train_kimg: float = 800,
-        transition_kimg: float = 800,
-        batch_size: int = 16,
-        batch_size_at: dict[int, int] | None = None,
-        lr: float = 0.001,
-        lr_at: dict[int, float] | None = None,
-        rampup_kimg: float = 40,
-        repeats: int = 1,
-        ema_decay: float = 0.999,
-        total_kimg: float = 19_000,
+        start_resolution: Side = 4,
+        train_kimg: NonNegativeFloat = 800,
+        transition_kimg: NonNegativeFloat = 800,
+        batch_size: BatchSize = 16,
+        batch_size_at: dict[int, BatchSize] | None = None,
+        lr: PositiveFloat = 0.001,
+        lr_at: dict[int, PositiveFloat] | None = None,
+        rampup_kimg: NonNegativeFloat = 40,
+        repeats: PositiveInt = 1,
+        ema_decay: Decay = 0.999,
+        total_kimg: PositiveFloat = 19_000,
     ) -> None:
         self.schedule = ProgressiveSchedule(
             resolution,
