@@ -70,6 +70,7 @@ class BiGAN_QP(GAN):
             resolution=resolution,
             latent_dim=latent_dim,
             images_per_step=n_dis * batch_size,
+            parts=n_dis,
             total_kimg=total_kimg,
             pixels=Pixels(channels),
         )
@@ -77,7 +78,6 @@ class BiGAN_QP(GAN):
         self.save_hyperparameters()
         self.lambda_qp, self.weight_z, self.weight_x = lambda_qp, weight_z, weight_x
         self.n_dis, self.lr, self.betas, self.eps = n_dis, lr, (beta1, beta2), eps
-        self.parts = n_dis
 
     def configure_optimizers(self) -> list[torch.optim.Optimizer]:
         players = [[*self.G.parameters(), *self.E.parameters()], self.D.parameters()]
@@ -112,7 +112,7 @@ class BiGAN_QP(GAN):
 
     def training_step(self, batch: tuple[Tensor, Tensor | None], batch_idx: int) -> None:
         real = self.to_native(batch[0])
-        for x in real.chunk(self.n_dis):
+        for x in real.tensor_split(self.n_dis):
             scalars = self.critic_step(x)
         self.report(scalars | self.generator_step(x))
 

@@ -71,13 +71,13 @@ class GAN_QP(GAN):
             resolution=resolution,
             latent_dim=latent_dim,
             images_per_step=n_dis * batch_size,
+            parts=n_dis,
             total_kimg=total_kimg,
             pixels=Pixels(channels, unit=architecture == "cnn" and resolution == 28),
         )
         self.save_hyperparameters()
         self.distance, self.lambda_qp = distance, lambda_qp
         self.n_dis, self.lr, self.betas, self.eps = n_dis, lr, (beta1, beta2), eps
-        self.parts = n_dis
 
     def configure_optimizers(self) -> list[torch.optim.Optimizer]:
         return [AdamEpsilonHat(net.parameters(), self.lr, self.betas, self.eps) for net in (self.G, self.D)]
@@ -106,6 +106,6 @@ class GAN_QP(GAN):
 
     def training_step(self, batch: tuple[Tensor, Tensor | None], batch_idx: int) -> None:
         real = self.to_native(batch[0])
-        for x in real.chunk(self.n_dis):
+        for x in real.tensor_split(self.n_dis):
             scalars = self.critic_step(x)
         self.report(scalars | self.generator_step(x))

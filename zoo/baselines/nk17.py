@@ -16,6 +16,8 @@ from zoo.networks import conopt as networks
 from zoo.networks.modes import frozen
 from zoo.objectives.losses import ADVERSARIAL
 from zoo.options.ranges import BatchSize, Decay, NonNegativeFloat, PositiveFloat, Side, Width
+from zoo.ranks import share
+from zoo.ranks.sums import of_gradients
 
 
 class NK17(GAN):
@@ -103,7 +105,7 @@ class NK17(GAN):
         )
 
     def d_slope(self, real: Tensor, fake: Tensor) -> Tensor:
-        """|grad_D V|^2, a scalar whose graph reaches G through the fakes."""
+        """|grad_D V|^2 of the whole batch, a scalar whose graph reaches G through the fakes."""
         loss_d = self.loss_d(self.D(real), self.D(fake))
-        gradients = torch.autograd.grad(loss_d, list(self.D.parameters()), create_graph=True)
-        return sum(g.square().sum() for g in gradients)
+        gradients = torch.autograd.grad(share.weight() * loss_d, list(self.D.parameters()), create_graph=True)
+        return sum(g.square().sum() for g in of_gradients(gradients))

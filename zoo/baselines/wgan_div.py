@@ -13,6 +13,7 @@ from typing import Literal
 import torch
 from torch import Tensor
 
+from zoo.engine.draws import rows
 from zoo.engine.gan import GAN
 from zoo.engine.optim import AdamEpsilonHat
 from zoo.engine.pixels import Pixels
@@ -21,19 +22,22 @@ from zoo.networks.pairs import Architecture, NormName, build
 from zoo.objectives.losses import wasserstein_d, wasserstein_g
 from zoo.objectives.penalties import between, wgan_div
 from zoo.options.ranges import BatchSize, Decay, PositiveFloat, PositiveInt, Side, Width
+from zoo.ranks.sums import whole
 
 
 def leaf(x: Tensor) -> Tensor:
     return x.detach().requires_grad_()
 
 
-def shuffled(x: Tensor) -> Tensor:
-    return x[torch.randperm(len(x), device=x.device)]
+def shuffled(*batches: Tensor) -> Tensor:
+    """The images of all batches in another order, over all processes."""
+    every = torch.cat([whole(x) for x in batches])
+    other = every[torch.randperm(len(every), device=every.device)].chunk(len(batches))
+    return torch.cat([rows(part, len(x)) for part, x in zip(other, batches, strict=True)])
 
 
 def mixture_lines(real: Tensor, fake: Tensor) -> list[Tensor]:
-    both = torch.cat([real, fake])
-    return [between(both, shuffled(both))]
+    return [between(torch.cat([real, fake]), shuffled(real, fake))]
 
 
 #: r, where the slope is paid for -> batches of points from (real, fake); V's paper compares these, and finds little
@@ -100,6 +104,7 @@ class WGAN_Div(GAN):
             resolution=resolution,
             latent_dim=latent_dim,
             images_per_step=n_dis * batch_size,
+            parts=n_dis,
             total_kimg=total_kimg,
             pixels=Pixels(channels, unit=architecture == "cnn" and resolution == 28),
         )
@@ -108,7 +113,6 @@ class WGAN_Div(GAN):
             raise ValueError(f"WGAN-div needs k > 0 and power > 1, not {k:g} and {power:g}")
         self.k, self.power, self.points = k, power, POINTS[points]
         self.n_dis, self.lr, self.betas, self.eps = n_dis, lr, (beta1, beta2), eps
-        self.parts = n_dis
 
     def configure_optimizers(self) -> list[torch.optim.Optimizer]:
         return [AdamEpsilonHat(net.parameters(), self.lr, self.betas, self.eps) for net in (self.G, self.D)]
@@ -142,6 +146,6 @@ class WGAN_Div(GAN):
     def training_step(self, batch: tuple[Tensor, Tensor | None], batch_idx: int) -> None:
         real = self.to_native(batch[0])
         self.seed_step()
-        for x in real.chunk(self.n_dis):
+        for x in real.tensor_split(self.n_dis):
             scalars = self.critic_step(x)
         self.report(scalars | self.generator_step(len(x)))

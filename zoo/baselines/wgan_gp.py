@@ -95,6 +95,7 @@ class WGAN_GP(GAN):
             latent_dim=latent_dim,
             n_classes=n_classes,
             images_per_step=n_dis * batch_size,
+            parts=n_dis,
             total_kimg=total_kimg,
             pixels=Pixels(channels, unit=architecture == "cnn" and resolution == 28),
         )
@@ -105,7 +106,6 @@ class WGAN_GP(GAN):
             )
         self.penalty, self.lambda_gp = PENALTIES[penalty], lambda_gp
         self.n_dis, self.batch_size_g, self.bn_groups = n_dis, batch_size_g, bn_groups
-        self.parts = n_dis
         self.acgan_d, self.acgan_g = acgan_d, acgan_g
         self.lr, self.betas, self.decay_start_kimg = lr, (beta1, beta2), decay_start_kimg
 
@@ -113,7 +113,7 @@ class WGAN_GP(GAN):
         return [AdamEpsilonHat(net.parameters(), self.lr, self.betas) for net in (self.G, self.D)]
 
     def fakes(self, n: int, label: Tensor | None) -> Tensor:
-        return in_parts(self.G, self.latents(n), label, max(self.bn_groups // self.world_size, 1))
+        return in_parts(self.G, self.latents(n), label, self.bn_groups)
 
     def classes(self, x: Tensor, label: Tensor | None) -> tuple[Tensor, Tensor]:
         """The critic's scores of x, and the classifier's cross entropy, 0 without classes."""
@@ -140,7 +140,7 @@ class WGAN_GP(GAN):
         }
 
     def generator_step(self) -> dict[str, Tensor]:
-        n = self.batch_size_g // self.world_size
+        n = self.share(self.batch_size_g)
         label = self.random_labels(n)
         with frozen(self.D):
             scores, classes = self.classes(self.fakes(n, label), label)
@@ -155,7 +155,7 @@ class WGAN_GP(GAN):
             factor = linear_decay(self.nimg, self.decay_start_kimg, self.total_kimg)
             for optimizer in self.optimizers():
                 self.set_lr(optimizer, self.lr * factor)
-        labels = label.chunk(self.n_dis) if self.n_classes else [None] * self.n_dis
-        for x, y in zip(real.chunk(self.n_dis), labels, strict=True):
+        labels = label.tensor_split(self.n_dis) if self.n_classes else [None] * self.n_dis
+        for x, y in zip(real.tensor_split(self.n_dis), labels, strict=True):
             scalars = self.critic_step(x, y)
         self.report(scalars | self.generator_step())

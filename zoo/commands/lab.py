@@ -74,6 +74,22 @@ def ring(
         print(animation(papers, data, kimg, animate))
 
 
+def trial(
+    name: str, seeds: PositiveInt = 2, kimg: PositiveFloat | None = None, results: Path = Path("results")
+) -> None:
+    """Play a small experiment behind the papers' claims and write its rows: methods-2d, noise-2d, disturbances.
+
+    Args:
+        name: Of the experiment.
+        seeds: Runs with the seeds 0, 1, ...; rows that are there are not made again.
+        kimg: Thousands of real points to show; the experiment's own length by default.
+        results: The results folder; rows go to its claims/lab.
+    """
+    from zoo.lab.trials import trial
+
+    print(trial(name, seeds, kimg, results))
+
+
 def dirac(
     method: str = "r1",
     gamma: NonNegativeFloat | None = None,

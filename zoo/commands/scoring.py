@@ -180,6 +180,21 @@ def leaderboard(results: Path = Path("results"), check: bool = False) -> None:
         print(path)
 
 
+def claims(results: Path = Path("results"), check: bool = False) -> None:
+    """Render claims.md of the results folder: what the papers claim, what was run, and a verdict by rule.
+
+    Args:
+        results: Folder with claims/claims.yaml and the rows beside it.
+        check: Write nothing; fail if the page is older than the rows.
+    """
+    from zoo.leaderboard import claims as page
+
+    if not check:
+        print(page.write(results))
+    elif not (path := results / "claims.md").is_file() or path.read_text(encoding="utf-8") != page.render(results):
+        raise ValueError(f"{path} is older than its rows: run `zoo claims`")
+
+
 def curves(
     runs: list[str],
     metric: str = "fd_random",

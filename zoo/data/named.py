@@ -29,6 +29,16 @@ class Drawn(ImageDataModule):
             raise ValueError(f"n_images must be at least 1, got {n_images}.")
         self.n_images = n_images
 
+    def test_images(self) -> Images:
+        """The 2,000 faces that come after these."""
+        n = 2000
+        return Images(
+            read=partial(_draw_after, self.n_images, self.resolution),
+            n=n,
+            content=f"drawn faces, version {drawn.VERSION}, after {self.n_images}",
+            labels=drawn.attributes(range(self.n_images, self.n_images + n))["hair_colour"],
+        )
+
     def open(self) -> Images:
         drawn.check_resolution(self.resolution)
         fits = self.n_images * 3 * self.resolution**2 <= self.memory_gib * 2**30
@@ -44,6 +54,10 @@ class Drawn(ImageDataModule):
 
 def _draw(resolution: int, indices: Sequence[int]) -> Tensor:
     return drawn.draw(indices, resolution)
+
+
+def _draw_after(n: int, resolution: int, indices: Sequence[int]) -> Tensor:
+    return drawn.draw([n + int(i) for i in indices], resolution)
 
 
 def _whole(data: ImageDataModule, images: Images, split: str) -> Images:

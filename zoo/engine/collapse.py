@@ -98,8 +98,7 @@ class CollapseWatch(Checked, Callback):
         if not trainer.is_global_zero or trainer.datamodule is None:
             return
         data = trainer.datamodule
-        tests = None if getattr(data, "split", None) == "test" else data.test_images()
-        self._others = data.held_out() or tests
+        self._others = data.unseen()
         if self.held_out:
             from zoo.data import ImageDataModule
 

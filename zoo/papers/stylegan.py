@@ -86,7 +86,7 @@ class StyleGAN(GAN):
         styles: each layer is scaled and shifted by w (configuration C on).
         constant: synthesis starts from a learned constant (D on) instead of a dense layer fed by w.
         noise: noise is added to each layer (E on).
-        mixing: probability of style mixing (F), one decision for each GPU's minibatch.
+        mixing: probability of style mixing (F), one decision for each minibatch.
         instance_norm: each map is normalised (C on).
         pixel_norm: each pixel is normalised (B).
         w_avg_decay: decay of the running average of w at each pass of G.
@@ -101,7 +101,7 @@ class StyleGAN(GAN):
         lr: Adam's rate where `lr_at` has no other one.
         lr_at: resolution -> rate where it is another one; None for the paper's.
         rampup_kimg: the rate rises linearly over so many thousand images.
-        stddev_group: images of a group of D's minibatch stddev, within each process's share.
+        stddev_group: images of a group of D's minibatch stddev.
         repeats: steps between two looks at the schedule.
         ema_half_life_kimg: of the average of G.
         stored_noise: samples take the noise maps that are kept with the weights, the same for all (the authors'
@@ -185,14 +185,12 @@ class StyleGAN(GAN):
     def on_fit_start(self) -> None:
         """Refuse a batch that the minibatch stddev cannot split, before anything is computed."""
         super().on_fit_start()
-        self.schedule.check_groups(self.world_size, self.D.group_size, self.total_kimg * 1000)
+        self.schedule.check_groups(self.D.group_size, self.total_kimg * 1000)
 
     def crossover(self, lod: float) -> int:
-        """First layer that takes its style from the second latent; this GPU's draw for the whole minibatch."""
+        """First layer that takes its style from the second latent: one draw for the whole minibatch."""
         used = self.G.synthesis.used(lod)
-        # one draw of the stream whatever the number of ranks, so that their latents stay those of one process
-        seed = int(torch.randint(2**31, (), generator=self.latent_rng)) + self.global_rank
-        rng = torch.Generator().manual_seed(seed)
+        rng = torch.Generator().manual_seed(int(torch.randint(2**31, (), generator=self.latent_rng)))
         mixed = torch.rand((), generator=rng) < self.mixing
         return int(torch.randint(1, used, (), generator=rng)) if mixed else used
 

@@ -97,20 +97,20 @@ class TTUR(GAN):
             resolution=resolution,
             latent_dim=latent_dim,
             images_per_step=n_dis * batch_size,
+            parts=n_dis,
+            block=pack,
             total_kimg=total_kimg,
         )
         self.save_hyperparameters()
         self.prior, self.iteration = PRIORS[game], {"dcgan": self.dcgan, "wgan-gp": self.wgan_gp}[game]
         self.lr_d, self.lr_g, self.betas = lr_d, lr_g, (beta1, beta2)
         self.n_dis, self.lambda_gp, self.batch_size, self.pack = n_dis, lambda_gp, batch_size, pack
-        self.parts = n_dis * pack
 
     def on_fit_start(self) -> None:
         super().on_fit_start()
-        share = self.batch_size // self.world_size
-        if share % self.pack:
+        if self.batch_size % self.pack:
             raise ValueError(
-                f"pack {self.pack} does not divide a process's batch of {share}: change --model.batch_size"
+                f"pack {self.pack} does not divide batch_size {self.batch_size}: change --model.batch_size"
             )
 
     def configure_optimizers(self) -> list[torch.optim.Optimizer]:
@@ -126,7 +126,7 @@ class TTUR(GAN):
 
     def dcgan(self, real: Tensor) -> dict[str, Tensor]:
         """D, then G on the same latents (T: DCGAN_FID_batched/model.py:336-350)."""
-        for x in real.chunk(self.n_dis):
+        for x in real.tensor_split(self.n_dis):
             z = self.latents(len(x))
             with torch.no_grad():
                 fake = self.G(z)
@@ -147,11 +147,11 @@ class TTUR(GAN):
         scalars = {}
         if self.nimg:
             with frozen(self.D):
-                loss_g = wasserstein_g(self.D(self.G(self.latents(self.batch_size // self.world_size))))
+                loss_g = wasserstein_g(self.D(self.G(self.latents(self.share(self.batch_size)))))
                 self.update(self.opt_g, loss_g)
             scalars["loss/g"] = loss_g
 
-        for x in real.chunk(self.n_dis):
+        for x in real.tensor_split(self.n_dis):
             with torch.no_grad():
                 fake = self.G(self.latents(len(x)))
             real_logits, fake_logits = self.D(x), self.D(fake)

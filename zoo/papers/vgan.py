@@ -20,6 +20,7 @@ from zoo.objectives.bottleneck import dual_ascent
 from zoo.objectives.losses import ADVERSARIAL
 from zoo.options.ranges import BatchSize, ClassCount, Decay, NonNegativeFloat, PositiveFloat, Side, Width
 from zoo.papers.r1gan import PENALTIES
+from zoo.ranks.sums import of_means
 
 
 class VGAN(GAN):
@@ -97,9 +98,8 @@ class VGAN(GAN):
         return [torch.optim.RMSprop(net.parameters(), self.lr, alpha=0.99, eps=1e-8) for net in (self.G, self.D)]
 
     def climb(self, kl: Tensor) -> None:
-        """beta <- max(0, beta + alpha (KL - I_c)), KL over all ranks (eq. 7-10; AK train.py:158-163)."""
-        kl = self.trainer.strategy.reduce(kl.detach().clone(), reduce_op="mean")
-        dual_ascent(self.beta, kl, self.information, self.beta_step)
+        """beta <- max(0, beta + alpha (KL - I_c)), KL of the whole batch (eq. 7-10; AK train.py:158-163)."""
+        dual_ascent(self.beta, of_means(kl.detach()), self.information, self.beta_step)
 
     def training_step(self, batch: tuple[Tensor, Tensor | None], batch_idx: int) -> None:
         real, label = batch
