@@ -23,10 +23,12 @@ from zoo.data.images import Batch, Images, loader, worth_workers
 from zoo.data.order import EndlessBatches, seed_of, subset
 from zoo.data.stage import Stage
 from zoo.data.streaming import is_stream, open_stream
+from zoo.options.checked import Checked
+from zoo.options.ranges import BatchSize, NonNegativeFloat, PositiveFloat, PositiveInt, Seed, Side, Workers
 from zoo.ranks.share import Share
 
 
-class ImageDataModule(L.LightningDataModule):
+class ImageDataModule(Checked, L.LightningDataModule):
     """Images from a folder, a StyleGAN2-ADA style zip, several zips joined, or a stream of chunks.
 
     A folder's sub-folders are its classes unless a dataset.json says otherwise. Grey, palette and CMYK images
@@ -62,22 +64,22 @@ class ImageDataModule(L.LightningDataModule):
     def __init__(
         self,
         path: str | list[str],
-        resolution: int,
-        batch_size: int = 64,
+        resolution: Side,
+        batch_size: BatchSize = 64,
         labels: bool = True,
         flip: bool = False,
-        divisor: float = 127.5,
-        noise: float = 0.0,
-        memory_gib: float = 8.0,
-        num_workers: int = 2,
-        seed: int | None = None,
-        limit: int | None = None,
+        divisor: PositiveFloat = 127.5,
+        noise: NonNegativeFloat = 0.0,
+        memory_gib: NonNegativeFloat = 8.0,
+        num_workers: Workers = 2,
+        seed: Seed | None = None,
+        limit: PositiveInt | None = None,
         limit_to: Literal["random", "first"] = "random",
-        source_resolution: int | None = None,
+        source_resolution: Side | None = None,
         filter: str | None = None,
         stretch: bool | None = None,
         test_path: str | None = None,
-        cache_gib: float | None = None,
+        cache_gib: PositiveFloat | None = None,
         name: str | None = None,
     ) -> None:
         super().__init__()

@@ -12,6 +12,7 @@ from zoo.data.images import Images, Remembered
 from zoo.data.kinds import KINDS
 from zoo.data.manifests import at_resolution
 from zoo.data.module import ImageDataModule
+from zoo.options.ranges import PositiveInt, Side
 
 
 class Drawn(ImageDataModule):
@@ -22,7 +23,7 @@ class Drawn(ImageDataModule):
         n_images: How many different faces there are.
     """
 
-    def __init__(self, resolution: int = 32, n_images: int = 20_000, **options: Any) -> None:
+    def __init__(self, resolution: Side = 32, n_images: PositiveInt = 20_000, **options: Any) -> None:
         super().__init__(path="drawn", resolution=resolution, name="drawn faces", **options)
         if n_images < 1:
             raise ValueError(f"n_images must be at least 1, got {n_images}.")
@@ -97,7 +98,7 @@ class ImageNet(ImageDataModule):
     def __init__(
         self,
         path: str | None = None,
-        resolution: int = 128,
+        resolution: Side = 128,
         split: Literal["train", "val"] = "train",
         filter: str | None = KINDS["imagenet"].filter,
         **options: Any,
@@ -133,7 +134,7 @@ class CelebAHQ(ImageDataModule):
     def __init__(
         self,
         path: str = "data/celebahq-{resolution}.zip",
-        resolution: int = 1024,
+        resolution: Side = 1024,
         split: Literal["all", "train", "val"] = "all",
         filter: str | None = KINDS["celebahq"].filter,
         **options: Any,
@@ -161,7 +162,7 @@ class FFHQ(ImageDataModule):
     def __init__(
         self,
         path: str = "data/ffhq-{resolution}.zip",
-        resolution: int = 1024,
+        resolution: Side = 1024,
         split: Literal["all", "train", "val"] = "all",
         filter: str | None = KINDS["ffhq"].filter,
         **options: Any,
