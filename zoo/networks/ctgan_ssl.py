@@ -201,3 +201,38 @@ class CIFARClassifier(Classifier):
     def classify(self, x: Tensor) -> tuple[Tensor, Tensor]:
         features = self.layers(x).mean((2, 3))
         return features, self.head(features)
+
+
+def grey(images: Tensor) -> Tensor:
+    """[-1, 1] in three channels as [0, 1] in one."""
+    return (images[:, :1] + 1) / 2
+
+
+def from_grey(native: Tensor) -> Tensor:
+    return (2 * native - 1).expand(-1, 3, -1, -1)
+
+
+def half(images: Tensor) -> Tensor:
+    """[-1, 1] as [-1/2, 1/2]."""
+    return images / 2
+
+
+def from_half(native: Tensor) -> Tensor:
+    return (2 * native).clamp(-1, 1)
+
+
+#: resolution -> G, D, and the scripts' pixels from the zoo's [-1, 1] and back
+SETS = {
+    28: (
+        MNISTGenerator,
+        MNISTClassifier,
+        grey,
+        from_grey,
+    ),
+    32: (
+        CIFARGenerator,
+        CIFARClassifier,
+        half,
+        from_half,
+    ),
+}

@@ -7,7 +7,6 @@ numbers was never released.
     python reproductions/biggan.py --config reproductions/biggan/imagenette64-cpu.yaml
 """
 
-import copy
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from typing import Literal
@@ -17,12 +16,13 @@ from lightning.pytorch.callbacks import Callback
 from torch import Tensor, nn
 
 from zoo.engine.collapse import CollapseWatch
-from zoo.engine.ema import EMA
+from zoo.engine.ema import EMA, move_state
 from zoo.engine.gan import GAN
 from zoo.engine.optim import AdamEpsilonHat
+from zoo.engine.standing import Standing
 from zoo.networks import biggan as networks
 from zoo.networks import biggan_deep as deep
-from zoo.networks.biggan_layers import BatchNorm2d, standing_statistics
+from zoo.networks.biggan_layers import BatchNorm2d
 from zoo.networks.modes import frozen
 from zoo.objectives.losses import hinge_d, hinge_g
 from zoo.objectives.penalties import orthogonality
@@ -127,19 +127,9 @@ class BigGAN(GAN):
     ) -> None:
         Generator = {"biggan": networks.Generator, "deep": deep.DeepGenerator}[architecture]
         Discriminator = {"biggan": networks.Discriminator, "deep": deep.DeepDiscriminator}[architecture]
-        common = {"sn_eps": sn_eps, "init": init}
+        latents, common = (latent_dim, n_classes, shared_dim, hierarchical), {"sn_eps": sn_eps, "init": init}
         super().__init__(
-            Generator(
-                resolution,
-                width_g,
-                latent_dim,
-                n_classes,
-                shared_dim,
-                hierarchical,
-                attention=attention_g,
-                bn_eps=bn_eps,
-                **common,
-            ),
+            Generator(resolution, width_g, *latents, attention=attention_g, bn_eps=bn_eps, **common),
             Discriminator(resolution, width_d, n_classes, attention_d, **common),
             resolution=resolution,
             latent_dim=latent_dim,
@@ -159,7 +149,8 @@ class BigGAN(GAN):
         self.lr_g, self.lr_d, self.betas, self.adam_eps = lr_g, lr_d, (beta1, beta2), adam_eps
         self.ortho_g, self.ortho_d = ORTHO[ortho_gradient] * ortho, ORTHO[ortho_gradient] * ortho_d
         self.standing_passes, self.watch_kimg = standing_passes, watch_kimg
-        self._standing: tuple | None = None  # (what it was made of, G with standing statistics)
+        # a pass of the standing statistics is a part of a D batch over all ranks, within bounds
+        self.made_standing = Standing(min(batch_size // accumulate_d, STANDING_BATCH))
 
     def on_fit_start(self) -> None:
         """Raises ValueError if a batch does not divide into its parts."""
@@ -192,9 +183,8 @@ class BigGAN(GAN):
             return 0.0
         shared = "embedding.weight" if net is self.G else None
         with torch.autocast(self.device.type, enabled=False):
-            return strength * sum(
-                orthogonality(p) for name, p in net.named_parameters() if p.ndim > 1 and name != shared
-            )
+            weights = (p for name, p in net.named_parameters() if p.ndim > 1 and name != shared)
+            return strength * sum(map(orthogonality, weights))
 
     def d_losses(self, real: Tensor, label: Tensor) -> Iterator[Tensor]:
         """D's loss part by part, each ready for its backward pass."""
@@ -230,42 +220,21 @@ class BigGAN(GAN):
 
         self.report(self.seen)
 
-    @torch.no_grad()
     def update_ema(self) -> None:
         """The average follows all of G's state, batch norm's and spectral norm's buffers too (BP utils.py:614)."""
         # counted at the end of the iteration: BP averages from iteration ema_start on, its first one is number 1
         # (BP train.py:96, 173)
         beta = self.ema.beta(self.nimg + self.images_per_step, self.images_per_step)
-        average, current = self.G_ema.state_dict(), self.G.state_dict()
-        torch._foreach_lerp_(list(average.values()), list(current.values()), 1.0 - beta)
+        move_state(self.G_ema, self.G, beta)
 
     @contextmanager
     def prepared(self, truncation: float | None, ema: bool, seed: int) -> Iterator[dict]:
         """Nothing to do: `standing` prepares at the first image. This tells the results row what it did."""
-        yield {"standing_passes": self.standing_passes, "standing_batch": self.standing_batch}
-
-    @property
-    def standing_batch(self) -> int:
-        """Images in a pass of the standing statistics: a part of a D batch over all ranks, within bounds."""
-        return min(self.batch_size // self.accumulate_d, STANDING_BATCH)
+        yield {"standing_passes": self.standing_passes, "standing_batch": self.made_standing.batch}
 
     def generate(self, G: nn.Module, z: Tensor, label: Tensor, truncation: float | None) -> Tensor:
         return self.standing(G, truncation)(z, label)
 
     def standing(self, G: nn.Module, truncation: float | None) -> nn.Module:
-        """A copy of G with standing statistics at this truncation, kept until G's state changes.
-
-        Its latents are no function of ranks or calls: image i stays a function of the weights and of i.
-        """
-        if not self.standing_passes:
-            return G
-        made_of = (G is self.G, truncation, sum(t._version for t in G.state_dict(keep_vars=True).values()))
-        if self._standing is None or self._standing[0] != made_of:
-            n = self.standing_batch
-            fresh = copy.deepcopy(G)
-            standing_statistics(
-                fresh,
-                (self.indexed_latents(n, 2**32 - 1, i * n, truncation) for i in range(self.standing_passes)),
-            )
-            self._standing = (made_of, fresh)
-        return self._standing[1]
+        """G as it draws at this truncation: see `zoo.engine.standing`."""
+        return self.made_standing(self, G, truncation, self.standing_passes)

@@ -8,56 +8,18 @@ unverified, and every constant is the code's.
     python reproductions/ctgan.py --config reproductions/ctgan/cifar10-1000.yaml # the first 1,000 images, CNN
 """
 
-from typing import Literal
-
 import torch
 import torch.nn.functional as F
-from torch import Tensor, nn
+from torch import Tensor
 
 from zoo.engine.gan import GAN
 from zoo.engine.optim import AdamEpsilonHat
 from zoo.engine.pixels import Pixels
 from zoo.engine.schedules import linear_decay
-from zoo.networks import wgan_gp as networks
-from zoo.networks.ctgan128 import Critic128, Generator128
+from zoo.networks.ctgan import Architecture, build
 from zoo.networks.modes import frozen, in_parts
-from zoo.networks.wgan_gp_cnn import CNNCritic, CNNGenerator
 from zoo.objectives.losses import wasserstein_d, wasserstein_g
 from zoo.objectives.penalties import between, consistency, wgan_gp
-
-Architecture = Literal["resnet", "cnn"]
-
-
-def build(
-    architecture: Architecture,
-    resolution: int,
-    n_classes: int,
-    latent_dim: int,
-    width_g: int | None,
-    width_d: int | None,
-    dropout: tuple[float, float, float] | None,
-) -> tuple[nn.Module, networks.Critic]:
-    """G and critic of one of the paper's architectures; widths or a dropout of None are the paper's.
-
-    Raises:
-        ValueError: if the architecture does not exist for this resolution or with these classes.
-    """
-    if n_classes and (architecture, resolution) != ("resnet", 32):
-        raise ValueError("only the ResNet at 32 px is conditional: set n_classes to 0")
-    if architecture == "cnn":
-        paper = 64 if resolution == 28 else 128
-        G = CNNGenerator(resolution, width_g or paper, latent_dim)
-        return G, CNNCritic(resolution, width_d or paper, dropout or (0.5, 0.5, 0.5))
-    dropout = dropout or (0.2, 0.5, 0.5)
-    if resolution == 32:
-        G = networks.CIFARGenerator(width_g or 128, latent_dim, n_classes)
-        return G, networks.CIFARCritic(width_d or 128, n_classes, dropout)
-    if resolution == 128:
-        return Generator128(width_g or 64, latent_dim), Critic128(width_d or 128, dropout)
-    if resolution != 64:
-        raise ValueError(f"CT-GAN has no ResNet at {resolution} px; choose 32, 64 or 128")
-    G = networks.GoodGenerator(64, width_g or 64, latent_dim)
-    return G, networks.GoodCritic(64, width_d or 64, dropout=dropout)
 
 
 class CTGAN(GAN):

@@ -16,77 +16,19 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from zoo.data import EndlessBatches, ImageDataModule, to_float
+from zoo.data.augmentation import crop_and_flip
+from zoo.data.few import few
 from zoo.data.order import permutation, seed_of
 from zoo.engine.gan import GAN
 from zoo.engine.latents import unit_uniform
 from zoo.engine.optim import AdamEpsilonInRoot
+from zoo.evaluation.accuracy import accuracies
 from zoo.networks import ctgan_ssl as networks
-from zoo.networks.modes import evaluating, frozen
+from zoo.networks.modes import frozen
 from zoo.objectives.losses import feature_matching, unlabelled_d
 from zoo.objectives.penalties import class_consistency
-from zoo.ranks import share
 
 INIT_IMAGES = 500  # S CT_MNIST.py:126-137, CT_CIFAR.py:203-205
-
-
-def grey(images: Tensor) -> Tensor:
-    """[-1, 1] in three channels as [0, 1] in one."""
-    return (images[:, :1] + 1) / 2
-
-
-def from_grey(native: Tensor) -> Tensor:
-    return (2 * native - 1).expand(-1, 3, -1, -1)
-
-
-def half(images: Tensor) -> Tensor:
-    """[-1, 1] as [-1/2, 1/2]."""
-    return images / 2
-
-
-def from_half(native: Tensor) -> Tensor:
-    return (2 * native).clamp(-1, 1)
-
-
-#: resolution -> G, D, and the scripts' pixels from the zoo's [-1, 1] and back
-SETS = {
-    28: (
-        networks.MNISTGenerator,
-        networks.MNISTClassifier,
-        grey,
-        from_grey,
-    ),
-    32: (
-        networks.CIFARGenerator,
-        networks.CIFARClassifier,
-        half,
-        from_half,
-    ),
-}
-
-
-def few(labels: Tensor, per_class: int, seed: int) -> Tensor:
-    """Indices of the first `per_class` images of each class in a permutation of all, int64, sorted.
-
-    Raises:
-        ValueError: if a class has fewer.
-    """
-    order = permutation(len(labels), seed, 0)
-    chosen = [order[labels[order] == c][:per_class] for c in range(int(labels.max()) + 1)]
-    if short := [c for c, found in enumerate(chosen) if len(found) < per_class]:
-        raise ValueError(f"class {short[0]} has fewer than {per_class} images: lower --model.labels_per_class")
-    return torch.cat(chosen).sort().values
-
-
-def crop_and_flip(x: Tensor, pad: int = 2) -> Tensor:
-    """Each image reflected over its border by `pad`, cropped back at a random place, and mirrored with p = 1/2."""
-    n, size = len(x), x.shape[-1]
-    places = torch.empty(n, 1, dtype=torch.int64, device=x.device)
-    rows, columns = (share.randint(2 * pad + 1, places) for _ in range(2))
-    side = torch.arange(size, device=x.device)
-    columns = torch.where(share.rand(places.float()) < 0.5, columns + side.flip(0), columns + side)
-    image = torch.arange(n, device=x.device)[:, None, None]
-    padded = F.pad(x, (pad,) * 4, mode="reflect").permute(0, 2, 3, 1)
-    return padded[image, (rows + side)[:, :, None], columns[:, None, :]].permute(0, 3, 1, 2)
 
 
 class CTGAN_SSL(GAN):
@@ -142,9 +84,9 @@ class CTGAN_SSL(GAN):
         beta2: float = 0.999,
         total_kimg: float = 50_000,
     ) -> None:
-        if resolution not in SETS:
+        if resolution not in networks.SETS:
             raise ValueError(f"the classifiers exist at 28 px (MNIST) and 32 px, not at {resolution}")
-        G, D, to_native, to_images = SETS[resolution]
+        G, D, to_native, to_images = networks.SETS[resolution]
         super().__init__(
             G(latent_dim=latent_dim, **({} if width_g is None else {"width": width_g})),
             D(n_classes, **({} if width_d is None else {"width": width_d})),
@@ -271,22 +213,9 @@ class CTGAN_SSL(GAN):
     # ---- what the paper measures
 
     def own_metrics(self, data: L.LightningDataModule) -> dict[str, float | str]:
-        """Share of the data set's own test images that D's average, and D as it is, classify right, in %.
-
-        Without noise and dropout; neither has seen a test image. Every rank computes them all.
-        """
-        names = {"test_accuracy": self.D_average, "test_accuracy_last": self.D}
-        test = data.test_images()
-        if test is None or test.labels is None:
-            return dict.fromkeys(names, f"{data.name} has no test images with labels of its own")
-        right = dict.fromkeys(names, 0)
-        for part in torch.arange(len(test)).split(500):
-            images, labels = test[part]
-            x, y = self.to_native(to_float(images.to(self.device)).to(self.dtype)), labels.to(self.device)
-            for name, net in names.items():
-                with torch.no_grad(), evaluating(net):
-                    right[name] += int((net.classify(x)[1].argmax(1) == y).sum())
-        return {name: 100 * n / len(test) for name, n in right.items()}
+        """Accuracy in % on the set's own test images, of D's average and of D, without noise and dropout."""
+        nets = {"test_accuracy": self.D_average, "test_accuracy_last": self.D}
+        return accuracies(data, nets, self.to_native)
 
     # ---- the networks' pixels
 
