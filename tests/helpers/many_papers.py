@@ -2,24 +2,23 @@
 
     python many_papers.py OUT CASES WORLD [WORLD ...]
 
-CASES is JSON: name -> {"worlds", "paper", "model", and perhaps "data", "strategy", "save", "go_on"}. Each process
-of a world leaves its weights, and what it sent, in OUT/<name>-<world>-<rank>.pt. The imports are done once: the
-processes are forks.
+CASES is JSON: name -> {"worlds", "paper", "model", and perhaps "data", "loader", "strategy", "save", "go_on"}. Each
+process of a world leaves its weights, and what it sent, in OUT/<name>-<world>-<rank>.pt. The imports are done once:
+the processes are forks.
 """
 
 import json
-import os
-import signal
-import socket
 import sys
-import traceback
 from collections import Counter
+from functools import partial
 from pathlib import Path
 
 import lightning.pytorch as L
 import torch
 import torch.distributed as dist
+from forks import forked
 from lightning.pytorch.callbacks import Callback
+from torch.utils.data import DataLoader, TensorDataset
 
 from zoo.baselines import BASELINES, baseline_class
 from zoo.data import Drawn
@@ -28,7 +27,6 @@ from zoo.papers import paper_class
 from zoo.ranks import sums
 from zoo.training.devices import strategy_for
 
-LIMIT = 240  # seconds, for processes that wait for each other
 COLLECTIVES = ("all_reduce", "broadcast", "reduce", "all_gather", "all_gather_into_tensor", "reduce_scatter_tensor")
 
 
@@ -101,13 +99,19 @@ def train(out: Path, case: dict, world: int) -> tuple[L.LightningModule, Counter
         max_steps=-1,
         max_epochs=-1,
         reload_dataloaders_every_n_epochs=1,
-        use_distributed_sampler=False,
+        use_distributed_sampler="loader" in case,
         logger=False,
         enable_checkpointing=False,
         enable_progress_bar=False,
         enable_model_summary=False,
         callbacks=[Stop(), SmallSteps(), sent],
     )
+    if "loader" in case:  # any loader's batches; Lightning gives each process its share
+        drawn.setup()
+        images, labels = drawn.opened[range(64)]
+        pairs = TensorDataset(images.double() / 127.5 - 1, labels)
+        trainer.fit(gan, DataLoader(pairs, case["loader"] // world))
+        return gan, sent.counted
     trainer.fit(gan, datamodule=drawn, ckpt_path=str(out / case["go_on"]) if case.get("go_on") else None)
     if case.get("save"):
         trainer.save_checkpoint(out / case["save"])
@@ -123,33 +127,8 @@ def run(out: Path, cases: dict, world: int) -> None:
             )
 
 
-def forked(out: Path, cases: dict, world: int) -> bool:
-    """Run all cases on `world` processes; whether all went well."""
-    with socket.socket() as s:
-        s.bind(("127.0.0.1", 0))
-        port = s.getsockname()[1]
-    children = []
-    for rank in range(world):
-        if pid := os.fork():
-            children.append(pid)
-            continue
-        signal.alarm(LIMIT)
-        name = "lo" if sys.platform == "linux" else "lo0"  # no name resolution
-        os.environ |= {"MASTER_ADDR": "127.0.0.1", "MASTER_PORT": str(port), "GLOO_SOCKET_IFNAME": name}
-        os.environ |= {"LOCAL_RANK": str(rank), "NODE_RANK": "0"} if world > 1 else {}
-        try:
-            run(out, cases, world)
-        except BaseException:
-            traceback.print_exc()
-            sys.stderr.flush()
-            os._exit(1)
-        os._exit(0)
-    codes = [os.waitpid(pid, 0)[1] for pid in children]
-    return not any(codes)
-
-
 if __name__ == "__main__":
     torch.set_num_threads(1)
     _, base, given, *worlds = sys.argv
     loaded = json.loads(Path(given).read_text())
-    sys.exit(0 if all(forked(Path(base), loaded, int(world)) for world in worlds) else 1)
+    sys.exit(0 if all(forked(partial(run, Path(base), loaded), int(world)) for world in worlds) else 1)

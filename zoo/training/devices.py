@@ -43,7 +43,9 @@ class OneSum(DDPStrategy):
     def configure_ddp(self) -> None:
         """Give every process the first one's parameters and buffers, and leave the model unwrapped."""
         for tensor in (*self.model.parameters(), *self.model.buffers()):
-            dist.broadcast(tensor.detach(), 0)
+            first = tensor.detach().contiguous()
+            dist.broadcast(first, 0)
+            tensor.data.copy_(first)
 
 
 def strategy_for(trainer: dict) -> Strategy | str:
