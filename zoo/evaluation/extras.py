@@ -32,6 +32,7 @@ EXTRAS: dict[str, str] = {
     "ppl": f"{__name__}:ppl",
     "ppl_random": f"{__name__}:ppl_random",
     "judgement": "zoo.evaluation.critics:judgement",
+    "modes": "zoo.evaluation.modes:modes",
     "spectra": "zoo.evaluation.critics:spectra",
     "information": "zoo.evaluation.critics:information",
 }

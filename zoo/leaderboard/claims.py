@@ -51,7 +51,7 @@ class Claim:
 
     Args:
         item: groups claims on the page.
-        claim, source, ran, command: sentences for people; `source` says where it is published, or if it is recalled.
+        claim, source, ran, command: sentences for people; `source` says where it is, or if it is recalled.
         metric: name in the rows.
         higher: more is better.
         orders, near, bound: see the module; exactly one.
@@ -220,10 +220,10 @@ What the papers say, redone at the size of one CPU core. Sentences and published
 
 - Two runs are *apart* if every seed of the one beats every seed of the other; with two seeds each, chance does that
   one time in six. A claim of an order is one of all its pairs.
-- **holds**: all pairs are apart as claimed, and where the paper gives both numbers, the relative effect is at least
-  half of the published one; a value lies within the published spread; a bound is kept by every run.
-- **holds in direction**: pairs apart as claimed exceed the reversed ones by a third of all, or the effect is smaller;
-  a value is nearer to the published one than to where it starts.
+- **holds**: all pairs are apart as claimed, and where the paper gives both numbers, the relative effect is at
+  least half of the published one; a value lies within the published spread; a bound is kept by every run.
+- **holds in direction**: pairs apart as claimed exceed the reversed ones by a third of all, or the effect is
+  smaller; a value is nearer to the published one than to where it starts.
 - **contradicted**: the same the other way round, in runs as long as the claim asks for.
 - **not seen at this budget**: all else, also what is reversed in shorter runs.
 

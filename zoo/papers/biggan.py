@@ -76,7 +76,7 @@ class BigGAN(GAN):
         attention_d: likewise in D.
         bn_eps: of G's conditional batch norms.
         sn_eps: of the power iterations.
-        init: start of the weights, "orthogonal" or "normal" (0.02).
+        init: start of the weights, "orthogonal", "normal" (0.02) or "xavier" (Glorot's uniform one).
         cross_replica: whether G's batch norm takes its statistics over all processes.
         batch_size: real images in one D update, over all ranks and parts.
         batch_size_g: fakes in one G update, over all ranks and parts.
