@@ -17,6 +17,8 @@ from zoo.data.whole import replacing, write_whole
 from zoo.engine.failures import NotFinite
 from zoo.engine.gan import GAN
 from zoo.engine.stop import interrupted
+from zoo.options.checked import Checked
+from zoo.options.ranges import NonNegativeFloat, PositiveInt
 
 
 def resumed_here(trainer: L.Trainer) -> bool:
@@ -37,7 +39,7 @@ class WholeFiles(TorchCheckpointIO):
             part.write_bytes(buffer.getbuffer())
 
 
-class Checkpoints(Callback):
+class Checkpoints(Checked, Callback):
     """Checkpoints every N kimg and whenever training stops; `checkpoints/last.ckpt` is always the newest.
 
     A file is written beside its final name and renamed, so a full disk or a kill never damages an older one;
@@ -50,7 +52,9 @@ class Checkpoints(Callback):
             best one, beside the newest.
     """
 
-    def __init__(self, every_kimg: float = 500, keep: int = 2, best_by: str | None = None) -> None:
+    def __init__(
+        self, every_kimg: NonNegativeFloat = 500, keep: PositiveInt = 2, best_by: str | None = None
+    ) -> None:
         self.every_kimg, self.keep, self.saved_at = every_kimg, keep, -1
         self.best_by, self.best = best_by, {}
 
