@@ -120,6 +120,7 @@ def compare(
     """
     import json
 
+    from zoo.data.whole import write_whole
     from zoo.evaluation import folders
 
     if real is None or fake is None:
@@ -128,7 +129,7 @@ def compare(
     result = folders.compare(real, fake, extractors, device, weights=weights, **options)
     print(folders.report(result))
     if out:
-        out.write_text(json.dumps(result, indent=2) + "\n")
+        write_whole(out, json.dumps(result, indent=2) + "\n")
 
 
 def train_domain(
