@@ -11,6 +11,7 @@ import lightning.pytorch as L
 from lightning.pytorch.utilities.seed import isolate_rng
 
 from zoo.engine.best import check_best, offer_best
+from zoo.engine.devices import threads
 from zoo.engine.gan import GAN
 from zoo.engine.reporting import offer
 from zoo.evaluation.evaluate import build_extractors, evaluate
@@ -21,6 +22,7 @@ from zoo.evaluation.small import over_seeds
 from zoo.leaderboard.ranking import higher
 from zoo.leaderboard.rows import check_writable, make_row, versions, write_row
 from zoo.pictures.grids import sample_grid, save_grid, save_own_pictures
+from zoo.training.nearest import nearest_of, save_nearest
 
 
 class Evaluate(L.Callback):
@@ -54,6 +56,7 @@ class Evaluate(L.Callback):
         is_splits: parts of the Inception Score.
         kid_subsets: subsets of KID, of 1000 images or as many as there are.
         weights: file of the Inception weights.
+        threads: CPU threads while scoring; those of training by default.
         grid: number of samples in the row's picture (with classes: shared by the first ten); 0 for none.
     """
 
@@ -79,6 +82,7 @@ class Evaluate(L.Callback):
         is_splits: int | None = None,
         kid_subsets: int | None = None,
         weights: str | None = None,
+        threads: int | None = None,
         grid: int = 64,
     ) -> None:
         self.every_kimg, self.extractors, self.weights = every_kimg, list(extractors), weights
@@ -100,7 +104,9 @@ class Evaluate(L.Callback):
             find(name)
         if n_seeds < 1:
             raise ValueError(f"--evaluation.n_seeds must be at least 1, not {n_seeds}")
-        self.n_seeds = n_seeds
+        if threads is not None and threads < 1:
+            raise ValueError(f"--evaluation.threads must be at least 1, not {threads}")
+        self.n_seeds, self.threads = n_seeds, threads
         self.options = changes | {"protocol": protocol, "seed": seed, "batch_size": batch_size}
         self.config: dict | None = None  # of the whole run, when the command line knows it
         self.run: str | None = None  # what tells this run's rows from another's
@@ -194,7 +200,7 @@ class Evaluate(L.Callback):
         modes = {module: module.training for module in gan.modules()}
         options = self.options if extras else self.options | {"extras": ()}
         try:
-            with isolate_rng(), gan.off_the_clock():
+            with isolate_rng(), gan.off_the_clock(), threads(self.threads):
                 seed = options["seed"]
                 result = over_seeds(
                     lambda s: evaluate(gan, data, built, **options | {"seed": s}), seed, self.n_seeds
@@ -229,21 +235,24 @@ class Evaluate(L.Callback):
             row["imported"] = imported
         row |= {"run": self.run, "history": [self.history[nimg] for nimg in sorted(self.history)]}
         try:
-            path = write_row(row, self.results_dir, partial(self._draw, gan, data) if self.grid else None)
+            path = write_row(row, self.results_dir, partial(self._draw, gan, data, row) if self.grid else None)
         except OSError as error:  # a full disk must not look like a failed training
             print(f"the results row was not written ({error}); it is:\n{json.dumps(row)}")
         else:
             print(f"results row: {path}")
         return row
 
-    def _draw(self, gan: GAN, data: L.LightningDataModule, path: Path) -> None:
-        """Uncurated samples from the first evaluated latents as one picture, and the paper's own beside it.
+    def _draw(self, gan: GAN, data: L.LightningDataModule, row: dict, path: Path) -> None:
+        """Uncurated samples from the first evaluated latents as one picture; the paper's own, and the nearest
+        training images, beside it.
 
         With classes, a row for each of the first ten: the latents are those of the score, the labels are not.
         """
         p, seed = self.protocol, self.options["seed"]
         with gan.prepared(p.truncation, p.ema, seed):
             images, columns = sample_grid(gan, self.grid, seed, p.truncation, p.ema, self.options["batch_size"])
+            beside = path.with_name(nearest_of(path.name))
+            row["nearest"] = save_nearest(gan, data, self._extractors()[0], row["conditions"], beside)
         save_grid(images.nan_to_num(), path, columns)
         save_own_pictures(gan, data, path)
 
