@@ -3,15 +3,17 @@
 from pathlib import Path
 from typing import Literal
 
+from zoo.options.ranges import BatchSize, FiniteFloat, PositiveFloat, PositiveInt, Processes, Seed, Side
+
 
 def evaluate(
     checkpoint: Path,
-    n_fake: int | None = None,
-    n_real: int | None = None,
+    n_fake: PositiveInt | None = None,
+    n_real: PositiveInt | None = None,
     extractors: list[str] | None = None,
-    truncation: float | str | None = None,
-    seed: int | None = None,
-    n_seeds: int | None = None,
+    truncation: FiniteFloat | str | None = None,
+    seed: Seed | None = None,
+    n_seeds: PositiveInt | None = None,
     ema: bool | None = None,
     rounding: Literal["round", "truncate"] | None = None,
     protocol: str | None = None,
@@ -90,12 +92,12 @@ def evaluate(
 def compare(
     real: Path | None = None,
     fake: Path | None = None,
-    n_fake: int | None = None,
-    n_real: int | None = None,
+    n_fake: PositiveInt | None = None,
+    n_real: PositiveInt | None = None,
     extractors: list[str] = ["inception", "efficientnet-lite0", "random"],  # noqa: B006
     protocol: str = "zoo",
     extras: list[str] | None = None,
-    batch_size: int = 128,
+    batch_size: BatchSize = 128,
     weights: Path | None = None,
     out: Path | None = None,
     device: str = "cpu",
@@ -132,10 +134,10 @@ def compare(
 def train_domain(
     path: list[str] | str,
     out: Path,
-    resolution: int | None = None,
-    epochs: float = 5,
-    seed: int = 0,
-    threads: int | None = None,
+    resolution: Side | None = None,
+    epochs: PositiveFloat = 5,
+    seed: Seed = 0,
+    threads: Processes | None = None,
 ) -> None:
     """Train a small classifier on labelled images, as an extractor where Inception's weights cannot be had.
 
@@ -193,6 +195,21 @@ def leaderboard(
         raise ValueError(f"{results}/README.md is older than the rows: run `zoo leaderboard`")
     for path in [] if check else board.render(results):
         print(path)
+
+
+def claims(results: Path = Path("results"), check: bool = False) -> None:
+    """Render claims.md of the results folder: what the papers claim, what was run, and a verdict by rule.
+
+    Args:
+        results: Folder with claims/claims.yaml and the rows beside it.
+        check: Write nothing; fail if the page is older than the rows.
+    """
+    from zoo.leaderboard import claims as page
+
+    if not check:
+        print(page.write(results))
+    elif not (path := results / "claims.md").is_file() or path.read_text(encoding="utf-8") != page.render(results):
+        raise ValueError(f"{path} is older than its rows: run `zoo claims`")
 
 
 def curves(

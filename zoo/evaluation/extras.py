@@ -35,6 +35,10 @@ EXTRAS: dict[str, str] = {
     "ms_ssim": f"{__name__}:ms_ssim",
     "ppl": f"{__name__}:ppl",
     "ppl_random": f"{__name__}:ppl_random",
+    "judgement": "zoo.evaluation.critics:judgement",
+    "modes": "zoo.evaluation.modes:modes",
+    "spectra": "zoo.evaluation.critics:spectra",
+    "information": "zoo.evaluation.critics:information",
 }
 
 

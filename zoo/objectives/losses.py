@@ -10,6 +10,8 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
+from zoo.ranks import sums
+
 
 def hinge_d(real: Tensor, fake: Tensor) -> Tensor:
     """E[relu(1 - D(x))] + E[relu(1 + D(G(z)))]  (Miyato et al. 2018, eq. 16)."""
@@ -80,7 +82,7 @@ def feature_matching(real: Tensor, fake: Tensor, power: int = 1) -> Tensor:
 
     CT-GAN's classifiers take power 1 on CIFAR-10 and 2 on MNIST (CT_CIFAR.py:154-156, CT_MNIST.py:70-94).
     """
-    return (real.mean(0) - fake.mean(0)).abs().pow(power).mean()
+    return (sums.mean(real) - sums.mean(fake)).abs().pow(power).mean()
 
 
 def gaussian_kl(mean: Tensor, logstd: Tensor) -> Tensor:
@@ -118,3 +120,13 @@ def introspective_e(real: Tensor, reconstruction: Tensor, sample: Tensor, margin
 def introspective_g(reconstruction: Tensor, sample: Tensor) -> Tensor:
     """L_adv^G = (R_r + R_p) / 2: no weight of the encoder's hinges (hhb072/IntroVAE main.py:207-210)."""
     return 0.5 * (reconstruction + sample)
+
+
+def squared_distance_d(real: Tensor, fake: Tensor) -> Tensor:
+    """E D(x)^2 + 0.1 E (D(G(z)) - 1)^2, LSGAN as PGGAN's App. B tries it: real 0, fake 1 (TH train.py:345-347)."""
+    return real.square().mean() + 0.1 * (fake - 1).square().mean()
+
+
+def squared_distance_g(fake: Tensor) -> Tensor:
+    """E D(G(z))^2: the opposite of `squared_distance_d`."""
+    return fake.square().mean()

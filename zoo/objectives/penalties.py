@@ -8,6 +8,7 @@ import torch
 from torch import Tensor
 
 from zoo.objectives.divergences import Divergence
+from zoo.ranks import share
 
 
 def input_gradient(logits: Tensor, x: Tensor) -> Tensor:
@@ -29,7 +30,7 @@ def between(real: Tensor, fake: Tensor, alpha: Tensor | None = None) -> Tensor:
         alpha: (N,) or (N, 1); None draws it from U(0, 1) for each image.
     """
     if alpha is None:
-        alpha = torch.rand(len(real), device=real.device, dtype=real.dtype)
+        alpha = share.rand(real.new_empty(len(real)))
     alpha = alpha.view(-1, *[1] * (real.ndim - 1))
     return (real + alpha * (fake - real)).detach().requires_grad_()
 
@@ -196,3 +197,13 @@ def orthogonality(weight: Tensor) -> Tensor:
         return (w.t() @ w).square().sum() - w.square().sum(1).square().sum()
     gram = w @ w.t()
     return (gram - gram.diagonal().diag()).square().sum()
+
+
+def orthonormality(weight: Tensor) -> Tensor:
+    """|| W W^T - I ||_F^2 of W = (out, rest), or of its transpose where that has fewer rows  (Brock et al. 2017).
+
+    The baseline that SNGAN calls orthonormal (Miyato et al. 2018, section 4): all singular values are drawn to 1.
+    """
+    w = weight.flatten(1)
+    w = w if w.shape[0] <= w.shape[1] else w.t()
+    return (w @ w.t() - torch.eye(len(w), dtype=w.dtype, device=w.device)).square().sum()
