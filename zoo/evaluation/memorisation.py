@@ -30,7 +30,7 @@ def nearest(queries: Tensor, rows: Tensor, k: int = 1, chunk: int = 512) -> tupl
         part = part.double() - centre
         place = torch.addmm(squares.expand(len(part), -1), part, rows.T, alpha=-2).topk(k, largest=False).indices
         distance = (part[:, None] - rows[place]).norm(dim=2)
-        order = distance.argsort(1, stable=True)
+        order = distance.argsort(dim=1, stable=True)
         distances.append(distance.gather(1, order))
         places.append(place.gather(1, order))
     return torch.cat(distances), torch.cat(places)
@@ -54,7 +54,7 @@ def nearest_images(queries: Tensor, images: Images, k: int, most: int = 100_000,
         place = part[place]
         if found is not None:
             distance, place = torch.cat([found, distance], 1), torch.cat([places, place], 1)
-        order = distance.argsort(1, stable=True)[:, :k]
+        order = distance.argsort(dim=1, stable=True)[:, :k]
         found, places = distance.gather(1, order), place.gather(1, order)
     return places
 
