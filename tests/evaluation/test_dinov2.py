@@ -44,7 +44,7 @@ def test_images_are_resized_and_normalised_in_closed_form(side):
     pillow = torch.from_numpy(np.array(picture)).permute(2, 0, 1).double()
     ours = (found[0] * torch.tensor(deviation)[:, None, None] + torch.tensor(mean)[:, None, None]) * 255
     assert (ours - pillow).abs().max() < 2.01  # Pillow rounds between its two passes, too
-    assert (ours - pillow).abs().mean() < 0.2
+    assert (ours - pillow).abs().mean() < 0.4
 
 
 @pytest.fixture(scope="module")
@@ -85,9 +85,10 @@ def test_positions_are_metas(state):
     assert dinov2.positions(found, 16) is found
 
 
-def test_other_weights_are_refused(state, tmp_path):
+def test_other_weights_are_refused(state, tmp_path, monkeypatch):
     with pytest.raises(ValueError, match="cls_token does not fit"):
         dinov2.DINOv2({k: v for k, v in state.items() if k != "cls_token"}, SMALL)
+    monkeypatch.setattr(dinov2, "ARCHITECTURE", SMALL)
     file = tmp_path / "weights.pth"
     torch.save({"pos_embed": torch.zeros(1, 5, 4)}, file)
     with pytest.raises(ValueError, match=r"does not hold DINOv2's weights of ViT-L/14"):

@@ -28,7 +28,7 @@ class DINOv2(nn.Module):
 
     Args:
         state: arrays of Meta's file; timm has the same names.
-        architecture: timm's name of it.
+        architecture: timm's name of it; ViT-L/14 by default.
 
     Raises:
         ValueError: if an array is missing, left over, or of another shape.
@@ -36,10 +36,11 @@ class DINOv2(nn.Module):
 
     PART = 16  # images at a time
 
-    def __init__(self, state: dict[str, Tensor], architecture: str = ARCHITECTURE) -> None:
+    def __init__(self, state: dict[str, Tensor], architecture: str | None = None) -> None:
         super().__init__()
         import timm
 
+        architecture = architecture or ARCHITECTURE
         self.net = timm.create_model(architecture, pretrained=False, img_size=SIDE, num_classes=0)
         state = {name: array for name, array in state.items() if name != "mask_token"}  # of its training alone
         if "pos_embed" in state:

@@ -49,7 +49,7 @@ def auth_pct(subject: Subject) -> dict[str, float]:
 
 
 def c_t(subject: Subject) -> dict[str, float]:
-    """`c_t_NAME` over each extractor's features, against images that training has not seen, up to 1,000.
+    """`c_t_NAME` over each extractor's features, against as many images that training has not seen.
 
     Raises:
         ValueError: if the data module's `unseen` gives none.
@@ -76,7 +76,8 @@ def _features(subject: Subject, unseen: Unseen | None) -> Iterator[tuple[str, Te
     options = {"batch_size": subject.batch_size, "device": subject.compute_device, "cache_dir": subject.cache_dir}
     for one in subject.extractors:
         train = reference(subject.data, one, n_real, **options)
-        others = None if unseen is None else reference(unseen, one, min(MOST, len(unseen)), **options)
+        n = None if unseen is None else max(2, min(MOST, subject.n_fake, len(unseen)))
+        others = None if unseen is None else reference(unseen, one, n, **options)
         if rank_and_world()[0] == 0:
             fakes = subject.features[one.name][0][: min(MOST, subject.n_fake)]
             if fakes.isfinite().all():
