@@ -10,7 +10,7 @@ from zoo.evaluation.extractors import build
 
 
 def small(n, **options):
-    data = Drawn(n_images=n, resolution=32, **options)
+    data = Drawn(n_images=n, resolution=16, **options)
     data.setup()
     return data
 

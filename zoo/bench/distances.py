@@ -82,8 +82,8 @@ def measures(data: ImageDataModule, n_real: int, classifier: Extractor, batch_si
     return [
         over(build("random"), "fd_random", 10),
         over(classifier, "fd_domain", 10),
-        over(build("efficientnet-lite0"), "fd_efficientnet-lite0", 6),
-        Measure(f"fwd-{level}", lambda x: wavelets.packets(x, level).transpose(0, 1).float(), fwd, 6),
+        over(build("efficientnet-lite0"), "fd_efficientnet-lite0", 5),
+        Measure(f"fwd-{level}", lambda x: wavelets.packets(x, level).transpose(0, 1).float(), fwd, 4),
         Measure("swd", lambda x: x, sliced, 3),
     ]
 

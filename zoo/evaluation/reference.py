@@ -12,6 +12,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from zoo.data.order import subset
 from zoo.data.whole import replacing
 from zoo.evaluation.distributed import broadcast, gather, rank_and_world
 from zoo.evaluation.extractors import Extractor
@@ -69,12 +70,7 @@ def reference(
     if not 2 <= n <= len(data):
         raise ValueError(f"n_real is {n}, but {data.name} has {len(data)} images and 2 are the least")
 
-    # the fingerprint covers images, labels and resolution; of a protocol the reference depends on n and the resize
-    key = {"fingerprint": data.fingerprint, "n_real": n, "extractor": extractor.id, "resize": extractor.resize}
-    key |= {"keep": KEEP, "format": 2}
-    path = Path(cache_dir or cache_root()) / re.sub(
-        r"[^\w.-]", "_", f"{data.fingerprint[:16]}-{n}-{extractor.id}.npz"
-    )
+    path, key = _place(data, extractor, n, cache_dir)
     found = _read(path, key) if rank == 0 else None
     if broadcast(found is not None):
         return found
@@ -121,6 +117,27 @@ def _merged(parts: list[Part]) -> Reference:
     labels = [part[3] for part in parts if part[3] is not None]
     features = torch.cat([part[2] for part in parts])[order]
     return Reference(total.n, *total.mean_cov(), features, torch.cat(labels)[order] if labels else None)
+
+
+def cached(
+    data: Any, extractor: Extractor, n: int, cache_dir: str | Path | None = None
+) -> tuple[Reference, Tensor] | None:
+    """The cached reference of n images and the places of its features' rows in the data, or None; no collective."""
+    found = _read(*_place(data, extractor, n, cache_dir))
+    if found is None:
+        return None
+    index = subset(len(data), n)
+    position = torch.arange(n)
+    return found, index[(position + 1) * KEEP // n > position * KEEP // n] if n > KEEP else index
+
+
+def _place(data: Any, extractor: Extractor, n: int, cache_dir: str | Path | None) -> tuple[Path, dict]:
+    """The cache's file and the key that it must answer."""
+    # the fingerprint covers images, labels and resolution; of a protocol the reference depends on n and the resize
+    key = {"fingerprint": data.fingerprint, "n_real": n, "extractor": extractor.id, "resize": extractor.resize}
+    key |= {"keep": KEEP, "format": 2}
+    name = re.sub(r"[^\w.-]", "_", f"{data.fingerprint[:16]}-{n}-{extractor.id}.npz")
+    return Path(cache_dir or cache_root()) / name, key
 
 
 def _read(path: Path, key: dict) -> Reference | None:

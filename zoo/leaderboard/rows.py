@@ -23,7 +23,8 @@ SCHEMA = 1
 _NUMBER, _OPTIONAL_NUMBER, _OPTIONAL_TEXT = (int, float), (int, float, type(None)), (str, type(None))
 
 # What a row must hold, section by section; more is allowed, and null only where a type says so. Rows may also
-# hold `notes` (remarks by metric), `spread` (deviations over sampling seeds, by metric), `run` (which made it)
+# hold `notes` (remarks by metric), `spread` (deviations over sampling seeds, by metric), `classes` (values within
+# each class, by metric), `nearest` (what that sheet shows), `filled` (metrics added later), `run` (which made it)
 # and `history` (its evaluations: nimg, kimg, hours, metrics).
 _FIELDS: dict[str, dict[str, tuple[type, ...]]] = {
     "": {
@@ -125,6 +126,7 @@ def make_row(
         "absent": result["absent"],
         "notes": result.get("notes", {}),
         "spread": result.get("spread", {}),
+        "classes": {m: {str(c): x for c, x in each.items()} for m, each in result.get("classes", {}).items()},
         "conditions": result["conditions"],
         "training": known,
         "software": software or versions(),
@@ -168,7 +170,7 @@ def write_row(
     path = file_for(results_dir / slug(row["paper"]), slug(row["recipe"]), token)
     if draw is not None:
         picture = path.with_suffix(".png")
-        draw(picture)
+        draw(picture)  # may add to the row
         row = row | {"samples": picture.relative_to(results_dir).as_posix()}
     write_whole(path, json.dumps(row, indent=2, allow_nan=False) + "\n")
     return path
@@ -217,7 +219,8 @@ def validate(row: Any, where: str) -> None:
             value = values[field]
             if not isinstance(value, types) or (isinstance(value, bool) and bool not in types):
                 raise ValueError(f"{where}: {name} is {value!r}, not {' or '.join(t.__name__ for t in types)}")
-    for field, kind in {"notes": dict, "spread": dict, "run": str, "history": list}.items():
+    kinds = {"notes": dict, "spread": dict, "classes": dict, "filled": dict, "run": str, "history": list}
+    for field, kind in kinds.items():
         if not isinstance(row.get(field), kind | None):
             raise ValueError(f"{where}: {field} is {row[field]!r}, not {kind.__name__}")
     for at, one in enumerate(row.get("history") or []):

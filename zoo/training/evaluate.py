@@ -12,6 +12,7 @@ from lightning.pytorch.utilities.seed import isolate_rng
 
 from zoo.data.whole import write_whole
 from zoo.engine.best import check_best, offer_best
+from zoo.engine.devices import threads
 from zoo.engine.duties import perform
 from zoo.engine.gan import GAN
 from zoo.engine.reporting import offer
@@ -24,9 +25,18 @@ from zoo.leaderboard.naming import token_of, written
 from zoo.leaderboard.ranking import higher
 from zoo.leaderboard.rows import check_writable, make_row, versions, write_row
 from zoo.options.checked import Checked
-from zoo.options.ranges import BatchSize, FiniteFloat, NonNegativeFloat, NonNegativeInt, PositiveInt, Seed
+from zoo.options.ranges import (
+    BatchSize,
+    FiniteFloat,
+    NonNegativeFloat,
+    NonNegativeInt,
+    PositiveInt,
+    Processes,
+    Seed,
+)
 from zoo.pictures.grids import sample_grid, save_grid, save_own_pictures
 from zoo.training.history import evaluations
+from zoo.training.nearest import nearest_of, save_nearest
 
 
 class Evaluate(Checked, L.Callback):
@@ -60,6 +70,7 @@ class Evaluate(Checked, L.Callback):
         is_splits: parts of the Inception Score.
         kid_subsets: subsets of KID, of 1000 images or as many as there are.
         weights: file of the Inception weights.
+        threads: CPU threads while scoring; those of training by default.
         grid: number of samples in the row's picture (with classes: shared by the first ten); 0 for none.
     """
 
@@ -85,6 +96,7 @@ class Evaluate(Checked, L.Callback):
         is_splits: PositiveInt | None = None,
         kid_subsets: PositiveInt | None = None,
         weights: str | None = None,
+        threads: Processes | None = None,
         grid: NonNegativeInt = 64,
     ) -> None:
         self.every_kimg, self.extractors, self.weights = every_kimg, list(extractors), weights
@@ -106,7 +118,7 @@ class Evaluate(Checked, L.Callback):
             find(name)
         if n_seeds < 1:
             raise ValueError(f"--evaluation.n_seeds must be at least 1, not {n_seeds}")
-        self.n_seeds = n_seeds
+        self.n_seeds, self.threads = n_seeds, threads
         self.options = changes | {"protocol": protocol, "seed": seed, "batch_size": batch_size}
         self.config: dict | None = None  # of the whole run, when the command line knows it
         self.run: str | None = None  # what tells this run's rows from another's
@@ -212,7 +224,7 @@ class Evaluate(Checked, L.Callback):
         modes = {module: module.training for module in gan.modules()}
         options = self.options if extras else self.options | {"extras": ()}
         try:
-            with isolate_rng(), gan.off_the_clock():
+            with isolate_rng(), gan.off_the_clock(), threads(self.threads):
                 seed = options["seed"]
                 result = over_seeds(
                     lambda s: evaluate(gan, data, built, **options | {"seed": s}), seed, self.n_seeds
@@ -257,21 +269,25 @@ class Evaluate(Checked, L.Callback):
             row["imported"] = imported
         row |= {"run": self.run, "history": [self.history[nimg] for nimg in sorted(self.history)]}
         try:
-            path = write_row(row, self.results_dir, partial(self._draw, gan, data) if self.grid else None, token)
+            draw = partial(self._draw, gan, data, row) if self.grid else None
+            path = write_row(row, self.results_dir, draw, token)
         except OSError as error:  # a full disk must not look like a failed training
             print(f"the results row was not written ({error}); it is:\n{json.dumps(row)}")
         else:
             print(f"results row: {path}")
         return row
 
-    def _draw(self, gan: GAN, data: L.LightningDataModule, path: Path) -> None:
-        """Uncurated samples from the first evaluated latents as one picture, and the paper's own beside it.
+    def _draw(self, gan: GAN, data: L.LightningDataModule, row: dict, path: Path) -> None:
+        """Uncurated samples from the first evaluated latents as one picture; the paper's own, and the nearest
+        training images, beside it.
 
         With classes, a row for each of the first ten: the latents are those of the score, the labels are not.
         """
         p, seed = self.protocol, self.options["seed"]
         with gan.prepared(p.truncation, p.ema, seed):
             images, columns = sample_grid(gan, self.grid, seed, p.truncation, p.ema, self.options["batch_size"])
+            beside = path.with_name(nearest_of(path.name))
+            row["nearest"] = save_nearest(gan, data, self._extractors()[0], row["conditions"], beside)
         save_grid(images.nan_to_num(), path, columns)
         save_own_pictures(gan, data, path)
 

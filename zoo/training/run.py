@@ -112,6 +112,15 @@ def data_of(config: dict) -> ImageDataModule:
     return getattr(importlib.import_module(module or "zoo.data"), name)(**options)
 
 
+def data_to_score(config: dict, gan: GAN) -> ImageDataModule:
+    """The data that a model is scored against, opened at the size it was trained to."""
+    data = data_of(config)
+    data.enter(gan.trained_stage)
+    data.prepare_data()
+    data.setup("fit")
+    return data
+
+
 def data_given(data: str) -> dict:
     """The `data` section for a set of `zoo.data` by its name, such as CIFAR10, or for a folder or zip.
 
