@@ -76,7 +76,7 @@ def test_the_command_trains_from_start_to_row(out, paper):
 
 def test_pggan_passes_every_stage_and_says_how_its_batches_are_spread(out):
     said = (out / "pggan.txt").read_text()
-    assert "of 3 images 3 processes take 1 and 1 processes none" in said
+    assert "of 3 images 3 processes take 1 and 1 process takes none" in said
     assert "of 14 images 2 processes take 4 and 2 processes take 3" in said
     (file,) = (out / "pggan-001" / "csv").rglob("metrics.csv")
     lods = {float(row["lod"]) for row in csv.DictReader(file.open()) if row.get("lod")}
