@@ -94,7 +94,7 @@ def about_spread(gan: GAN, world: int) -> str | None:
     sizes = {stage.images_per_step // stage.parts for stage in reached(gan)}
     sizes |= {size for name, size in gan.hparams.items() if name == "batch_size_g" and size}
     for size in sorted(s for s in sizes if s % (world * block)):
-        counts = Counter(len(Share(size, rank, world, block)) for rank in range(world))
+        counts = Counter(Share(size, rank, world, block).own for rank in range(world))
         taken = sorted(counts.items(), reverse=True)
         some = (f"{n} process{'es take' if n > 1 else ' takes'} {images or 'none'}" for images, n in taken)
         shares.append(f"of {size} images {' and '.join(some)}")
