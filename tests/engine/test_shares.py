@@ -1,6 +1,6 @@
-"""A step over several processes is the step of one, for every paper: uneven and empty shares, with real processes.
+"""A step over several processes is the step of one, for every paper: uneven shares and stand-ins, with real processes.
 
-7 images on 3 processes (3, 2 and 2), 3 images on 4 (one process has none), and where a paper draws batches of
+7 images on 3 processes (3, 2 and 2), 3 images on 4 (one has a stand-in), and where a paper draws batches of
 another size or in parts, those too. Each process sends the gradient of each trained parameter once an update.
 """
 
@@ -109,7 +109,7 @@ def start(out: Path, given: dict) -> dict[str, dict[int, list[dict]]]:
     worlds = ["1", "4", "3"]
     command = [sys.executable, str(HELPER), str(out), str(out / "cases.json"), *worlds]
     done = subprocess.run(command, env=os.environ | {"OMP_NUM_THREADS": "1"}, capture_output=True, text=True)
-    assert done.returncode == 0, (done.stdout + done.stderr)[-6000:]
+    assert done.returncode == 0, done.stderr[max(done.stderr.find("Traceback"), 0) :][:6000]  # the first to fail
     return {
         name: {
             world: [torch.load(out / f"{name}-{world}-{r}.pt", weights_only=True) for r in range(world)]

@@ -22,7 +22,7 @@ def begin(self: "GAN") -> None:
 
 
 def share(self: "GAN", n: int) -> int:
-    """Turn to a batch of n images over all ranks; how many of them are this rank's, maybe none.
+    """Turn to a batch of n images over all ranks; how many of them this rank works on.
 
     Until the next update, what is drawn, normalised and weighted is of that batch. A step need not say so of its
     real images, only where it draws a batch of another size.
