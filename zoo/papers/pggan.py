@@ -63,11 +63,11 @@ class PGGAN(GAN):
         drift: weight of E D(x)^2 (wgan_epsilon).
         cond_weight: weight of the classification losses.
         loss: "wasserstein", or "lsgan" (App. B; TH train.py:345-347, without its noise in D), with no penalty.
-        gulrajani: batch norm, ReLU and tanh in G, a latent that is not normalised, layer norm in D: Table 1's rows a
-            to c (TH config.py:128-168).
+        gulrajani: batch norm, ReLU and tanh in G, a latent that is not normalised, layer norm in D: Table 1's rows
+            a to c (TH config.py:128-168).
         kernels: of minibatch discrimination in D, Table 1's row e*; 0 for none.
-        crippled: the small networks of the MNIST mode test instead, D's widths divided by this; None for the paper's.
-            `equalized` then stands for the paper's norms as a whole, in place of batch norm.
+        crippled: the small networks of the MNIST mode test instead, D's widths divided by this; None for the
+            paper's. `equalized` then stands for the paper's norms as a whole, in place of batch norm.
         n_critic: D steps of a step (rows a to c and the mode test: 5); the batch is each one's.
         beta2: Adam's beta 2.
         fake_labels: what fakes D classifies: "random" ones (TH train.py:257, 263), or the "real" batch's (TF).
