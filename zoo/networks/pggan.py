@@ -49,8 +49,8 @@ def split(lod: float, levels: int) -> tuple[int, float]:
 
 
 class WholeNorm(nn.Module):
-    """Layer norm of Table 1's rows a to c, (N, C, ...) -> same: over all of an image's numbers, one gain, a bias for
-    each channel (TH network.py, LayerNormLayer)."""
+    """Layer norm of Table 1's rows a to c, (N, C, ...) -> same: over all of an image's numbers, one gain, a bias
+    for each channel (TH network.py, LayerNormLayer)."""
 
     def __init__(self, channels: int) -> None:
         super().__init__()
