@@ -2,8 +2,8 @@
 
 Kinds and levels as bioinf-jku/TTUR @ 73ab375, FID_vs_Inception_Score/README.md, tells them: normal noise, blur,
 black rectangles, swirl, salt and pepper, foreign images. Theirs were faces of CelebA and ImageNet; here reals are
-LFW faces, and CIFAR-10 is what is mixed in. Every distance of this project is taken between 500 faces and another
-500, disturbed. A good distance rises with the level; of salt and pepper the paper's table saturates.
+LFW faces, and CIFAR-10 is what is mixed in. Every distance of this project is taken between 300 faces and another
+300, disturbed. A good distance rises with the level; of salt and pepper the paper's table saturates.
 """
 
 from collections.abc import Callable, Iterator
@@ -17,7 +17,7 @@ from zoo.data import ImageDataModule
 from zoo.evaluation.evaluate import evaluate
 from zoo.evaluation.swd import swd
 
-N, N_NET = 500, 250  # images of each kind; of a trained network's distance, which is dear
+N, N_NET = 300, 200  # images of each kind; of a trained network's distance, which is dear
 SIDE = 32
 #: name -> its levels, beside none at all (TTUR's README)
 LEVELS: dict[str, tuple[float, ...]] = {
