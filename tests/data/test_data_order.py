@@ -8,6 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from zoo.data.order import EndlessBatches, permutation, subset
+from zoo.ranks.share import Share
 
 
 def take(batches: EndlessBatches, count: int) -> list[list[int]]:
@@ -65,9 +66,33 @@ def test_order_does_not_touch_the_global_stream():
     assert torch.equal(torch.rand(3), expected)
 
 
-def test_batch_that_does_not_divide_is_refused():
-    with pytest.raises(ValueError, match=r"batch_size 6 .* 4 device.*multiple of 4"):
-        EndlessBatches(10, 6, seed=0, world=4)
+@given(
+    total=st.integers(1, 20), world=st.integers(1, 8), block=st.integers(1, 3), parts=st.integers(1, 3),
+    start=st.integers(0, 30),
+)  # fmt: skip
+def test_batch_that_does_not_divide_is_spread_as_evenly_as_it_goes(total, world, block, parts, start):
+    shares = [Share(total, rank, world, block) for rank in range(world)]
+    assert max(map(len, shares)) - min(map(len, shares)) <= block
+    assert len(shares[0]) > 0
+    assert sum(s.weight for s in shares) == pytest.approx(1)
+    whole = take(EndlessBatches(7, parts * total, 3, start), 2)
+    ranks = [
+        take(EndlessBatches(7, parts * total, 3, start, rank, world, parts=parts, block=block), 2)
+        for rank in range(world)
+    ]
+    for k, batch in enumerate(whole):
+        for part in range(parts):
+            put = [None] * total
+            for mine, images in zip(shares, ranks, strict=True):
+                n = len(mine)
+                for row, image in zip(mine.rows.tolist(), images[k][part * n : (part + 1) * n], strict=True):
+                    put[row] = image
+            assert put == batch[part * total : (part + 1) * total]
+
+
+def test_a_batch_needs_an_image():
+    with pytest.raises(ValueError, match="batch_size must be at least 1 image, got 0"):
+        EndlessBatches(10, 0, seed=0)
 
 
 @given(n=st.integers(1, 60), limit=st.integers(1, 70))

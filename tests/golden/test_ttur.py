@@ -17,7 +17,7 @@ from zoo.engine.optim import AdamEpsilonHat
 from zoo.evaluation.metrics import frechet_distance, inception_score, mean_cov
 from zoo.lab.saddle import objective, play
 from zoo.networks import ttur as networks
-from zoo.networks.layers import BiasedBatchNorm2d
+from zoo.networks.batchnorm import BiasedBatchNorm2d
 from zoo.networks.wgan_gp import GoodCritic, GoodGenerator, layer_norm
 from zoo.objectives.losses import nonsaturating_d, nonsaturating_g, wasserstein_d, wasserstein_g
 from zoo.objectives.penalties import between, input_gradient, wgan_gp

@@ -11,10 +11,6 @@ from zoo.training.cli import train
 
 
 class Recorded(paper_class(os.environ["PAPER"])):
-    def on_train_batch_start(self, batch, batch_idx):
-        if "FIXED_STATISTICS" in os.environ:
-            self.G.eval()
-
     def on_train_end(self):
         torch.save(self.state_dict(), Path(os.environ["OUT"], f"rank{self.global_rank}.pt"))
 

@@ -3,9 +3,11 @@
 import pytest
 import torch
 
+from zoo.data.augmentation import crop_and_flip
+from zoo.data.few import few
 from zoo.engine.optim import AdamEpsilonInRoot
 from zoo.networks import ctgan_ssl as networks
-from zoo.papers.ctgan_ssl import CTGAN_SSL, crop_and_flip, few
+from zoo.papers.ctgan_ssl import CTGAN_SSL
 
 PAIRS = {
     "mnist": (networks.MNISTGenerator(6, 5), networks.MNISTClassifier(3, 8), (1, 28, 28), 2, (0, 1)),

@@ -5,7 +5,7 @@ import torch
 from torch import nn
 
 from zoo.networks import ttur
-from zoo.networks.layers import BiasedBatchNorm2d
+from zoo.networks.batchnorm import BiasedBatchNorm2d
 from zoo.networks.wgan_gp import GoodCritic, GoodGenerator
 from zoo.papers.ttur import TTUR
 

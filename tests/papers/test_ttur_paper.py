@@ -68,10 +68,10 @@ def test_wgan_gp_with_a_packed_critic_stops_and_goes_on_as_if_it_had_not(tmp_pat
     assert_same_training(final_state(tmp_path / "whole" / "run-001"), final_state(cli.run.folder))
 
 
-def test_a_pack_must_divide_every_process_s_batch(tmp_path, capsys):
+def test_a_pack_must_divide_the_batch(tmp_path, capsys):
     with pytest.raises(SystemExit):
         run("ttur", tmp_path, "--model.game", "wgan-gp", "--model.pack", "3")
-    assert "pack 3 does not divide a process's batch of 32: change --model.batch_size" in capsys.readouterr().err
+    assert "pack 3 does not divide batch_size 32: change --model.batch_size" in capsys.readouterr().err
 
 
 def test_gs_running_averages_move_four_times_an_iteration_twice_on_the_updated_g():

@@ -5,10 +5,11 @@ import re
 import pytest
 from runs import ROOT
 
-from zoo.engine.checks import check_batches, reached
+from zoo.engine.checks import reached
 from zoo.papers.introvae import IntroVAE
 from zoo.papers.pggan import PGGAN
-from zoo.training.devices import preset, processes
+from zoo.papers.ttur import TTUR
+from zoo.training.devices import about_spread, check_devices, preset, processes
 
 PGGANS, STYLEGANS = (ROOT / "reproductions" / name / "paper.yaml" for name in ("pggan", "stylegan"))
 
@@ -63,16 +64,47 @@ def pggan(**more) -> PGGAN:
     )
 
 
-def test_only_stages_that_the_run_reaches_are_checked():
-    assert reached(pggan(total_kimg=100)) == {4: 16, 8: 16, 16: 14}
-    assert reached(pggan(total_kimg=2)) == {4: 16, 8: 16}
-    assert reached(IntroVAE(16, [2, 2], 3)) == {}
-    check_batches(pggan(total_kimg=2), 8)
-    with pytest.raises(ValueError, match=re.escape("batch_size_at 14 at 16 px does not divide over 8 processes")):
-        check_batches(pggan(total_kimg=100), 8)
+def test_only_stages_that_the_run_reaches_are_told_of():
+    assert [stage.images_per_step for stage in reached(pggan(total_kimg=100))] == [16, 16, 14]
+    assert [stage.images_per_step for stage in reached(pggan(total_kimg=2))] == [16, 16]
+    assert [stage.images_per_step for stage in reached(IntroVAE(16, [2, 2], 3))] == [12]
+    assert about_spread(pggan(total_kimg=2), 8) is None
+    assert "of 14 images 6 processes take 2 and 2 processes take 1" in about_spread(pggan(total_kimg=100), 8)
 
 
-def test_a_batch_that_does_not_divide_names_numbers_that_would():
-    with pytest.raises(ValueError, match=re.escape("give --model.batch_size 8 or 16, or --trainer.devices 6")):
-        check_batches(IntroVAE(16, [2, 2], 3, batch_size=12), 8)
-    check_batches(IntroVAE(16, [2, 2], 3, batch_size=12), 6)
+def test_how_a_batch_is_spread_is_told_in_a_sentence():
+    assert about_spread(IntroVAE(16, [2, 2], 3, batch_size=12), 6) is None
+    assert about_spread(IntroVAE(16, [2, 2], 3, batch_size=3), 8) == (
+        "each batch is spread over the 8 processes as evenly as it goes, and its update is that of one process: "
+        "of 3 images 3 processes take 1 and 5 processes none; more than 3 devices gain nothing there"
+    )
+    packed = TTUR(game="wgan-gp", resolution=16, width_g=1, width_d=1, pack=8, batch_size=64)
+    assert "of 64 images 2 processes take 16 and 4 processes take 8" in about_spread(packed, 6)
+
+
+@pytest.mark.parametrize(
+    ("asked", "found", "words"),
+    [
+        ({"devices": 2}, 1, "--trainer.devices 2 asks for 2 GPUs, this machine shows 1"),
+        ({"devices": 8}, 0, None),  # processes on the CPU
+        ({"devices": 8, "accelerator": "gpu"}, 0, "--trainer.devices 8 asks for 8 GPUs, this machine shows none"),
+        ({"devices": "0,3", "accelerator": "cuda"}, 2, "asks for GPU 3, this machine shows 0 and 1"),
+        ({"devices": "0,1"}, 2, None),
+        ({"devices": -1}, 2, None),
+        ({"devices": "auto"}, 0, None),
+        ({"devices": 4, "num_nodes": 2}, 4, None),
+    ],
+)
+def test_more_gpus_than_the_machine_has(asked, found, words, monkeypatch):
+    monkeypatch.setattr("torch.cuda.device_count", lambda: found)
+    if words is None:
+        return check_devices(asked)
+    with pytest.raises(ValueError, match=re.escape(words)):
+        check_devices(asked)
+
+
+def test_gpus_that_are_hidden_are_told(monkeypatch):
+    monkeypatch.setattr("torch.cuda.device_count", lambda: 1)
+    monkeypatch.setenv("CUDA_VISIBLE_DEVICES", "3")
+    with pytest.raises(ValueError, match=r"this machine shows 1 .*CUDA_VISIBLE_DEVICES is 3"):
+        check_devices({"devices": 2})

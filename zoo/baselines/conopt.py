@@ -17,6 +17,9 @@ from zoo.engine.optim import RMSPropTF1
 from zoo.networks import conopt as networks
 from zoo.networks.modes import frozen
 from zoo.objectives.losses import nonsaturating_d, nonsaturating_g, saturating_g, wasserstein_d, wasserstein_g
+from zoo.options.ranges import BatchSize, NonNegativeFloat, PositiveFloat, Side, Width
+from zoo.ranks import share
+from zoo.ranks.sums import of_gradients
 
 
 def tanh_d(real: Tensor, fake: Tensor) -> Tensor:
@@ -70,18 +73,18 @@ class ConOpt(GAN):
 
     def __init__(
         self,
-        resolution: int = 32,
+        resolution: Side = 32,
         architecture: networks.Architecture = "dcgan4_nobn_cf",
-        width_g: int = 64,
-        width_d: int = 64,
-        latent_dim: int = 256,
+        width_g: Width = 64,
+        width_d: Width = 64,
+        latent_dim: Width = 256,
         loss: Literal["standard", "JS", "KL", "tv", "indicator"] = "standard",
         method: Literal["conopt", "simgd", "altgd", "smooth", "clip"] = "conopt",
-        gamma: float = 10.0,
-        clip: float = 0.1,
-        lr: float = 1e-4,
-        batch_size: int = 64,
-        total_kimg: float = 9_600,
+        gamma: NonNegativeFloat = 10.0,
+        clip: PositiveFloat = 0.1,
+        lr: PositiveFloat = 1e-4,
+        batch_size: BatchSize = 64,
+        total_kimg: PositiveFloat = 9_600,
     ) -> None:
         super().__init__(
             *networks.build(architecture, resolution, latent_dim, width_g, width_d),
@@ -120,21 +123,23 @@ class ConOpt(GAN):
         return loss_d, loss_g, {"loss/d": loss_d, "loss/g": loss_g, **logits}
 
     def gradients(self, real: Tensor, graph: bool) -> tuple[list[Tensor], list[Tensor], dict[str, Tensor]]:
-        """Gradients of G's loss by G and of D's loss by D; with `graph` they can be differentiated."""
+        """This process's part of the gradients of G's loss by G and of D's loss by D, as its images weigh in the
+        whole batch's; with `graph` they can be differentiated."""
         loss_d, loss_g, scalars = self.losses(real)
-        on_g = torch.autograd.grad(loss_g, list(self.G.parameters()), create_graph=graph, retain_graph=True)
-        on_d = torch.autograd.grad(loss_d, list(self.D.parameters()), create_graph=graph)
+        mine = share.weight()
+        on_g = torch.autograd.grad(mine * loss_g, list(self.G.parameters()), create_graph=graph, retain_graph=True)
+        on_d = torch.autograd.grad(mine * loss_d, list(self.D.parameters()), create_graph=graph)
         return list(on_g), list(on_d), scalars
 
     def move(self, on_g: Sequence[Tensor | None], on_d: Sequence[Tensor | None], clip: float | None = None) -> None:
         """One step of each player down gradients that are already there; a parameter without one stays.
 
-        They pass through a backward pass, in which the processes' gradients are averaged.
+        They are this process's part, and pass through a backward pass as any gradient.
         """
         pairs = [*zip(self.G.parameters(), on_g, strict=True), *zip(self.D.parameters(), on_d, strict=True)]
         for optimizer in self.optimizers():
             optimizer.zero_grad()
-        self.manual_backward(sum((p * g.detach()).sum() for p, g in pairs if g is not None))
+        self.manual_backward(sum((p * g.detach()).sum() for p, g in pairs if g is not None), weight=1.0)
         for optimizer in self.optimizers():
             self.apply_gradients(optimizer, clip)
 
@@ -142,9 +147,9 @@ class ConOpt(GAN):
 
     def consensus(self, real: Tensor) -> dict[str, Tensor]:
         on_g, on_d, scalars = self.gradients(real, graph=True)
-        length = half_square([*on_g, *on_d])
+        length = half_square(of_gradients([*on_g, *on_d]))
         players = [*self.G.parameters(), *self.D.parameters()]
-        pull = torch.autograd.grad(length, players, allow_unused=True)
+        pull = torch.autograd.grad(share.weight() * length, players, allow_unused=True)
         # a parameter that the length does not depend on is left out (N optimizer.py)
         both = [None if p is None else g + self.gamma * p for g, p in zip([*on_g, *on_d], pull, strict=True)]
         self.move(both[: len(on_g)], both[len(on_g) :])
@@ -157,8 +162,8 @@ class ConOpt(GAN):
 
     def smoothed(self, real: Tensor) -> dict[str, Tensor]:
         on_g, on_d, scalars = self.gradients(real, graph=True)
-        length = half_square(on_g)
-        pull = torch.autograd.grad(length, list(self.D.parameters()), allow_unused=True)
+        length = half_square(of_gradients(on_g))
+        pull = torch.autograd.grad(share.weight() * length, list(self.D.parameters()), allow_unused=True)
         self.move(on_g, [g if p is None else g + self.gamma * p for g, p in zip(on_d, pull, strict=True)])
         return scalars | {"penalty/field": length}
 

@@ -18,6 +18,7 @@ from zoo.networks.modes import frozen
 from zoo.networks.pairs import Architecture, NormName, build
 from zoo.objectives.losses import gan_qp_g, wasserstein_d
 from zoo.objectives.penalties import pair_distance, quadratic_potential
+from zoo.options.ranges import BatchSize, Decay, PositiveFloat, PositiveInt, Side, Width
 
 
 class GAN_QP(GAN):
@@ -48,35 +49,35 @@ class GAN_QP(GAN):
 
     def __init__(
         self,
-        resolution: int = 128,
+        resolution: Side = 128,
         architecture: Architecture = "keras",
         norm_d: NormName = "batch",
-        channels: int = 3,
-        width_g: int | None = None,
-        width_d: int | None = None,
-        latent_dim: int = 128,
+        channels: Literal[1, 3] = 3,
+        width_g: Width | None = None,
+        width_d: Width | None = None,
+        latent_dim: Width = 128,
         distance: Literal["l1", "l2"] = "l1",
-        lambda_qp: float = 10.0,
-        n_dis: int = 2,
-        lr: float = 2e-4,
-        beta1: float = 0.5,
-        beta2: float = 0.999,
-        eps: float = 1e-7,
-        batch_size: int = 64,
-        total_kimg: float = 12_800,
+        lambda_qp: PositiveFloat = 10.0,
+        n_dis: PositiveInt = 2,
+        lr: PositiveFloat = 2e-4,
+        beta1: Decay = 0.5,
+        beta2: Decay = 0.999,
+        eps: PositiveFloat = 1e-7,
+        batch_size: BatchSize = 64,
+        total_kimg: PositiveFloat = 12_800,
     ) -> None:
         super().__init__(
             *build(architecture, resolution, latent_dim, channels, width_g, width_d, norm_d),
             resolution=resolution,
             latent_dim=latent_dim,
             images_per_step=n_dis * batch_size,
+            parts=n_dis,
             total_kimg=total_kimg,
             pixels=Pixels(channels, unit=architecture == "cnn" and resolution == 28),
         )
         self.save_hyperparameters()
         self.distance, self.lambda_qp = distance, lambda_qp
         self.n_dis, self.lr, self.betas, self.eps = n_dis, lr, (beta1, beta2), eps
-        self.parts = n_dis
 
     def configure_optimizers(self) -> list[torch.optim.Optimizer]:
         return [AdamEpsilonHat(net.parameters(), self.lr, self.betas, self.eps) for net in (self.G, self.D)]
@@ -105,6 +106,6 @@ class GAN_QP(GAN):
 
     def training_step(self, batch: tuple[Tensor, Tensor | None], batch_idx: int) -> None:
         real = self.to_native(batch[0])
-        for x in real.chunk(self.n_dis):
+        for x in real.tensor_split(self.n_dis):
             scalars = self.critic_step(x)
         self.report(scalars | self.generator_step(x))

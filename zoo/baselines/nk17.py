@@ -15,6 +15,9 @@ from zoo.engine.gan import GAN
 from zoo.networks import conopt as networks
 from zoo.networks.modes import frozen
 from zoo.objectives.losses import ADVERSARIAL
+from zoo.options.ranges import BatchSize, Decay, NonNegativeFloat, PositiveFloat, Side, Width
+from zoo.ranks import share
+from zoo.ranks.sums import of_gradients
 
 
 class NK17(GAN):
@@ -44,18 +47,18 @@ class NK17(GAN):
 
     def __init__(
         self,
-        resolution: int = 32,
+        resolution: Side = 32,
         architecture: networks.Architecture = "dcgan4_nobn_cf",
-        width_g: int = 64,
-        width_d: int = 64,
-        latent_dim: int = 256,
+        width_g: Width = 64,
+        width_d: Width = 64,
+        latent_dim: Width = 256,
         loss: Literal["saturating", "nonsaturating", "wasserstein"] = "saturating",
-        eta: float = 0.5,
-        lr: float = 1e-4,
-        beta1: float = 0.5,
-        beta2: float = 0.999,
-        batch_size: int = 64,
-        total_kimg: float = 6_400,
+        eta: NonNegativeFloat = 0.5,
+        lr: PositiveFloat = 1e-4,
+        beta1: Decay = 0.5,
+        beta2: Decay = 0.999,
+        batch_size: BatchSize = 64,
+        total_kimg: PositiveFloat = 6_400,
     ) -> None:
         super().__init__(
             *networks.build(architecture, resolution, latent_dim, width_g, width_d),
@@ -102,7 +105,7 @@ class NK17(GAN):
         )
 
     def d_slope(self, real: Tensor, fake: Tensor) -> Tensor:
-        """|grad_D V|^2, a scalar whose graph reaches G through the fakes."""
+        """|grad_D V|^2 of the whole batch, a scalar whose graph reaches G through the fakes."""
         loss_d = self.loss_d(self.D(real), self.D(fake))
-        gradients = torch.autograd.grad(loss_d, list(self.D.parameters()), create_graph=True)
-        return sum(g.square().sum() for g in gradients)
+        gradients = torch.autograd.grad(share.weight() * loss_d, list(self.D.parameters()), create_graph=True)
+        return sum(g.square().sum() for g in of_gradients(gradients))

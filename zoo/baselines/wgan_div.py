@@ -13,6 +13,7 @@ from typing import Literal
 import torch
 from torch import Tensor
 
+from zoo.engine.draws import rows
 from zoo.engine.gan import GAN
 from zoo.engine.optim import AdamEpsilonHat
 from zoo.engine.pixels import Pixels
@@ -20,19 +21,23 @@ from zoo.networks.modes import frozen
 from zoo.networks.pairs import Architecture, NormName, build
 from zoo.objectives.losses import wasserstein_d, wasserstein_g
 from zoo.objectives.penalties import between, wgan_div
+from zoo.options.ranges import BatchSize, Decay, PositiveFloat, PositiveInt, Side, Width
+from zoo.ranks.sums import whole
 
 
 def leaf(x: Tensor) -> Tensor:
     return x.detach().requires_grad_()
 
 
-def shuffled(x: Tensor) -> Tensor:
-    return x[torch.randperm(len(x), device=x.device)]
+def shuffled(*batches: Tensor) -> Tensor:
+    """The images of all batches in another order, over all processes."""
+    every = torch.cat([whole(x) for x in batches])
+    other = every[torch.randperm(len(every), device=every.device)].chunk(len(batches))
+    return torch.cat([rows(part, len(x)) for part, x in zip(other, batches, strict=True)])
 
 
 def mixture_lines(real: Tensor, fake: Tensor) -> list[Tensor]:
-    both = torch.cat([real, fake])
-    return [between(both, shuffled(both))]
+    return [between(torch.cat([real, fake]), shuffled(real, fake))]
 
 
 #: r, where the slope is paid for -> batches of points from (real, fake); V's paper compares these, and finds little
@@ -76,29 +81,30 @@ class WGAN_Div(GAN):
 
     def __init__(
         self,
-        resolution: int = 64,
+        resolution: Side = 64,
         architecture: Architecture = "resnet",
         norm_d: NormName = "layer",
-        channels: int = 3,
-        width_g: int | None = None,
-        width_d: int | None = None,
-        latent_dim: int = 128,
-        k: float = 2.0,
-        power: float = 6.0,
+        channels: Literal[1, 3] = 3,
+        width_g: Width | None = None,
+        width_d: Width | None = None,
+        latent_dim: Width = 128,
+        k: PositiveFloat = 2.0,
+        power: PositiveFloat = 6.0,
         points: Literal["mixture", "lines", "lines-within", "lines-mixture", "real", "fake"] = "mixture",
-        n_dis: int = 4,
-        lr: float = 2e-4,
-        beta1: float = 0.0,
-        beta2: float = 0.9,
-        eps: float = 1e-8,
-        batch_size: int = 64,
-        total_kimg: float = 51_200,
+        n_dis: PositiveInt = 4,
+        lr: PositiveFloat = 2e-4,
+        beta1: Decay = 0.0,
+        beta2: Decay = 0.9,
+        eps: PositiveFloat = 1e-8,
+        batch_size: BatchSize = 64,
+        total_kimg: PositiveFloat = 51_200,
     ) -> None:
         super().__init__(
             *build(architecture, resolution, latent_dim, channels, width_g, width_d, norm_d),
             resolution=resolution,
             latent_dim=latent_dim,
             images_per_step=n_dis * batch_size,
+            parts=n_dis,
             total_kimg=total_kimg,
             pixels=Pixels(channels, unit=architecture == "cnn" and resolution == 28),
         )
@@ -107,7 +113,6 @@ class WGAN_Div(GAN):
             raise ValueError(f"WGAN-div needs k > 0 and power > 1, not {k:g} and {power:g}")
         self.k, self.power, self.points = k, power, POINTS[points]
         self.n_dis, self.lr, self.betas, self.eps = n_dis, lr, (beta1, beta2), eps
-        self.parts = n_dis
 
     def configure_optimizers(self) -> list[torch.optim.Optimizer]:
         return [AdamEpsilonHat(net.parameters(), self.lr, self.betas, self.eps) for net in (self.G, self.D)]
@@ -141,6 +146,6 @@ class WGAN_Div(GAN):
     def training_step(self, batch: tuple[Tensor, Tensor | None], batch_idx: int) -> None:
         real = self.to_native(batch[0])
         self.seed_step()
-        for x in real.chunk(self.n_dis):
+        for x in real.tensor_split(self.n_dis):
             scalars = self.critic_step(x)
         self.report(scalars | self.generator_step(len(x)))

@@ -20,6 +20,16 @@ from zoo.networks.modes import frozen, in_parts
 from zoo.networks.pairs import Architecture, NormName, build
 from zoo.objectives.losses import wasserstein_d, wasserstein_g
 from zoo.objectives.penalties import between, slope_hinge, wgan_gp, wgan_gp_one_sided
+from zoo.options.ranges import (
+    BatchSize,
+    ClassCount,
+    Decay,
+    NonNegativeFloat,
+    PositiveFloat,
+    PositiveInt,
+    Side,
+    Width,
+)
 
 PENALTIES = {"two-sided": wgan_gp, "one-sided": wgan_gp_one_sided, "hinge": slope_hinge}
 
@@ -57,27 +67,27 @@ class WGAN_GP(GAN):
 
     def __init__(
         self,
-        resolution: int = 32,
-        n_classes: int = 10,
+        resolution: Side = 32,
+        n_classes: ClassCount = 10,
         architecture: Architecture = "resnet",
         norm_d: NormName = "none",
-        channels: int = 3,
-        width_g: int | None = None,
-        width_d: int | None = None,
-        latent_dim: int = 128,
-        n_dis: int = 5,
-        batch_size: int = 64,
-        batch_size_g: int = 128,
-        bn_groups: int = 2,
+        channels: Literal[1, 3] = 3,
+        width_g: Width | None = None,
+        width_d: Width | None = None,
+        latent_dim: Width = 128,
+        n_dis: PositiveInt = 5,
+        batch_size: BatchSize = 64,
+        batch_size_g: BatchSize = 128,
+        bn_groups: PositiveInt = 2,
         penalty: Literal["two-sided", "one-sided", "hinge"] = "two-sided",
-        lambda_gp: float = 10.0,
-        acgan_d: float = 1.0,
-        acgan_g: float = 0.1,
-        lr: float = 2e-4,
-        beta1: float = 0.0,
-        beta2: float = 0.9,
-        decay_start_kimg: float | None = 0,
-        total_kimg: float = 32_000,
+        lambda_gp: NonNegativeFloat = 10.0,
+        acgan_d: NonNegativeFloat = 1.0,
+        acgan_g: NonNegativeFloat = 0.1,
+        lr: PositiveFloat = 2e-4,
+        beta1: Decay = 0.0,
+        beta2: Decay = 0.9,
+        decay_start_kimg: NonNegativeFloat | None = 0,
+        total_kimg: PositiveFloat = 32_000,
     ) -> None:
         super().__init__(
             *build(architecture, resolution, latent_dim, channels, width_g, width_d, norm_d, n_classes),
@@ -85,6 +95,7 @@ class WGAN_GP(GAN):
             latent_dim=latent_dim,
             n_classes=n_classes,
             images_per_step=n_dis * batch_size,
+            parts=n_dis,
             total_kimg=total_kimg,
             pixels=Pixels(channels, unit=architecture == "cnn" and resolution == 28),
         )
@@ -95,7 +106,6 @@ class WGAN_GP(GAN):
             )
         self.penalty, self.lambda_gp = PENALTIES[penalty], lambda_gp
         self.n_dis, self.batch_size_g, self.bn_groups = n_dis, batch_size_g, bn_groups
-        self.parts = n_dis
         self.acgan_d, self.acgan_g = acgan_d, acgan_g
         self.lr, self.betas, self.decay_start_kimg = lr, (beta1, beta2), decay_start_kimg
 
@@ -103,7 +113,7 @@ class WGAN_GP(GAN):
         return [AdamEpsilonHat(net.parameters(), self.lr, self.betas) for net in (self.G, self.D)]
 
     def fakes(self, n: int, label: Tensor | None) -> Tensor:
-        return in_parts(self.G, self.latents(n), label, max(self.bn_groups // self.world_size, 1))
+        return in_parts(self.G, self.latents(n), label, self.bn_groups)
 
     def classes(self, x: Tensor, label: Tensor | None) -> tuple[Tensor, Tensor]:
         """The critic's scores of x, and the classifier's cross entropy, 0 without classes."""
@@ -130,7 +140,7 @@ class WGAN_GP(GAN):
         }
 
     def generator_step(self) -> dict[str, Tensor]:
-        n = self.batch_size_g // self.world_size
+        n = self.share(self.batch_size_g)
         label = self.random_labels(n)
         with frozen(self.D):
             scores, classes = self.classes(self.fakes(n, label), label)
@@ -145,7 +155,7 @@ class WGAN_GP(GAN):
             factor = linear_decay(self.nimg, self.decay_start_kimg, self.total_kimg)
             for optimizer in self.optimizers():
                 self.set_lr(optimizer, self.lr * factor)
-        labels = label.chunk(self.n_dis) if self.n_classes else [None] * self.n_dis
-        for x, y in zip(real.chunk(self.n_dis), labels, strict=True):
+        labels = label.tensor_split(self.n_dis) if self.n_classes else [None] * self.n_dis
+        for x, y in zip(real.tensor_split(self.n_dis), labels, strict=True):
             scalars = self.critic_step(x, y)
         self.report(scalars | self.generator_step())

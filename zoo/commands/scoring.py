@@ -3,14 +3,16 @@
 from pathlib import Path
 from typing import Literal
 
+from zoo.options.ranges import BatchSize, FiniteFloat, PositiveFloat, PositiveInt, Processes, Seed, Side
+
 
 def evaluate(
     checkpoint: Path,
-    n_fake: int | None = None,
-    n_real: int | None = None,
+    n_fake: PositiveInt | None = None,
+    n_real: PositiveInt | None = None,
     extractors: list[str] | None = None,
-    truncation: float | str | None = None,
-    seed: int | None = None,
+    truncation: FiniteFloat | str | None = None,
+    seed: Seed | None = None,
     ema: bool | None = None,
     rounding: Literal["round", "truncate"] | None = None,
     protocol: str | None = None,
@@ -90,12 +92,12 @@ def evaluate(
 def compare(
     real: Path | None = None,
     fake: Path | None = None,
-    n_fake: int | None = None,
-    n_real: int | None = None,
+    n_fake: PositiveInt | None = None,
+    n_real: PositiveInt | None = None,
     extractors: list[str] = ["inception", "efficientnet-lite0", "random"],  # noqa: B006
     protocol: str = "zoo",
     extras: list[str] | None = None,
-    batch_size: int = 128,
+    batch_size: BatchSize = 128,
     weights: Path | None = None,
     out: Path | None = None,
     device: str = "cpu",
@@ -132,10 +134,10 @@ def compare(
 def train_domain(
     path: list[str] | str,
     out: Path,
-    resolution: int | None = None,
-    epochs: float = 5,
-    seed: int = 0,
-    threads: int | None = None,
+    resolution: Side | None = None,
+    epochs: PositiveFloat = 5,
+    seed: Seed = 0,
+    threads: Processes | None = None,
 ) -> None:
     """Train a small classifier on labelled images, as an extractor where Inception's weights cannot be had.
 

@@ -11,19 +11,25 @@ def to_float(
     noise: float = 0.0,
     flip: bool = False,
     generator: torch.Generator | None = None,
+    places: Tensor | None = None,
+    whole: int | None = None,
 ) -> Tensor:
     """uint8 images (N, 3, R, R) as float32 `x / divisor - 1 + U[0, noise)`, each mirrored with p = 1/2 if `flip`.
 
     With the divisor 127.5 the range is [-1, 1], both ends exact. SNGAN takes 128 and noise 1/128 (dequantisation,
     pfnet-research/sngan_projection datasets/cifar10.py:20-21). The result is on the device of the images, and so
-    must be the generator.
+    must be the generator. Of numbers drawn for a batch of `whole` images these are those at the `places` (N,).
     """
     x = images.float().div_(divisor).sub_(1)
+
+    def drawn(*shape: int) -> Tensor:
+        u = torch.rand(len(x) if whole is None else whole, *shape, generator=generator, device=x.device)
+        return u if places is None else u[places.to(x.device)]
+
     if noise:
-        x.add_(torch.rand(x.shape, generator=generator, device=x.device), alpha=noise)
+        x.add_(drawn(*x.shape[1:]), alpha=noise)
     if flip:
-        mirrored = torch.rand(len(x), 1, 1, 1, generator=generator, device=x.device) < 0.5
-        x = torch.where(mirrored, x.flip(-1), x)
+        x = torch.where(drawn(1, 1, 1) < 0.5, x.flip(-1), x)
     return x
 
 

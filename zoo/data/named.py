@@ -15,6 +15,7 @@ from zoo.data.kinds import KINDS
 from zoo.data.manifests import at_resolution
 from zoo.data.module import ImageDataModule
 from zoo.data.order import seed_of
+from zoo.options.ranges import PositiveInt, Side
 
 
 class Drawn(ImageDataModule):
@@ -25,11 +26,21 @@ class Drawn(ImageDataModule):
         n_images: How many different faces there are.
     """
 
-    def __init__(self, resolution: int = 32, n_images: int = 20_000, **options: Any) -> None:
+    def __init__(self, resolution: Side = 32, n_images: PositiveInt = 20_000, **options: Any) -> None:
         super().__init__(path="drawn", resolution=resolution, name="drawn faces", **options)
         if n_images < 1:
             raise ValueError(f"n_images must be at least 1, got {n_images}.")
         self.n_images = n_images
+
+    def test_images(self) -> Images:
+        """The 2,000 faces that come after these."""
+        n = 2000
+        return Images(
+            read=partial(_draw_after, self.n_images, self.resolution),
+            n=n,
+            content=f"drawn faces, version {drawn.VERSION}, after {self.n_images}",
+            labels=drawn.attributes(range(self.n_images, self.n_images + n))["hair_colour"],
+        )
 
     def open(self) -> Images:
         drawn.check_resolution(self.resolution)
@@ -46,6 +57,10 @@ class Drawn(ImageDataModule):
 
 def _draw(resolution: int, indices: Sequence[int]) -> Tensor:
     return drawn.draw(indices, resolution)
+
+
+def _draw_after(n: int, resolution: int, indices: Sequence[int]) -> Tensor:
+    return drawn.draw([n + int(i) for i in indices], resolution)
 
 
 def _whole(data: ImageDataModule, images: Images, split: str) -> Images:
@@ -101,7 +116,7 @@ class ImageNet(ImageDataModule):
     def __init__(
         self,
         path: str | None = None,
-        resolution: int = 128,
+        resolution: Side = 128,
         split: Literal["train", "val"] = "train",
         filter: str | None = KINDS["imagenet"].filter,
         classes: tuple[int, int] | None = None,
@@ -152,7 +167,7 @@ class CelebAHQ(ImageDataModule):
     def __init__(
         self,
         path: str = "data/celebahq-{resolution}.zip",
-        resolution: int = 1024,
+        resolution: Side = 1024,
         split: Literal["all", "train", "val"] = "all",
         filter: str | None = KINDS["celebahq"].filter,
         **options: Any,
@@ -180,7 +195,7 @@ class FFHQ(ImageDataModule):
     def __init__(
         self,
         path: str = "data/ffhq-{resolution}.zip",
-        resolution: int = 1024,
+        resolution: Side = 1024,
         split: Literal["all", "train", "val"] = "all",
         filter: str | None = KINDS["ffhq"].filter,
         **options: Any,

@@ -2,8 +2,8 @@
 
 Position p counts images over all ranks: it belongs to epoch p // N, and shows image
 `permutation(seed, p // N)[p % N]`. Global batch k holds the positions start + k*B ... start + (k+1)*B - 1, and rank
-r of W takes every W-th of them from the r-th on, so that the ranks together see exactly the batch of a single
-process. Nothing but `nimg` is needed to continue.
+r of W takes every W-th of them from the r-th on (`zoo.ranks.share`), so that the ranks together see exactly the
+batch of a single process. Nothing but `nimg` is needed to continue, on any number of ranks.
 """
 
 from __future__ import annotations
@@ -16,6 +16,8 @@ import numpy as np
 import torch
 from torch import Tensor
 from torch.utils.data import Sampler
+
+from zoo.ranks.share import Share
 
 
 def seed_of(*parts: object) -> int:
@@ -59,10 +61,11 @@ class EndlessBatches(Sampler[list[int]]):
 
     Args:
         n: number of images.
-        batch_size: images of a global batch, a multiple of `world`.
+        batch_size: images of a global batch; some ranks may have one more than others, or none.
         start: position (images over all ranks) of the first global batch.
         end: position at which a growing model's stage ends; None for never.
         chunks: sizes of the chunks that the images lie in, if they are to be shuffled by windows.
+        parts, block: as in `Stage`.
     """
 
     def __init__(
@@ -75,14 +78,14 @@ class EndlessBatches(Sampler[list[int]]):
         world: int = 1,
         end: int | None = None,
         chunks: Tensor | None = None,
+        parts: int = 1,
+        block: int = 1,
     ) -> None:
-        if batch_size < 1 or batch_size % world:
-            raise ValueError(
-                f"batch_size {batch_size} does not divide over {world} device(s): "
-                f"it counts the images of all devices together, so give a multiple of {world}."
-            )
+        if batch_size < 1:
+            raise ValueError(f"batch_size must be at least 1 image, got {batch_size}.")
+        self.places = Share(batch_size // parts, rank, world, block).places(parts).numpy()
         self.n, self.batch_size, self.seed = n, batch_size, seed
-        self.start, self.rank, self.world, self.end = start, rank, world, end
+        self.start, self.end = start, end
         self.chunks, self._order = chunks, (-1, np.empty(0, np.int64))
 
     def __iter__(self) -> Iterator[list[int]]:
@@ -93,11 +96,8 @@ class EndlessBatches(Sampler[list[int]]):
 
     def share(self, first: int) -> list[int]:
         """This rank's images of the global batch that begins at position `first`."""
-        positions = np.arange(first + self.rank, first + self.batch_size, self.world)
-        epochs, places = np.divmod(positions, self.n)
-        parts = (places[epochs == e] for e in range(epochs[0], epochs[-1] + 1))
-        orders = (self.order(int(e)) for e in range(epochs[0], epochs[-1] + 1))
-        return np.concatenate([order[part] for order, part in zip(orders, parts, strict=True)]).tolist()
+        epochs, places = np.divmod(first + self.places, self.n)
+        return [i for e in np.unique(epochs) for i in self.order(int(e))[places[epochs == e]].tolist()]
 
     def order(self, epoch: int) -> np.ndarray:
         """The order of all images in `epoch`."""

@@ -13,6 +13,8 @@ class Stage:
         end: image count at which another resolution or batch size begins; None for never.
         lod: levels that are missing to the full resolution; a fraction while one of them fades in.
         lr: learning rate, where the schedule sets it.
+        parts: equal batches that a step's images are, one behind the other, each spread over the ranks.
+        block: consecutive images that stay on one rank.
     """
 
     resolution: int
@@ -20,3 +22,5 @@ class Stage:
     end: int | None = None
     lod: float = 0.0
     lr: float | None = None
+    parts: int = 1
+    block: int = 1

@@ -14,6 +14,7 @@ from torch import Tensor
 from zoo.data.files import TINY, MissingDataset
 from zoo.data.images import Images
 from zoo.data.module import ImageDataModule
+from zoo.options.ranges import Side
 
 
 class _Torchvision(ImageDataModule):
@@ -26,7 +27,7 @@ class _Torchvision(ImageDataModule):
     title: str
     side: int
 
-    def __init__(self, path: str, resolution: int, split: str, download: bool, **options: Any) -> None:
+    def __init__(self, path: str, resolution: Side, split: str, download: bool, **options: Any) -> None:
         name = self.title if split == "train" else f"{self.title} {split}"
         super().__init__(path=path, resolution=resolution, name=name, **options)
         self.split, self.download = split, download
@@ -71,7 +72,7 @@ class CIFAR10(_Torchvision):
     def __init__(
         self,
         path: str = "data",
-        resolution: int = 32,
+        resolution: Side = 32,
         split: Literal["train", "test"] = "train",
         download: bool = True,
         **options: Any,
@@ -97,7 +98,7 @@ class SVHN(_Torchvision):
     def __init__(
         self,
         path: str = "data",
-        resolution: int = 32,
+        resolution: Side = 32,
         split: Literal["train", "test", "extra"] = "train",
         download: bool = True,
         **options: Any,
@@ -126,7 +127,7 @@ class MNIST(_Torchvision):
     def __init__(
         self,
         path: str = "data",
-        resolution: int = 28,
+        resolution: Side = 28,
         split: Literal["train", "test"] = "train",
         download: bool = True,
         **options: Any,
@@ -204,7 +205,7 @@ class STL10(ImageDataModule):
         download: Fetch the files (2.5 GB) if they are not there.
     """
 
-    def __init__(self, path: str = "data", resolution: int = 48, download: bool = True, **options: Any) -> None:
+    def __init__(self, path: str = "data", resolution: Side = 48, download: bool = True, **options: Any) -> None:
         super().__init__(path=path, resolution=resolution, name="STL-10 (unlabelled)", **options)
         self.download = download
 

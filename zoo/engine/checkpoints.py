@@ -11,9 +11,11 @@ from lightning.pytorch.callbacks import Callback
 from zoo.data import BadImage
 from zoo.engine.failures import NotFinite
 from zoo.engine.gan import GAN
+from zoo.options.checked import Checked
+from zoo.options.ranges import NonNegativeFloat, PositiveInt
 
 
-class Checkpoints(Callback):
+class Checkpoints(Checked, Callback):
     """Checkpoints every N kimg and whenever training stops; `checkpoints/last.ckpt` is always the newest.
 
     A file is written beside its final name and renamed, so a full disk or a kill never damages an older one;
@@ -26,7 +28,9 @@ class Checkpoints(Callback):
             best one, beside the newest.
     """
 
-    def __init__(self, every_kimg: float = 500, keep: int = 2, best_by: str | None = None) -> None:
+    def __init__(
+        self, every_kimg: NonNegativeFloat = 500, keep: PositiveInt = 2, best_by: str | None = None
+    ) -> None:
         self.every_kimg, self.keep, self.saved_at = every_kimg, keep, -1
         self.best_by, self.best = best_by, {}
 

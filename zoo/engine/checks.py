@@ -6,46 +6,31 @@ import torch
 from torch import Tensor
 
 from zoo.data import ImageDataModule
+from zoo.data.stage import Stage
 
 if TYPE_CHECKING:
     from zoo.engine.gan import GAN
 
 
-def check_batches(gan: "GAN", world_size: int | None = None) -> None:
-    """Refuse a batch that does not divide over the ranks; of a growing model, one that the run will reach.
+def check_batches(gan: "GAN") -> None:
+    """Refuse a batch without images.
 
     Raises:
-        ValueError: naming the option, and numbers that would work.
+        ValueError: naming the option.
     """
-    world = max(gan.world_size if world_size is None else world_size, 1)  # none at all is the trainer's to refuse
-    sizes = {f"batch_size_at {r}": size for r, size in reached(gan).items()}
     for name, given in gan.hparams.items():
-        if name.startswith("batch_size") and given is not None and not isinstance(given, dict):
-            if given < 1:
-                raise ValueError(f"{name} must be at least 1, not {given}: change --model.{name}")
-            if name != "batch_size" or not sizes:
-                sizes[name] = given
-    for name, size in sizes.items():
-        if size % world:
-            option, _, side = name.partition(" ")
-            near = sorted({max(size - size % world, world), size + -size % world})
-            fewer = max(d for d in range(1, world) if size % d == 0)
-            where = f" at {side} px" if side else ""
-            raise ValueError(
-                f"{option} {size}{where} does not divide over {world} processes: give --model.{option}"
-                f"{'.' + side if side else ''} {' or '.join(map(str, near))}, or --trainer.devices {fewer}"
-            )
+        sizes = given.values() if isinstance(given, dict) else [given]
+        for size in sizes if name.startswith("batch_size") and given is not None else ():
+            if size < 1:
+                raise ValueError(f"{name} must be at least 1, not {size}: change --model.{name}")
 
 
-def reached(gan: "GAN") -> dict[int, int]:
-    """Resolution -> images of a step, for the stages of a growing model before `total_kimg`; else nothing."""
-    stage, found = gan.stage_at(0), {}
-    while stage.end is not None:
-        found[stage.resolution] = stage.images_per_step
-        if stage.end >= gan.total_kimg * 1000:
-            return found
-        stage = gan.stage_at(stage.end)
-    return found | ({stage.resolution: stage.images_per_step} if found else {})
+def reached(gan: "GAN") -> list[Stage]:
+    """The stages of a growing model before `total_kimg`; the only one of another."""
+    found = [gan.stage_at(0)]
+    while found[-1].end is not None and found[-1].end < gan.total_kimg * 1000:
+        found.append(gan.stage_at(found[-1].end))
+    return found
 
 
 def check_classes(gan: "GAN") -> None:

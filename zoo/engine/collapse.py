@@ -21,6 +21,8 @@ from torch import Tensor, nn
 from zoo.engine.checkpoints import Checkpoints
 from zoo.engine.gan import GAN
 from zoo.networks.modes import evaluating
+from zoo.options.checked import Checked
+from zoo.options.ranges import NonNegativeFloat, PositiveInt
 
 
 @torch.no_grad()
@@ -42,7 +44,7 @@ def top_singular_values(net: nn.Module, k: int = 3) -> dict[str, Tensor]:
     return found
 
 
-class CollapseWatch(Callback):
+class CollapseWatch(Checked, Callback):
     """Logs spectra and D's logits every so many kimg, warns of a collapse, keeps the checkpoint before it.
 
     Rank 0 does it alone, without collectives; the others meet it at their next gradient. It changes nothing that
@@ -66,11 +68,11 @@ class CollapseWatch(Callback):
 
     def __init__(
         self,
-        every_kimg: float = 100,
+        every_kimg: NonNegativeFloat = 100,
         held_out: str | None = None,
-        n: int = 1000,
-        jump: float = 2.0,
-        worse: float = 2.0,
+        n: PositiveInt = 1000,
+        jump: NonNegativeFloat = 2.0,
+        worse: NonNegativeFloat = 2.0,
     ) -> None:
         self.every_kimg, self.held_out, self.n, self.jump, self.worse = every_kimg, held_out, n, jump, worse
         self.at = 0  # images at the last look
@@ -96,8 +98,7 @@ class CollapseWatch(Callback):
         if not trainer.is_global_zero or trainer.datamodule is None:
             return
         data = trainer.datamodule
-        tests = None if getattr(data, "split", None) == "test" else data.test_images()
-        self._others = data.held_out() or tests
+        self._others = data.unseen()
         if self.held_out:
             from zoo.data import ImageDataModule
 

@@ -51,3 +51,10 @@ def move(average: nn.Module, current: nn.Module, beta: float) -> None:
     torch._foreach_add_(averages, currents)
     for old, new in zip(average.buffers(), current.buffers(), strict=True):
         old.copy_(new)
+
+
+@torch.no_grad()
+def move_state(average: nn.Module, current: nn.Module, beta: float) -> None:
+    """As `move`, for all of the state: buffers too are averaged, as BigGAN's code does."""
+    averages, currents = average.state_dict(), current.state_dict()
+    torch._foreach_lerp_(list(averages.values()), list(currents.values()), 1.0 - beta)

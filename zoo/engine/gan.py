@@ -21,9 +21,10 @@ from zoo.engine.ema import EMA
 from zoo.engine.hub import OnHub
 from zoo.engine.latents import normal
 from zoo.engine.pixels import Pixels
+from zoo.options.checked import Checked
 
 
-class GAN(L.LightningModule, OnHub):
+class GAN(Checked, L.LightningModule, OnHub):
     """Base of the papers' LightningModules (manual optimization).
 
     A paper's `__init__` calls this, then `save_hyperparameters()`; its batch sizes, over all ranks, are arguments
@@ -38,6 +39,8 @@ class GAN(L.LightningModule, OnHub):
         latent_dim: length of z.
         n_classes: 0 for an unconditional model.
         images_per_step: real images one `training_step` consumes, over all ranks together.
+        parts: equal batches that these images are, one behind the other, each spread over the ranks.
+        block: consecutive images that stay on one rank.
         total_kimg: training ends after so many thousand real images.
         ema: how the average of G is kept; None keeps none.
         pixels: colours and range of G's and D's images; None for three colours in [-1, 1].
@@ -49,8 +52,6 @@ class GAN(L.LightningModule, OnHub):
     fixed_kimg: tuple[str, ...] = ()
     #: what makes the prior of N(0, 1); set by a paper with another
     prior = staticmethod(normal)
-    #: equal parts that a step splits a process's images into
-    parts: int = 1
     #: images of a group of D's minibatch stddev, which must divide them too; None or 0 for none
     group: int | None = None
 
@@ -63,6 +64,8 @@ class GAN(L.LightningModule, OnHub):
         latent_dim: int,
         images_per_step: int,
         total_kimg: float,
+        parts: int = 1,
+        block: int = 1,
         n_classes: int = 0,
         ema: EMA | None = None,
         pixels: Pixels | None = None,
@@ -75,7 +78,7 @@ class GAN(L.LightningModule, OnHub):
         self.ema = ema
         self.resolution, self.latent_dim, self.n_classes = resolution, latent_dim, n_classes
         self.total_kimg, self.pixels = total_kimg, pixels or Pixels()
-        self._stage = Stage(resolution, images_per_step)
+        self._stage = Stage(resolution, images_per_step, parts=parts, block=block)
         self.nimg = 0  # plain number: a buffer on the GPU would cost a synchronisation at every read
         self.steps = 0  # training steps; not nimg / images_per_step where the batch grows
         self._nimg_before = 0  # the last step
@@ -105,20 +108,7 @@ class GAN(L.LightningModule, OnHub):
     get_extra_state = state.get_extra_state
     set_extra_state = state.set_extra_state
     on_save_checkpoint = state.on_save_checkpoint
-
-    @property
-    def conditions(self) -> dict:
-        """Seed, precision, number of processes and hardware of the training, for the results row."""
-        if self._trainer is None:
-            return self._conditions
-        from zoo.engine.devices import hardware
-
-        return {
-            "seed": self.seed,
-            "precision": str(self.trainer.precision),
-            "world_size": self.world_size,
-            "hardware": hardware(self.device),
-        }
+    conditions = property(state.conditions)
 
     # ---- progress
 
@@ -155,11 +145,13 @@ class GAN(L.LightningModule, OnHub):
     def opt_d(self) -> LightningOptimizer:
         return self.optimizers()[1]
 
+    share = draws.share
     latents = draws.latents
     uniform = draws.uniform
     random_labels = draws.random_labels
     seed_step = draws.seed_step
 
+    manual_backward = updates.manual_backward
     update = updates.update
     apply_gradients = updates.apply_gradients
     update_ema = updates.update_ema
@@ -200,7 +192,7 @@ class GAN(L.LightningModule, OnHub):
         """Refuse what cannot work before anything is computed.
 
         Raises:
-            ValueError: if the batch does not divide over the ranks, or the data lacks the model's classes.
+            ValueError: for a batch without images, or if the data lacks the model's classes.
         """
         check_batches(self)
         check_classes(self)

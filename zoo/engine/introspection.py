@@ -14,12 +14,14 @@ from lightning.pytorch.callbacks import Callback
 from zoo.engine.checkpoints import Checkpoints
 from zoo.engine.failures import Diverged
 from zoo.engine.gan import GAN
+from zoo.options.checked import Checked
+from zoo.options.ranges import PositiveInt
 
 #: in margins, or in nats for each latent number if that is more; a VAE holds a few nats for each at the most
 EXPLOSION = 100.0
 
 
-class Introspection(Callback):
+class Introspection(Checked, Callback):
     """Watches the logged KLs: stops training at an explosion, and tells each other fault once, when it has lasted.
 
     Args:
@@ -27,7 +29,7 @@ class Introspection(Callback):
             the introspective phase.
     """
 
-    def __init__(self, patience: int = 10) -> None:
+    def __init__(self, patience: PositiveInt = 10) -> None:
         self.patience = patience
         self.highest = 0.0  # KL of a fake so far
         self.lasted: dict[str, int] = {}  # fault -> reports in a row

@@ -158,7 +158,7 @@ class ProgressiveSchedule:
         seen = start + (nimg - start) // block * block
         return replace(stage, lod=self.lod(seen), lr=self.rate(seen, stage.resolution))
 
-    def check_groups(self, world_size: int, group: int | None, until: float | None = None) -> None:
+    def check_groups(self, group: int | None, until: float | None = None) -> None:
         """Refuse a batch that D's minibatch stddev cannot split into its groups; None or 0 needs none.
 
         Stages that begin at `until` images or later are never reached.
@@ -169,11 +169,13 @@ class ProgressiveSchedule:
         for start, stage in self.stages:
             if until is not None and start >= until:
                 return
-            share = stage.images_per_step // world_size
-            if group and share % min(group, share):
+            images = stage.images_per_step
+            if group and images % min(group, images):
+                fits = max(k for k in range(1, group) if images % k == 0)
                 raise ValueError(
-                    f"at {stage.resolution} px a process sees {share} images a step, which do not split into "
-                    f"groups of {group}: change --model.batch_size_at, --model.stddev_group or --trainer.devices"
+                    f"at {stage.resolution} px a batch of {images} images does not split into groups of {group}: "
+                    f"give --model.stddev_group {fits}, or --model.batch_size_at.{stage.resolution} "
+                    f"{images // group * group}"
                 )
 
     def resets(self, nimg: int) -> bool:

@@ -3,6 +3,8 @@
 import inspect
 from typing import TYPE_CHECKING
 
+from zoo.engine.devices import hardware
+
 if TYPE_CHECKING:
     from zoo.engine.gan import GAN
 
@@ -31,4 +33,16 @@ def on_save_checkpoint(self: "GAN", checkpoint: dict) -> None:
         "conditions": self.conditions,
         "chosen": self.chosen,
         **self.origin,
+    }
+
+
+def conditions(self: "GAN") -> dict:
+    """Seed, precision, number of processes and hardware of the training, for the results row."""
+    if self._trainer is None:
+        return self._conditions
+    return {
+        "seed": self.seed,
+        "precision": str(self.trainer.precision),
+        "world_size": self.world_size,
+        "hardware": hardware(self.device),
     }

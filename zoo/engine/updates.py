@@ -1,15 +1,42 @@
-"""Steps of the optimizers, with the average of G behind them."""
+"""Steps of the optimizers, with the average of G behind them.
+
+Between processes one all-reduce a step sends the gradient of each parameter that the step moves, and nothing else:
+backward passes only add up what each process has, weighted by its share of the batch.
+"""
 
 from collections.abc import Iterable
+from contextlib import nullcontext
 from typing import TYPE_CHECKING
 
+import lightning.pytorch as L
 from lightning.pytorch.core.optimizer import LightningOptimizer
 from torch import Tensor, nn
+from torch.nn.parallel import DistributedDataParallel
 
+from zoo.engine import draws
 from zoo.engine.ema import move
+from zoo.ranks import share, sums
 
 if TYPE_CHECKING:
     from zoo.engine.gan import GAN
+
+
+def manual_backward(
+    self: "GAN", loss: Tensor, *args: object, weight: float | None = None, **kwargs: object
+) -> None:
+    """Add up the gradients of a mean over this rank's images, weighted so that the ranks' sum is the whole batch's.
+
+    What is the same number on every rank (a regulariser of weights) comes out as it is.
+
+    Args:
+        weight: another weight than this rank's share of the batch.
+    """
+    wrapped = self.trainer.strategy.model if share.running() else None
+    # a strategy that the user chose may wrap the model: its own reduction, at every pass, stays off
+    silent = wrapped.no_sync() if isinstance(wrapped, DistributedDataParallel) else nullcontext()
+    weight = share.weight() if weight is None else weight
+    with silent:
+        L.LightningModule.manual_backward(self, loss if weight == 1 else weight * loss, *args, **kwargs)
 
 
 def update(
@@ -29,6 +56,9 @@ def update(
 
 def apply_gradients(self: "GAN", optimizer: LightningOptimizer, clip: float | None = None) -> None:
     """The second half of `update`, for steps whose gradients one backward pass gives to both networks."""
+    if share.running():
+        params = (p for group in optimizer.param_groups for p in group["params"])
+        sums.add_up([p.grad for p in params if p.grad is not None])
     if clip is not None:
         self.clip_gradients(optimizer, gradient_clip_val=clip, gradient_clip_algorithm="norm")
     name = "grad/g" if optimizer is self.opt_g else "grad/d"
@@ -41,6 +71,7 @@ def apply_gradients(self: "GAN", optimizer: LightningOptimizer, clip: float | No
     optimizer.step()
     if averaged and not self.ema.before_step:
         self.update_ema()
+    draws.begin(self)
 
 
 def update_ema(self: "GAN") -> None:

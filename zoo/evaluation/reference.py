@@ -64,7 +64,7 @@ def reference(
     Raises:
         ValueError: if the data has fewer images than asked for.
     """
-    rank, world = rank_and_world()
+    rank, _ = rank_and_world()
     n = len(data) if n_real is None else n_real
     if not 2 <= n <= len(data):
         raise ValueError(f"n_real is {n}, but {data.name} has {len(data)} images and 2 are the least")
@@ -79,6 +79,23 @@ def reference(
     if broadcast(found is not None):
         return found
 
+    parts = gather(_part(data, extractor, n, batch_size, device))
+    if parts is None:
+        return None
+    result = _merged([part for part in parts if part is not None])
+    if result.n != n:
+        raise ValueError(f"{data.name} handed out {result.n} images where {n} were asked for")
+    _write(path, key, result)
+    return result
+
+
+#: of a rank's images: moments of the features; positions, features and labels of those that are kept
+Part = tuple[Moments, Tensor, Tensor, Tensor | None]
+
+
+def _part(data: Any, extractor: Extractor, n: int, batch_size: int, device: torch.device | str) -> Part | None:
+    """This rank's part of the first n images; None if it has none."""
+    rank, world = rank_and_world()
     moments, positions, kept, classes, seen = Moments(), [], [], [], 0
     for images, labels in data.batches(batch_size, rank=rank, world=world, limit=n):
         features = extractor(images.to(device))[0].cpu()
@@ -90,24 +107,20 @@ def reference(
         kept.append(features[keep])
         if labels is not None:
             classes.append(labels[keep].cpu())
-    mine = (
-        (moments, torch.cat(positions), torch.cat(kept), torch.cat(classes) if classes else None) if seen else None
-    )
-    parts = gather(mine)
-    if parts is None:
+    if not seen:
         return None
+    return moments, torch.cat(positions), torch.cat(kept), torch.cat(classes) if classes else None
 
-    total, parts = Moments(), [part for part in parts if part is not None]
-    for part, *_ in parts:
-        total.merge(part)
-    if total.n != n:
-        raise ValueError(f"{data.name} handed out {total.n} images where {n} were asked for")
+
+def _merged(parts: list[Part]) -> Reference:
+    """The reference of all ranks' parts, in the data's order."""
+    total = Moments()
+    for moments, *_ in parts:
+        total.merge(moments)
     order = torch.cat([position for _, position, *_ in parts]).argsort()
     labels = [part[3] for part in parts if part[3] is not None]
-    labels = torch.cat(labels)[order] if labels else None
-    result = Reference(n, *total.mean_cov(), torch.cat([part[2] for part in parts])[order], labels)
-    _write(path, key, result)
-    return result
+    features = torch.cat([part[2] for part in parts])[order]
+    return Reference(total.n, *total.mean_cov(), features, torch.cat(labels)[order] if labels else None)
 
 
 def _read(path: Path, key: dict) -> Reference | None:

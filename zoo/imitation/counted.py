@@ -12,9 +12,10 @@ import torch
 from zoo.data.stage import Stage
 from zoo.engine.clock import Clock
 from zoo.engine.devices import hardware
+from zoo.options.checked import Checked
 
 
-class Counted(L.LightningModule):
+class Counted(Checked, L.LightningModule):
     """Counts `nimg` (the callbacks' name) environment steps and `steps` iterations up to `total_kimg` thousand.
 
     Args:

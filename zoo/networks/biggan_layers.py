@@ -12,6 +12,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from zoo.networks import layers
+from zoo.networks.batchnorm import normalize
 
 
 def singular_vectors(weight: Tensor, us: Tensor, eps: float) -> tuple[Tensor, Tensor]:
@@ -83,29 +84,12 @@ class SNEmbedding(SpectralNorm, layers.SNEmbedding):
     """Embedding (N,) -> (N, dim) whose whole (n_classes, dim) table is spectrally normalised."""
 
 
-class SumOverReplicas(torch.autograd.Function):
-    """The sum of a tensor over all processes, on any backend; its gradient is summed likewise."""
-
-    @staticmethod
-    def forward(ctx, x: Tensor) -> Tensor:
-        total = x.clone()
-        dist.all_reduce(total)
-        return total
-
-    @staticmethod
-    def backward(ctx, grad: Tensor) -> Tensor:
-        return SumOverReplicas.forward(None, grad.contiguous())
-
-
 class BatchNorm2d(nn.Module):
     """Batch norm (N, C, H, W) -> same, over the images of all replicas if `sync` is set and there are several.
 
-    The cross-replica statistics are one differentiable all-reduce of mean and mean square, on any backend, gloo on
-    CPUs included, which torch's SyncBatchNorm refuses.
-
     Attributes:
         momentum: weight of the new statistics in the running ones.
-        sync: share statistics between replicas; every one of them must then call, with batches of one size.
+        sync: share statistics between replicas; every one of them must then call.
         biased: keep the batch's own variance and not the unbiased one (BP's `mybn` does, F.batch_norm does not).
     """
 
@@ -118,23 +102,20 @@ class BatchNorm2d(nn.Module):
         self.register_buffer("running_var", torch.ones(channels))
 
     def forward(self, x: Tensor) -> Tensor:
-        world = dist.get_world_size() if self.sync and self.training and dist.is_initialized() else 1
-        if world == 1 and not (self.training and self.biased):
-            running, affine = (self.running_mean, self.running_var), (self.weight, self.bias)
-            return F.batch_norm(x, *running, *affine, self.training, self.momentum, self.eps)
+        running, affine = (self.running_mean, self.running_var), (self.weight, self.bias)
+        if self.training and self.sync and dist.is_initialized() and dist.get_world_size() > 1:
+            return normalize(x, running, affine, self.momentum, self.eps, self.biased)
+        # a process may have no image of the batch, and so no statistics of its own
+        if not (self.training and self.biased):
+            return F.batch_norm(x, *running, *affine, self.training and len(x) > 0, self.momentum, self.eps)
         with torch.autocast(x.device.type, enabled=False):
             wide = x.to(torch.promote_types(x.dtype, torch.float32))
             var, mean = torch.var_mean(wide, (0, 2, 3), correction=0)
-            if world > 1:
-                mean, square = (SumOverReplicas.apply(torch.stack([mean, var + mean.square()])) / world).unbind()
-                var = square - mean.square()
-            n = world * x.numel() / x.shape[1]
             with torch.no_grad():
                 self.running_mean.lerp_(mean, self.momentum)
-                self.running_var.lerp_(var if self.biased else var * (n / (n - 1)), self.momentum)
+                self.running_var.lerp_(var, self.momentum)
             # with given statistics F.batch_norm would not differentiate through them
-            scale = torch.rsqrt(var + self.eps)
-            y = (wide - mean[:, None, None]) * scale[:, None, None]
+            y = (wide - mean[:, None, None]) * torch.rsqrt(var + self.eps)[:, None, None]
             if self.weight is not None:
                 y = y * self.weight[:, None, None] + self.bias[:, None, None]
         return y.to(x.dtype)

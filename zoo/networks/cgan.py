@@ -9,6 +9,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from zoo.networks.batchnorm import BatchNorm1d, BatchNorm2d, Dropout
 from zoo.networks.dcgan import conv5, deconv5, joined, planes, start_normal
 from zoo.networks.rothgan import leaky_relu
 
@@ -58,7 +59,7 @@ class MaxoutGenerator(nn.Module):
         self.z, self.y = nn.Linear(latent_dim, widths[0]), nn.Linear(n_classes, widths[1])
         self.joint = nn.Linear(widths[0] + widths[1], widths[2])
         self.out = nn.Linear(widths[2], shape[0] * shape[1] * shape[2])
-        self.dropout = nn.Dropout(dropout)
+        self.dropout = Dropout(dropout)
         start_uniform(self, 0.05)
 
     def forward(self, z: Tensor, label: Tensor) -> Tensor:
@@ -92,7 +93,7 @@ class MaxoutDiscriminator(nn.Module):
         self.x, self.y = Maxout(n_pixels, units[0], pieces[0]), Maxout(n_classes, units[1], pieces[1])
         self.joint = Maxout(units[0] + units[1], units[2], pieces[2])
         self.out = nn.Linear(units[2], 1)
-        self.dropouts = nn.ModuleList(map(nn.Dropout, dropout))
+        self.dropouts = nn.ModuleList(map(Dropout, dropout))
         start_uniform(self, 0.005)
 
     def forward(self, x: Tensor, label: Tensor) -> Tensor:
@@ -104,7 +105,7 @@ class MaxoutDiscriminator(nn.Module):
 
 def plain_norm(channels: int, dims: int = 2) -> nn.Module:
     """Batch norm without gain and bias, eps 1e-8."""
-    return (nn.BatchNorm2d if dims == 2 else nn.BatchNorm1d)(channels, eps=1e-8, affine=False)
+    return (BatchNorm2d if dims == 2 else BatchNorm1d)(channels, eps=1e-8, affine=False)
 
 
 class MNISTGenerator(nn.Module):

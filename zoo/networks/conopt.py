@@ -12,6 +12,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from zoo.networks import r1gan
+from zoo.networks.batchnorm import BatchNorm2d
 from zoo.networks.layers import SameConv2d, SameConvTranspose2d
 from zoo.networks.rothgan import check_resolution, leaky_relu
 
@@ -20,7 +21,7 @@ Architecture = Literal["dcgan4", "dcgan4_nobn", "dcgan4_nobn_cf", "resnet_cf"]
 #: name -> channels of the four maps in widths, from the largest map on, and the normalisation layer. "cf" keeps
 #: one width; the doubling of the others is the DCGAN's (recalled, unverified).
 LADDERS: dict[str, tuple[tuple[int, ...], type[nn.Module]]] = {
-    "dcgan4": ((1, 2, 4, 8), nn.BatchNorm2d),
+    "dcgan4": ((1, 2, 4, 8), BatchNorm2d),
     "dcgan4_nobn": ((1, 2, 4, 8), nn.Identity),
     "dcgan4_nobn_cf": ((1, 1, 1, 1), nn.Identity),
 }

@@ -11,6 +11,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from zoo.networks.batchnorm import Dropout
 from zoo.networks.layers import ConditionalBatchNorm2d, SameConv2d
 from zoo.networks.wgan_gp import HE, NO_DROPOUT, Critic, DownBlock, UpBlock, layer_norm, start
 
@@ -72,7 +73,7 @@ class Critic128(Critic):
         self.blocks = nn.ModuleList(StridedBlock(i, o) for i, o in pairwise(channels))
         same = {"down": False, "norm": layer_norm, "bias": False}
         self.blocks.extend(DownBlock(channels[-1], channels[-1], **same) for _ in range(2))
-        self.dropouts = nn.ModuleList(nn.Dropout(p) for p in dropout)
+        self.dropouts = nn.ModuleList(Dropout(p) for p in dropout)
         self.linear = start(nn.Linear(channels[-1], 1))
 
     def features(self, x: Tensor) -> Tensor:

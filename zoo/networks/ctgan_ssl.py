@@ -14,7 +14,9 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 from torch.nn.utils.parametrizations import weight_norm
 
+from zoo.networks.batchnorm import BatchNorm1d, BatchNorm2d, Dropout
 from zoo.networks.layers import SameConvTranspose2d
+from zoo.ranks import share
 
 
 def normed(layer: nn.Module, train_scale: bool = False) -> nn.Module:
@@ -35,7 +37,7 @@ class Noise(nn.Module):
         self.std = std
 
     def forward(self, x: Tensor) -> Tensor:
-        return x + self.std * torch.randn_like(x) if self.training else x
+        return x + self.std * share.randn(x) if self.training else x
 
 
 class Shift(nn.Module):
@@ -97,7 +99,7 @@ def start(deviations: Mapping[nn.Module, float], run: Callable[[], object]) -> N
         handle.remove()
 
 
-def batch_norm(channels: int, kind: type[nn.Module] = nn.BatchNorm2d) -> list[nn.Module]:
+def batch_norm(channels: int, kind: type[nn.Module] = BatchNorm2d) -> list[nn.Module]:
     """Batch norm with a bias and without gain, eps 1e-6 (S nn.py:176-225; CT_CIFAR.py:72-75)."""
     return [kind(channels, eps=1e-6, affine=False), Shift(channels)]
 
@@ -114,7 +116,7 @@ class MNISTGenerator(nn.Module):
         super().__init__()
         layers: list[nn.Module] = []
         for n_in in (latent_dim, width):
-            layers += [nn.Linear(n_in, width, bias=False), *batch_norm(width, nn.BatchNorm1d), nn.Softplus()]
+            layers += [nn.Linear(n_in, width, bias=False), *batch_norm(width, BatchNorm1d), nn.Softplus()]
         self.layers = nn.Sequential(*layers, normed(nn.Linear(width, 28 * 28), train_scale=True), nn.Sigmoid())
 
     def forward(self, z: Tensor, label: Tensor | None = None) -> Tensor:
@@ -156,7 +158,7 @@ class CIFARGenerator(nn.Module):
         super().__init__()
         shape = {"kernel_size": 5, "stride": 2}
         self.layers = nn.Sequential(
-            *[nn.Linear(latent_dim, 16 * 4 * width, bias=False), *batch_norm(16 * 4 * width, nn.BatchNorm1d)],
+            *[nn.Linear(latent_dim, 16 * 4 * width, bias=False), *batch_norm(16 * 4 * width, BatchNorm1d)],
             *[nn.ReLU(), nn.Unflatten(1, (4 * width, 4, 4))],
             *[SameConvTranspose2d(4 * width, 2 * width, **shape, bias=False), *batch_norm(2 * width), nn.ReLU()],
             *[SameConvTranspose2d(2 * width, width, **shape, bias=False), *batch_norm(width), nn.ReLU()],
@@ -189,13 +191,48 @@ class CIFARClassifier(Classifier):
         w = width
         plan = [(3, w, 3, 1, 1), (w, w, 3, 1, 1), (w, w, 3, 2, 1), (w, 2 * w, 3, 1, 1), (2 * w, 2 * w, 3, 1, 1)]
         plan += [(2 * w, 2 * w, 3, 2, 1), (2 * w, 4 * w, 3, 1, 0), (4 * w, 2 * w, 1, 1, 0), (2 * w, w, 1, 1, 0)]
-        layers: list[nn.Module] = [nn.Dropout(0.2)]
+        layers: list[nn.Module] = [Dropout(0.2)]
         for i, o, kernel, stride, padding in plan:
             layers += [normed(nn.Conv2d(i, o, kernel, stride, padding)), nn.LeakyReLU(0.2)]
-            layers += [nn.Dropout(0.5)] if stride == 2 else []
+            layers += [Dropout(0.5)] if stride == 2 else []
         self.layers = nn.Sequential(*layers)
         self.head = normed(nn.Linear(w, n_classes), train_scale=True)
 
     def classify(self, x: Tensor) -> tuple[Tensor, Tensor]:
         features = self.layers(x).mean((2, 3))
         return features, self.head(features)
+
+
+def grey(images: Tensor) -> Tensor:
+    """[-1, 1] in three channels as [0, 1] in one."""
+    return (images[:, :1] + 1) / 2
+
+
+def from_grey(native: Tensor) -> Tensor:
+    return (2 * native - 1).expand(-1, 3, -1, -1)
+
+
+def half(images: Tensor) -> Tensor:
+    """[-1, 1] as [-1/2, 1/2]."""
+    return images / 2
+
+
+def from_half(native: Tensor) -> Tensor:
+    return (2 * native).clamp(-1, 1)
+
+
+#: resolution -> G, D, and the scripts' pixels from the zoo's [-1, 1] and back
+SETS = {
+    28: (
+        MNISTGenerator,
+        MNISTClassifier,
+        grey,
+        from_grey,
+    ),
+    32: (
+        CIFARGenerator,
+        CIFARClassifier,
+        half,
+        from_half,
+    ),
+}

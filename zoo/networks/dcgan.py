@@ -15,6 +15,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from zoo.networks.batchnorm import BatchNorm1d, BatchNorm2d
 from zoo.networks.rothgan import leaky_relu
 
 STD = 0.02
@@ -71,7 +72,7 @@ class TheanoGenerator(nn.Module):
         super().__init__()
         widths = [width * 2**i for i in reversed(range(halvings(resolution)))]
         self.dense = nn.Linear(latent_dim, 16 * widths[0], bias=False)
-        norms = [nn.BatchNorm1d(16 * widths[0], eps=1e-8), *(nn.BatchNorm2d(w, eps=1e-8) for w in widths[1:])]
+        norms = [BatchNorm1d(16 * widths[0], eps=1e-8), *(BatchNorm2d(w, eps=1e-8) for w in widths[1:])]
         self.norms = nn.ModuleList(norms)
         self.deconvs = nn.ModuleList(deconv5(*pair) for pair in pairwise([*widths, channels]))
         start_normal(self)
@@ -93,7 +94,7 @@ class TheanoDiscriminator(nn.Module):
     def __init__(self, resolution: int = 64, width: int = 128, channels: int = 3, norm: Norm | None = None) -> None:
         super().__init__()
         widths = [channels, *(width * 2**i for i in range(halvings(resolution)))]
-        norm = norm or (lambda n: nn.BatchNorm2d(n, eps=1e-8))
+        norm = norm or (lambda n: BatchNorm2d(n, eps=1e-8))
         self.convs = nn.ModuleList(conv5(*pair) for pair in pairwise(widths))
         self.norms = nn.ModuleList([nn.Identity(), *(norm(w) for w in widths[2:])])
         self.linear = nn.Linear(16 * widths[-1], 1, bias=False)
@@ -148,7 +149,7 @@ class Generator(nn.Module):
         channels: int = 3,
         n_classes: int = 0,
         extra: int = 0,
-        norm: Norm = nn.BatchNorm2d,
+        norm: Norm = BatchNorm2d,
     ) -> None:
         super().__init__()
         self.n_classes = n_classes
@@ -181,7 +182,7 @@ class Discriminator(nn.Module):
         channels: int = 3,
         n_classes: int = 0,
         extra: int = 0,
-        norm: Norm = nn.BatchNorm2d,
+        norm: Norm = BatchNorm2d,
     ) -> None:
         super().__init__()
         self.n_classes = n_classes

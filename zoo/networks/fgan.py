@@ -9,6 +9,7 @@ from itertools import pairwise
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from zoo.networks.batchnorm import BatchNorm1d, BatchNorm2d
 from zoo.networks.dcgan import halvings
 
 
@@ -30,7 +31,7 @@ class Generator(nn.Module):
         widths = [width * 2**i for i in reversed(range(halvings(resolution) + 1))]
         self.dense = nn.Linear(latent_dim, 16 * widths[0])
         nn.init.xavier_uniform_(self.dense.weight, gain=0.1)
-        self.norms = nn.ModuleList(nn.BatchNorm2d(w) for w in widths)
+        self.norms = nn.ModuleList(BatchNorm2d(w) for w in widths)
         self.deconvs = nn.ModuleList(nn.ConvTranspose2d(*pair, 4, 2, padding=1) for pair in pairwise(widths))
         self.conv = nn.Conv2d(width, channels, 3, padding=1)
 
@@ -53,8 +54,8 @@ class Variational(nn.Module):
         super().__init__()
         widths = [channels, *(width * 2**i for i in range(halvings(resolution)))]
         self.convs = nn.ModuleList(nn.Conv2d(*pair, 4, 2, padding=1) for pair in pairwise(widths))
-        self.norms = nn.ModuleList(nn.BatchNorm2d(w) for w in widths[1:])
-        self.dense, self.norm = nn.Linear(16 * widths[-1], hidden), nn.BatchNorm1d(hidden)
+        self.norms = nn.ModuleList(BatchNorm2d(w) for w in widths[1:])
+        self.dense, self.norm = nn.Linear(16 * widths[-1], hidden), BatchNorm1d(hidden)
         self.linear = nn.Linear(hidden, 1)
 
     def forward(self, x: Tensor, label: Tensor | None = None) -> Tensor:

@@ -12,6 +12,8 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from zoo.networks.batchnorm import BatchNorm2d
+
 #: widths of run_256.sh and run_1024.sh
 WIDTHS = {256: (32, 64, 128, 256, 512, 512), 1024: (16, 32, 64, 128, 256, 512, 512, 512)}
 
@@ -57,9 +59,9 @@ class Block(nn.Module):
         super().__init__()
         self.shortcut = nn.Conv2d(in_channels, out_channels, 1, bias=False) if expand else nn.Identity()
         self.conv1 = nn.Conv2d(in_channels, out_channels, 3, padding=1, bias=False)
-        self.norm1 = nn.BatchNorm2d(out_channels)
+        self.norm1 = BatchNorm2d(out_channels)
         self.conv2 = nn.Conv2d(out_channels, out_channels, 3, padding=1, bias=False)
-        self.norm2 = nn.BatchNorm2d(out_channels)
+        self.norm2 = BatchNorm2d(out_channels)
 
     def forward(self, x: Tensor) -> Tensor:
         h = leaky(self.norm1(self.conv1(x)))
@@ -103,7 +105,7 @@ class Encoder(nn.Module):
         super().__init__()
         check_widths(resolution, widths)
         self.conv = nn.Conv2d(channels, widths[0], 5, padding=2, bias=False)
-        self.norm = nn.BatchNorm2d(widths[0])
+        self.norm = BatchNorm2d(widths[0])
         self.blocks = nn.ModuleDict()  # by the size they work at
         for i, (before, after) in enumerate(pairwise(widths)):
             self.blocks[str(resolution // 2 ** (i + 1))] = Block(

@@ -11,6 +11,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from zoo.networks.batchnorm import BatchNorm1d, BatchNorm2d
 from zoo.networks.dcgan import halvings, start_normal
 from zoo.networks.layers import SameConv2d, SameConvTranspose2d
 from zoo.networks.rothgan import leaky_relu
@@ -74,7 +75,7 @@ class Generator(nn.Module):
         super().__init__()
         widths = ladder(resolution, width or top_width(resolution))
         self.dense = nn.Linear(latent_dim, 16 * widths[0])
-        norms = [nn.BatchNorm1d(16 * widths[0], **NORM), *(nn.BatchNorm2d(w, **NORM) for w in widths[1:])]
+        norms = [BatchNorm1d(16 * widths[0], **NORM), *(BatchNorm2d(w, **NORM) for w in widths[1:])]
         self.norms = nn.ModuleList(norms)
         self.deconvs = nn.ModuleList(SameConvTranspose2d(*pair, 5, 2) for pair in pairwise([*widths, channels]))
         STARTS[start](self)
@@ -110,7 +111,7 @@ class Encoder(nn.Module):
         super().__init__()
         widths, self.pooled = ladder(resolution, width or top_width(resolution))[::-1], pooled
         self.convs = nn.ModuleList(SameConv2d(*pair, 5, 2, bias=bias) for pair in pairwise([channels, *widths]))
-        self.norms = nn.ModuleList([nn.Identity(), *(nn.BatchNorm2d(w, **NORM) for w in widths[1:])])
+        self.norms = nn.ModuleList([nn.Identity(), *(BatchNorm2d(w, **NORM) for w in widths[1:])])
         self.linear = nn.Linear(widths[-1] * (1 if pooled else 16), n_out, bias=bias)
         STARTS[start](self)
 

@@ -4,6 +4,8 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from zoo.networks.batchnorm import BatchNorm2d
+
 
 def power_iteration(
     weight: Tensor, u: Tensor, n_iter: int = 1, eps: float = 1e-12
@@ -90,7 +92,7 @@ class SNEmbedding(SpectralNorm, nn.Embedding):
         return F.embedding(label, self.normalized_weight())
 
 
-class ConditionalBatchNorm2d(nn.BatchNorm2d):
+class ConditionalBatchNorm2d(BatchNorm2d):
     """Batch norm whose gain and bias come from a table per class (de Vries et al. 2017; Dumoulin et al. 2017).
 
     x (N, C, H, W), label (N,) int64 -> gamma[label] * normalised x + beta[label]. With `n_classes=0` it is
@@ -113,23 +115,6 @@ class ConditionalBatchNorm2d(nn.BatchNorm2d):
         if label is None:
             raise ValueError(f"this network has {self.n_classes} classes: give a label to every image")
         return self.gamma(label)[:, :, None, None] * x + self.beta(label)[:, :, None, None]
-
-
-class BiasedBatchNorm2d(nn.BatchNorm2d):
-    """Batch norm whose running variance is the biased one, divisor n, as TensorFlow's unfused layer keeps it.
-
-    (N, C, H, W) -> same. Training is as in `nn.BatchNorm2d`, which puts n / (n - 1) into its running variance; only
-    evaluation differs.
-    """
-
-    def forward(self, x: Tensor) -> Tensor:
-        if not self.training:
-            return super().forward(x)
-        with torch.no_grad():
-            var, mean = torch.var_mean(x.to(self.running_var.dtype), (0, 2, 3), correction=0)
-            self.running_mean.lerp_(mean, self.momentum)
-            self.running_var.lerp_(var, self.momentum)
-        return F.batch_norm(x, None, None, self.weight, self.bias, True, 0.0, self.eps)
 
 
 class SameConv2d(nn.Conv2d):

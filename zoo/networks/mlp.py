@@ -12,6 +12,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from zoo.networks.batchnorm import Dropout
 from zoo.networks.layers import SNLinear
 from zoo.networks.rothgan import ToyMLP
 from zoo.networks.stylegan import Generator as StyleGenerator
@@ -24,7 +25,7 @@ def hidden(n_in: int, width: int, depth: int, dropout: Sequence[float] = ()) -> 
     layers: list[nn.Module] = []
     for i, (a, b) in enumerate(pairwise([n_in, *[width] * depth])):
         layers += [uniform(nn.Linear(a, b), math.sqrt(2 / a)), nn.ReLU()]
-        layers += [nn.Dropout(dropout[i])] if i < len(dropout) else []
+        layers += [Dropout(dropout[i])] if i < len(dropout) else []
     return nn.Sequential(*layers)
 
 

@@ -6,6 +6,8 @@ from contextlib import contextmanager
 import torch
 from torch import Tensor, nn
 
+from zoo.ranks.share import pieces
+
 
 @contextmanager
 def evaluating(module: nn.Module) -> Iterator[None]:
@@ -32,6 +34,7 @@ def frozen(module: nn.Module) -> Iterator[None]:
 
 
 def in_parts(G: nn.Module, z: Tensor, label: Tensor | None, parts: int) -> Tensor:
-    """G's images of z, made in so many equal parts, each with batch statistics of its own, as on several GPUs."""
-    labels = [None] * parts if label is None else label.chunk(parts)
-    return torch.cat([G(part, y) for part, y in zip(z.chunk(parts), labels, strict=True)])
+    """G's images of z, made in so many parts of the whole batch, each with batch statistics of its own."""
+    sizes = pieces(len(z), parts)
+    labels = [None] * len(sizes) if label is None else label.split(sizes)
+    return torch.cat([G(part, y) for part, y in zip(z.split(sizes), labels, strict=True)])

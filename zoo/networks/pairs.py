@@ -10,13 +10,14 @@ from typing import Literal
 from torch import nn
 
 from zoo.networks import dcgan, fgan, keras_dcgan, wgan_gp
+from zoo.networks.batchnorm import BatchNorm2d
 from zoo.networks.rothgan import check_resolution
 from zoo.networks.wgan_gp_cnn import CNNCritic, CNNGenerator
 
 Architecture = Literal["dcgan", "theano", "cnn", "resnet", "keras", "keras-pooled", "notebook"]
 NormName = Literal["batch", "layer", "none"]
 NORMS: dict[str, Callable[[int], nn.Module]] = {
-    "batch": nn.BatchNorm2d,
+    "batch": BatchNorm2d,
     "layer": wgan_gp.layer_norm,
     "none": nn.Identity,
 }
@@ -55,7 +56,7 @@ def build(
         return G, dcgan.Discriminator(resolution, width_d or 64, channels, norm=norm)
     if architecture == "theano":
         G = dcgan.TheanoGenerator(resolution, width_g or 128, latent_dim, channels)
-        own = partial(nn.BatchNorm2d, eps=1e-8) if norm_d == "batch" else norm
+        own = partial(BatchNorm2d, eps=1e-8) if norm_d == "batch" else norm
         return G, dcgan.TheanoDiscriminator(resolution, width_d or 128, channels, own)
     if architecture == "cnn":
         if resolution == 28 and channels != 1:

@@ -233,7 +233,7 @@ class Discriminator(nn.Module):
             if i == level and t > 0:
                 h = fade(h, leaky(self.from_rgb[i - 1](downscale(x))), t)
         if self.stddev_group != 0:
-            h = minibatch_stddev(h, self.stddev_group or len(h))
+            h = minibatch_stddev(h, self.stddev_group)
         h = self.active(self.conv(h), 0)
         out = self.head(self.closeness(self.active(self.dense(h.flatten(1)), 1)))
         return out[:, 0], out[:, 1:]

@@ -12,6 +12,8 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from zoo.ranks import share, sums
+
 SQRT2 = math.sqrt(2)
 
 
@@ -39,21 +41,36 @@ def instance_norm(x: Tensor, eps: float = 1e-8) -> Tensor:
     return (y * (y.square().mean((2, 3), keepdim=True) + eps).rsqrt()).to(x.dtype)
 
 
-def minibatch_stddev(x: Tensor, group_size: int = 4, num_features: int = 1) -> Tensor:
+def minibatch_stddev(x: Tensor, group_size: int | None = 4, num_features: int = 1) -> Tensor:
     """Append to x (N, C, H, W) `num_features` channels that tell how much the images of a group differ.
 
-    Images m, m + M, m + 2M, ... form a group of G = min(group_size, N), M = N / G: strided, not neighbours. Per
-    group: sqrt(biased variance + 1e-8), averaged over pixels and over each of `num_features` runs of neighbouring
-    channels (PG networks.py:127-139; SG:564-659).
+    Images m, m + M, m + 2M, ... of the whole batch form a group of G = min(group_size, N), M = N / G: strided, not
+    neighbours, and maybe on several processes. Per group: sqrt(biased variance + 1e-8), averaged over pixels and
+    over each of `num_features` runs of neighbouring channels (PG networks.py:127-139; SG:564-659).
+
+    Args:
+        group_size: None for the whole batch.
 
     Raises:
         ValueError: if N is not a multiple of G, or C not of num_features.
     """
-    n, c, h, w = x.shape
-    group = min(group_size, n)
+    mine = share.running()
+    times = mine.times(len(x)) if mine else 1
+    n, (_, c, h, w) = mine.total * times if mine else len(x), x.shape
+    group = min(group_size or n, n)
     if n % group or c % num_features:
         raise ValueError(f"minibatch stddev: {n} images of {c} maps do not split into {group} x {num_features}")
-    y = x.to(torch.promote_types(x.dtype, torch.float32)).reshape(group, -1, num_features, c // num_features, h, w)
+    y, groups = x.to(torch.promote_types(x.dtype, torch.float32)), n // group
+    if mine and (groups % mine.world or mine.block > 1 or times > 1):
+        number = mine.places(times).to(x.device) % groups  # of each image's group
+        y = y.unflatten(1, (num_features, -1))
+        none = y.new_zeros(groups, *y.shape[1:])
+        mean = sums.total(none.index_add(0, number, y)) / group
+        var = sums.total(none.index_add(0, number, (y - mean[number]).square())) / group
+        told = (var + 1e-8).sqrt().mean((2, 3, 4)).to(x.dtype)[number]
+        return torch.cat([x, told[:, :, None, None].expand(-1, -1, h, w)], 1)
+    # no group lies on two processes
+    y = y.reshape(group, -1, num_features, c // num_features, h, w)
     y = (y.var(0, unbiased=False) + 1e-8).sqrt().mean((2, 3, 4))  # (M, F)
     return torch.cat([x, y.to(x.dtype).repeat(group, 1)[:, :, None, None].expand(-1, -1, h, w)], 1)
 

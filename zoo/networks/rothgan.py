@@ -14,6 +14,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from zoo.networks.batchnorm import BatchNorm2d
 from zoo.networks.layers import SameConv2d, SameConvTranspose2d
 from zoo.networks.wgan_gp import start, uniform
 
@@ -60,7 +61,7 @@ class DCGANGenerator(nn.Module):
         resolution: int = 64,
         width: int = 64,
         latent_dim: int = 128,
-        norm: Norm = nn.BatchNorm2d,
+        norm: Norm = BatchNorm2d,
         activation: Kind = "relu",
         channels: int = 3,
     ) -> None:
@@ -96,7 +97,7 @@ class DCGANDiscriminator(nn.Module):
         self,
         resolution: int = 64,
         width: int = 64,
-        norm: Norm = nn.BatchNorm2d,
+        norm: Norm = BatchNorm2d,
         activation: Kind = "relu",
         channels: int = 3,
     ) -> None:

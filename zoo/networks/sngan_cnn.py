@@ -9,6 +9,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 from torch.nn.utils import parametrize
 
+from zoo.networks.batchnorm import BatchNorm1d, BatchNorm2d
 from zoo.networks.layers import SNConv2d, SNLinear
 from zoo.networks.sngan import BN, glorot, start_variance_at_zero
 
@@ -40,10 +41,10 @@ class CNNGenerator(nn.Module):
         self.base, channels = resolution // 8, [8 * width, 4 * width, 2 * width, width]
         self.dense = nn.Linear(latent_dim, channels[0] * self.base**2)
         self.dense_norm = (
-            nn.Sequential(nn.BatchNorm1d(self.dense.out_features, **BN), nn.ReLU()) if dense_norm else None
+            nn.Sequential(BatchNorm1d(self.dense.out_features, **BN), nn.ReLU()) if dense_norm else None
         )
         self.deconvs = nn.ModuleList(nn.ConvTranspose2d(i, o, 4, 2, 1) for i, o in pairwise(channels))
-        self.norms = nn.ModuleList(nn.BatchNorm2d(c, **BN) for c in channels[1:])
+        self.norms = nn.ModuleList(BatchNorm2d(c, **BN) for c in channels[1:])
         self.head = (nn.ConvTranspose2d if deconv_head else nn.Conv2d)(width, 3, 3, padding=1)
         self.apply(start_variance_at_zero)
         self.apply(small_normal)

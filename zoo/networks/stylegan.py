@@ -25,6 +25,7 @@ from zoo.networks.progressive import (
     pixel_norm,
 )
 from zoo.networks.stylegan_synthesis import Noise, Parts, Synthesis, check_resolution, widths
+from zoo.ranks import sums
 
 
 class Mapping(nn.Module):
@@ -98,7 +99,7 @@ class Generator(nn.Module):
     @torch.no_grad()
     def track(self, w: Tensor, beta: float = 0.995) -> None:
         """Move `w_avg` towards the mean of w (N, w_dim), as at every training pass (net:347-353)."""
-        mean = w.to(self.w_avg.dtype).mean(0)
+        mean = sums.mean(w.to(self.w_avg.dtype))
         self.w_avg.copy_(mean + beta * (self.w_avg - mean))
 
     def layered(self, w: Tensor) -> Tensor:

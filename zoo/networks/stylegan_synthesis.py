@@ -20,6 +20,7 @@ from zoo.networks.progressive import (
     pixel_norm,
     upscale,
 )
+from zoo.ranks import share
 
 #: new maps for every image, the maps kept with the weights, or one map (1 or N, 1, h, w) for each layer
 Noise = Literal["random", "stored"] | Sequence[Tensor]
@@ -95,7 +96,7 @@ class AddNoise(nn.Module):
     def forward(self, x: Tensor, noise: Literal["random", "stored"] | Tensor) -> Tensor:
         if isinstance(noise, str):
             random = noise == "random"
-            noise = torch.randn_like(x[:, :1]) if random else self.stored
+            noise = share.randn(x[:, :1]) if random else self.stored
         return x + noise.to(x.dtype) * self.strength[:, None, None]
 
 

@@ -7,7 +7,7 @@ running averages of its batch norm are T's own. z is (N, latent_dim) ~ U(-1, 1),
 
 from torch import nn
 
-from zoo.networks.layers import BiasedBatchNorm2d
+from zoo.networks.batchnorm import BiasedBatchNorm2d
 from zoo.networks.rothgan import DCGANDiscriminator, DCGANGenerator
 
 STD = 0.02

@@ -8,12 +8,12 @@ from collections.abc import Callable
 from functools import partial
 from typing import Literal
 
-import torch
 from torch import Tensor, nn
 
 from zoo.networks.r1gan import Head, Trunk, pick
 from zoo.objectives.bottleneck import drawn_code
 from zoo.objectives.losses import gaussian_kl
+from zoo.ranks import share
 
 #: a 1x1 convolution
 CONVOLUTION = partial(nn.Conv2d, kernel_size=1)
@@ -42,7 +42,7 @@ class GaussianBottleneck(nn.Module):
         return code, gaussian_kl(mean, logstd)
 
     def noise(self, mean: Tensor) -> Tensor:
-        return torch.randn_like(mean)
+        return share.randn(mean)
 
 
 class NoisyBottleneck(nn.Module):
@@ -57,7 +57,7 @@ class NoisyBottleneck(nn.Module):
         return mean + self.noise(mean) if sample else mean, mean.new_zeros(())
 
     def noise(self, mean: Tensor) -> Tensor:
-        return torch.randn_like(mean)
+        return share.randn(mean)
 
 
 class NoBottleneck(nn.Module):

@@ -14,6 +14,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from zoo.networks.batchnorm import Dropout
 from zoo.networks.layers import ConditionalBatchNorm2d
 
 HE = math.sqrt(2)  # the gain of I's "he_init", the default of its convolutions
@@ -166,7 +167,7 @@ class CIFARCritic(Critic):
         super().__init__()
         self.first = FirstBlock(width, channels)
         self.blocks = nn.ModuleList(DownBlock(width, width, down=i == 0) for i in range(3))
-        self.dropouts = nn.ModuleList(nn.Dropout(p) for p in dropout)
+        self.dropouts = nn.ModuleList(Dropout(p) for p in dropout)
         self.linear = start(nn.Linear(width, 1))
         self.classifier = start(nn.Linear(width, n_classes)) if n_classes else None
 
@@ -208,7 +209,7 @@ class GoodCritic(Critic):
     Args:
         resolution: divisible by 16 (paper: 64).
         width: channels behind the first convolution (paper: 64).
-        norm: `layer_norm` (WGAN-GP, CT-GAN) or `nn.BatchNorm2d` (GANs without a penalty per sample).
+        norm: `layer_norm` (WGAN-GP, CT-GAN) or `BatchNorm2d` (GANs without a penalty per sample).
         dropout: drop probabilities behind the second, third and fourth block (CT-GAN: 0.2, 0.5, 0.5).
         pack: so many consecutive images share one score, (N,) -> (N / pack,): TTUR's critic at 32 px.
         channels: colours of an image.
@@ -227,7 +228,7 @@ class GoodCritic(Critic):
         widths, self.pack = [width * m for m in (1, 2, 4, 8, 8)], pack
         self.conv = start(nn.Conv2d(channels, width, 3, padding=1))
         self.blocks = nn.ModuleList(DownBlock(i, o, norm=norm, bias=False) for i, o in pairwise(widths))
-        self.dropouts = nn.ModuleList(nn.Dropout(p) for p in dropout)
+        self.dropouts = nn.ModuleList(Dropout(p) for p in dropout)
         self.linear = start(nn.Linear(pack * widths[-1] * (resolution // 16) ** 2, 1))
 
     def features(self, x: Tensor) -> Tensor:

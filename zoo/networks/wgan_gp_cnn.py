@@ -10,6 +10,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from zoo.networks.batchnorm import BatchNorm1d, BatchNorm2d, Dropout
 from zoo.networks.layers import SameConv2d, SameConvTranspose2d
 from zoo.networks.wgan_gp import HE, NO_DROPOUT, Critic, start
 
@@ -37,7 +38,7 @@ class CNNGenerator(nn.Module):
         self.dense = start(nn.Linear(latent_dim, 4 * w * 4 * 4))
         norms = [nn.Identity() for _ in range(3)]
         if not self.mnist:
-            norms = [nn.BatchNorm1d(4 * w * 4 * 4), nn.BatchNorm2d(2 * w), nn.BatchNorm2d(w)]
+            norms = [BatchNorm1d(4 * w * 4 * 4), BatchNorm2d(2 * w), BatchNorm2d(w)]
         self.norms = nn.ModuleList(norms)
         widths = [(4 * w, 2 * w), (2 * w, w), (w, 1 if self.mnist else channels)]
         self.deconvs = nn.ModuleList(start(SameConvTranspose2d(i, o, **shape), HE) for i, o in widths)
@@ -59,7 +60,7 @@ class CNNCritic(Critic):
         resolution: 32, or 28 for one-channel images.
         width: channels of the first map (paper: 128 at 32 px, 64 at 28 px).
         dropout: drop probabilities behind each leaky ReLU (CT-GAN: 0.5 each); the features lie behind the last one.
-        norm: makes a normalisation layer behind the second and third convolution: `nn.BatchNorm2d` in I's modes
+        norm: makes a normalisation layer behind the second and third convolution: `BatchNorm2d` in I's modes
             "wgan" and "dcgan".
         channels: colours of an image; at 28 px always one.
     """
@@ -76,7 +77,7 @@ class CNNCritic(Critic):
         widths = [1 if resolution == 28 else channels, width, 2 * width, 4 * width]
         self.convs = nn.ModuleList(start(SameConv2d(i, o, 5, 2), HE) for i, o in pairwise(widths))
         self.norms = nn.ModuleList([nn.Identity(), norm(2 * width), norm(4 * width)])
-        self.dropouts = nn.ModuleList(nn.Dropout(p) for p in dropout)
+        self.dropouts = nn.ModuleList(Dropout(p) for p in dropout)
         self.linear = start(nn.Linear(4 * width * 4 * 4, 1))
 
     def features(self, x: Tensor) -> Tensor:

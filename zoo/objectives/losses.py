@@ -10,6 +10,8 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
+from zoo.ranks import sums
+
 
 def hinge_d(real: Tensor, fake: Tensor) -> Tensor:
     """E[relu(1 - D(x))] + E[relu(1 + D(G(z)))]  (Miyato et al. 2018, eq. 16)."""
@@ -80,7 +82,7 @@ def feature_matching(real: Tensor, fake: Tensor, power: int = 1) -> Tensor:
 
     CT-GAN's classifiers take power 1 on CIFAR-10 and 2 on MNIST (CT_CIFAR.py:154-156, CT_MNIST.py:70-94).
     """
-    return (real.mean(0) - fake.mean(0)).abs().pow(power).mean()
+    return (sums.mean(real) - sums.mean(fake)).abs().pow(power).mean()
 
 
 def gaussian_kl(mean: Tensor, logstd: Tensor) -> Tensor:

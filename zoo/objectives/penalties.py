@@ -8,6 +8,7 @@ import torch
 from torch import Tensor
 
 from zoo.objectives.divergences import Divergence
+from zoo.ranks import share
 
 
 def input_gradient(logits: Tensor, x: Tensor) -> Tensor:
@@ -29,7 +30,7 @@ def between(real: Tensor, fake: Tensor, alpha: Tensor | None = None) -> Tensor:
         alpha: (N,) or (N, 1); None draws it from U(0, 1) for each image.
     """
     if alpha is None:
-        alpha = torch.rand(len(real), device=real.device, dtype=real.dtype)
+        alpha = share.rand(real.new_empty(len(real)))
     alpha = alpha.view(-1, *[1] * (real.ndim - 1))
     return (real + alpha * (fake - real)).detach().requires_grad_()
 

@@ -27,15 +27,8 @@ def r1_or_vgan(arrays: dict[str, Arrays], left_out: list[str], paper: str | None
     rows, embed_dim = of(G, "embedding.weight", 2).shape
     units, inputs = of(G, "fc.weight", 2).shape
     image = of(G, "conv_img.weight", 4)
-    architecture, count = ladder(G, image.shape[-1])
-    first = of(G, {"resnet": "resnet.0"}.get(architecture, "resnet_0_0") + ".conv_0.weight", 4).shape[1]
-    base = math.isqrt(units // max(first, 1))
-    if base < 1 or first * base**2 != units:
-        raise Refused(f"fc.weight has {units} rows, which is no square map of {first} channels")
-    factor = {"resnet": 2 ** (count - 1), "resnet2": 32}.get(architecture, 64)
-    if count > 12 or (architecture == "resnet" and base != 4) or base > 64:
-        raise Refused("its layers are none of the authors' ladders")
-    resolution, n_classes = base * factor, rows if rows > 1 else 0
+    architecture, resolution, first = _sizes(G, units, image.shape[-1])
+    n_classes = rows if rows > 1 else 0
     settings = {"resolution": resolution, "n_classes": n_classes, "embed_dim": embed_dim}
     settings |= {"latent_dim": inputs - embed_dim, "width_g": image.shape[1], "width_d": image.shape[1]}
     if settings["latent_dim"] < 1:
@@ -48,15 +41,8 @@ def r1_or_vgan(arrays: dict[str, Arrays], left_out: list[str], paper: str | None
         most["D"] = max(a.shape[0] for n, a in D.items() if n.endswith("conv_1.weight") and a.ndim == 4)
     if architecture == "resnet":
         settings["max_width"] = most["G"]
-    bottleneck: dict = {}
-    if vgan:
-        if architecture != "resnet":
-            raise Refused(f"it is an {architecture}, which VGAN never was")
-        kind = "none" if "mean_fn.weight" not in D else "gaussian" if "logstd_fn.weight" in D else "noise"
-        bottleneck = {"bottleneck": kind if D else "gaussian"}
-        if kind != "none":
-            bottleneck["code_channels"] = of(D, "mean_fn.weight", 4).shape[0]
-    else:
+    bottleneck = _bottleneck(D, architecture) if vgan else {}
+    if not vgan:
         settings["architecture"] = options["architecture"] = architecture
     made = Found(
         "vgan" if vgan else "r1gan",
@@ -77,6 +63,30 @@ def r1_or_vgan(arrays: dict[str, Arrays], left_out: list[str], paper: str | None
         arrays["G_ema"] = arrays["G"]
         made.notes.append("no generator_test: the generator stands for its average")
     return made
+
+
+def _sizes(G: Arrays, units: int, kernel: int) -> tuple[str, int, int]:
+    """Architecture, resolution, and channels of the first block."""
+    architecture, count = ladder(G, kernel)
+    first = of(G, {"resnet": "resnet.0"}.get(architecture, "resnet_0_0") + ".conv_0.weight", 4).shape[1]
+    base = math.isqrt(units // max(first, 1))
+    if base < 1 or first * base**2 != units:
+        raise Refused(f"fc.weight has {units} rows, which is no square map of {first} channels")
+    factor = {"resnet": 2 ** (count - 1), "resnet2": 32}.get(architecture, 64)
+    if count > 12 or (architecture == "resnet" and base != 4) or base > 64:
+        raise Refused("its layers are none of the authors' ladders")
+    return architecture, base * factor, first
+
+
+def _bottleneck(D: Arrays, architecture: str) -> dict:
+    """VGAN's settings of the bottleneck."""
+    if architecture != "resnet":
+        raise Refused(f"it is an {architecture}, which VGAN never was")
+    kind = "none" if "mean_fn.weight" not in D else "gaussian" if "logstd_fn.weight" in D else "noise"
+    bottleneck: dict = {"bottleneck": kind if D else "gaussian"}
+    if kind != "none":
+        bottleneck["code_channels"] = of(D, "mean_fn.weight", 4).shape[0]
+    return bottleneck
 
 
 def ladder(G: Arrays, kernel: int) -> tuple[str, int]:

@@ -187,6 +187,19 @@ def of_pggan(found: dict[str, Network]) -> Found:
     return made
 
 
+def _mapping(g: dict, arrays: Arrays, n_classes: int) -> dict:
+    """Settings of StyleGAN's mapping network."""
+    layers = sum(bool(re.fullmatch(r"G_mapping/Dense\d+/weight", name)) for name in arrays)
+    w_dim = len(of(arrays, "dlatent_avg", 1))
+    latent_dim, width = w_dim, w_dim
+    if layers:
+        entry = of(arrays, "G_mapping/Dense0/weight", 2).shape
+        latent_dim, width = entry[0] // (2 if n_classes else 1), entry[1]
+        width = width if layers > 1 else whole(g, "mapping_fmaps", 512)
+    mapping = {"latent_dim": latent_dim, "w_dim": w_dim, "mapping_width": width, "mapping_layers": layers}
+    return mapping | {"mapping_lrmul": number(g, "mapping_lrmul", 0.01)}
+
+
 def of_stylegan(found: dict[str, Network]) -> Found:
     """StyleGAN's settings; what is not stated has the default of networks_stylegan.py."""
     g, d, resolution, channels = common(found, "G_synthesis/")
@@ -196,14 +209,8 @@ def of_stylegan(found: dict[str, Network]) -> Found:
     n_classes = whole(g, "label_size", 0)
     arrays, out, lod = split(found)
     A = arrays["G"]
-    layers = sum(bool(re.fullmatch(r"G_mapping/Dense\d+/weight", name)) for name in A)
-    w_dim = len(of(A, "dlatent_avg", 1))
-    latent_dim, width = w_dim, w_dim
-    if layers:
-        entry = of(A, "G_mapping/Dense0/weight", 2).shape
-        latent_dim, width = entry[0] // (2 if n_classes else 1), entry[1]
-        width = width if layers > 1 else whole(g, "mapping_fmaps", 512)
-    agree(g, "latent_size", latent_dim)
+    mapping = _mapping(g, A, n_classes)
+    agree(g, "latent_size", mapping["latent_dim"])
     fused = g.get("fused_scale", "auto")
     if not isinstance(fused, str | bool) or fused not in FUSED_FROM:
         raise Refused(f"it states fused_scale = {printable(str(fused))}, which cannot be")
@@ -216,8 +223,6 @@ def of_stylegan(found: dict[str, Network]) -> Found:
         "pixel_norm": flag(g, "use_pixel_norm", False),
     }
     maps = {name: whole(g, name, default, 2**24, 1) for name, default in (("fmap_base", 8192), ("fmap_max", 512))}
-    mapping = {"latent_dim": latent_dim, "w_dim": w_dim, "mapping_width": width, "mapping_layers": layers}
-    mapping["mapping_lrmul"] = number(g, "mapping_lrmul", 0.01)
     cutoff = g.get("truncation_cutoff", 8)
     settings = {"resolution": resolution, "n_classes": n_classes, **maps, **mapping, **parts}
     settings |= {"truncation_cutoff": None if cutoff is None else whole(g, "truncation_cutoff", 8, 64)}

@@ -7,7 +7,6 @@ numbers was never released.
     python reproductions/biggan.py --config reproductions/biggan/imagenette64-cpu.yaml
 """
 
-import copy
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from typing import Literal
@@ -17,15 +16,27 @@ from lightning.pytorch.callbacks import Callback
 from torch import Tensor, nn
 
 from zoo.engine.collapse import CollapseWatch
-from zoo.engine.ema import EMA
+from zoo.engine.ema import EMA, move_state
 from zoo.engine.gan import GAN
 from zoo.engine.optim import AdamEpsilonHat
+from zoo.engine.standing import Standing
 from zoo.networks import biggan as networks
 from zoo.networks import biggan_deep as deep
-from zoo.networks.biggan_layers import BatchNorm2d, standing_statistics
+from zoo.networks.biggan_layers import BatchNorm2d
 from zoo.networks.modes import frozen
 from zoo.objectives.losses import hinge_d, hinge_g
 from zoo.objectives.penalties import orthogonality
+from zoo.options.ranges import (
+    BatchSize,
+    Decay,
+    NonNegativeFloat,
+    NonNegativeInt,
+    PositiveFloat,
+    PositiveInt,
+    Side,
+    SomeClasses,
+    Width,
+)
 
 #: whose gradient of the orthogonal regulariser: the paper's R, or the released code's, which has half of it
 ORTHO = {"paper": 1.0, "released": 0.5}
@@ -34,8 +45,8 @@ STANDING_BATCH = 256  # most images in a pass of the standing statistics
 
 def together(D: nn.Module, fake: Tensor, fake_label: Tensor, real: Tensor, label: Tensor) -> tuple[Tensor, Tensor]:
     """One call of D, fakes first, moves its power iteration once (BP BigGAN.py G_D)."""
-    fake_logits, real_logits = D(torch.cat([fake, real]), torch.cat([fake_label, label])).split(len(fake))
-    return fake_logits, real_logits
+    logits = D(torch.cat([fake, real]), torch.cat([fake_label, label]))
+    return logits[: len(fake)], logits[len(fake) :]
 
 
 def apart(D: nn.Module, fake: Tensor, fake_label: Tensor, real: Tensor, label: Tensor) -> tuple[Tensor, Tensor]:
@@ -91,60 +102,51 @@ class BigGAN(GAN):
 
     def __init__(
         self,
-        resolution: int = 128,
-        n_classes: int = 1000,
+        resolution: Side = 128,
+        n_classes: SomeClasses = 1000,
         architecture: Literal["biggan", "deep"] = "biggan",
-        width_g: int = 96,
-        width_d: int = 96,
-        latent_dim: int = 120,
-        shared_dim: int = 128,
+        width_g: Width = 96,
+        width_d: Width = 96,
+        latent_dim: Width = 120,
+        shared_dim: NonNegativeInt = 128,
         hierarchical: bool = True,
-        attention_g: Sequence[int] | None = None,
-        attention_d: Sequence[int] | None = None,
-        bn_eps: float = 1e-4,
-        sn_eps: float = 1e-4,
+        attention_g: Sequence[Side] | None = None,
+        attention_d: Sequence[Side] | None = None,
+        bn_eps: PositiveFloat = 1e-4,
+        sn_eps: PositiveFloat = 1e-4,
         init: networks.Init = "orthogonal",
         cross_replica: bool = True,
-        batch_size: int = 2048,
-        batch_size_g: int = 2048,
-        d_steps: int = 2,
-        accumulate_d: int = 1,
-        accumulate_g: int = 1,
+        batch_size: BatchSize = 2048,
+        batch_size_g: BatchSize = 2048,
+        d_steps: PositiveInt = 2,
+        accumulate_d: PositiveInt = 1,
+        accumulate_g: PositiveInt = 1,
         split_d: bool = False,
-        lr_g: float = 5e-5,
-        lr_d: float = 2e-4,
-        beta1: float = 0.0,
-        beta2: float = 0.999,
-        adam_eps: float = 1e-8,
-        ortho: float = 1e-4,
-        ortho_d: float = 0.0,
+        lr_g: PositiveFloat = 5e-5,
+        lr_d: PositiveFloat = 2e-4,
+        beta1: Decay = 0.0,
+        beta2: Decay = 0.999,
+        adam_eps: PositiveFloat = 1e-8,
+        ortho: NonNegativeFloat = 1e-4,
+        ortho_d: NonNegativeFloat = 0.0,
         ortho_gradient: Literal["paper", "released"] = "paper",
-        ema_decay: float = 0.9999,
-        ema_start_kimg: float = 0.0,
-        standing_passes: int = 100,
-        watch_kimg: float = 2000,
-        total_kimg: float = 675_840,
+        ema_decay: Decay = 0.9999,
+        ema_start_kimg: NonNegativeFloat = 0.0,
+        standing_passes: NonNegativeInt = 100,
+        watch_kimg: NonNegativeFloat = 2000,
+        total_kimg: PositiveFloat = 675_840,
     ) -> None:
         Generator = {"biggan": networks.Generator, "deep": deep.DeepGenerator}[architecture]
         Discriminator = {"biggan": networks.Discriminator, "deep": deep.DeepDiscriminator}[architecture]
-        common = {"sn_eps": sn_eps, "init": init}
+        latents, common = (latent_dim, n_classes, shared_dim, hierarchical), {"sn_eps": sn_eps, "init": init}
         super().__init__(
-            Generator(
-                resolution,
-                width_g,
-                latent_dim,
-                n_classes,
-                shared_dim,
-                hierarchical,
-                attention=attention_g,
-                bn_eps=bn_eps,
-                **common,
-            ),
+            Generator(resolution, width_g, *latents, attention=attention_g, bn_eps=bn_eps, **common),
             Discriminator(resolution, width_d, n_classes, attention_d, **common),
             resolution=resolution,
             latent_dim=latent_dim,
             n_classes=n_classes,
             images_per_step=d_steps * batch_size,
+            parts=d_steps * accumulate_d,
             total_kimg=total_kimg,
             ema=EMA(decay=ema_decay, start_kimg=ema_start_kimg),
         )
@@ -153,22 +155,22 @@ class BigGAN(GAN):
             if isinstance(norm, BatchNorm2d):
                 norm.sync = cross_replica
         self.d_steps, self.accumulate_d, self.accumulate_g = d_steps, accumulate_d, accumulate_g
-        self.parts = d_steps * accumulate_d
         self.batch_size, self.batch_size_g = batch_size, batch_size_g
         self.judge = apart if split_d else together
         self.lr_g, self.lr_d, self.betas, self.adam_eps = lr_g, lr_d, (beta1, beta2), adam_eps
         self.ortho_g, self.ortho_d = ORTHO[ortho_gradient] * ortho, ORTHO[ortho_gradient] * ortho_d
         self.standing_passes, self.watch_kimg = standing_passes, watch_kimg
-        self._standing: tuple | None = None  # (what it was made of, G with standing statistics)
+        # a pass of the standing statistics is a part of a D batch over all ranks, within bounds
+        self.made_standing = Standing(min(batch_size // accumulate_d, STANDING_BATCH))
 
     def on_fit_start(self) -> None:
-        """Raises ValueError if a batch does not divide into its parts on every rank."""
+        """Raises ValueError if a batch does not divide into its parts."""
         super().on_fit_start()
         for size, parts in (("batch_size", "accumulate_d"), ("batch_size_g", "accumulate_g")):
-            if getattr(self, size) % (getattr(self, parts) * self.world_size):
+            if getattr(self, size) % getattr(self, parts):
                 raise ValueError(
-                    f"{size} {getattr(self, size)} does not divide into {getattr(self, parts)} parts on "
-                    f"{self.world_size} processes: change --model.{size} or --model.{parts}"
+                    f"{size} {getattr(self, size)} does not divide into {getattr(self, parts)} parts: "
+                    f"change --model.{size} or --model.{parts}"
                 )
 
     def configure_optimizers(self) -> list[torch.optim.Optimizer]:
@@ -192,14 +194,13 @@ class BigGAN(GAN):
             return 0.0
         shared = "embedding.weight" if net is self.G else None
         with torch.autocast(self.device.type, enabled=False):
-            return strength * sum(
-                orthogonality(p) for name, p in net.named_parameters() if p.ndim > 1 and name != shared
-            )
+            weights = (p for name, p in net.named_parameters() if p.ndim > 1 and name != shared)
+            return strength * sum(map(orthogonality, weights))
 
     def d_losses(self, real: Tensor, label: Tensor) -> Iterator[Tensor]:
         """D's loss part by part, each ready for its backward pass."""
         k = self.accumulate_d
-        for i, (x, y) in enumerate(zip(real.chunk(k), label.chunk(k), strict=True)):
+        for i, (x, y) in enumerate(zip(real.tensor_split(k), label.tensor_split(k), strict=True)):
             with torch.no_grad():
                 fake, fake_label = self.fakes(len(x))
             fake_logits, real_logits = self.judge(self.D, fake, fake_label, x, y)
@@ -211,7 +212,7 @@ class BigGAN(GAN):
         """G's loss part by part, each ready for its backward pass; the first carries the regulariser."""
         k = self.accumulate_g
         for i in range(k):
-            loss = hinge_g(self.D(*self.fakes(self.batch_size_g // (k * self.world_size))))
+            loss = hinge_g(self.D(*self.fakes(self.share(self.batch_size_g // k))))
             penalty = self.regularizer(self.G, self.ortho_g) if i == 0 else 0.0
             self.seen |= {"loss/g": loss} | ({"penalty/ortho": penalty} if i == 0 else {})
             yield loss / k + penalty
@@ -221,7 +222,7 @@ class BigGAN(GAN):
         self.seen: dict = {}  # scalars of the last part
 
         # discriminator
-        for x, y in zip(real.chunk(self.d_steps), label.chunk(self.d_steps), strict=True):
+        for x, y in zip(real.tensor_split(self.d_steps), label.tensor_split(self.d_steps), strict=True):
             self.update(self.opt_d, self.d_losses(x, y))
 
         # generator
@@ -230,42 +231,21 @@ class BigGAN(GAN):
 
         self.report(self.seen)
 
-    @torch.no_grad()
     def update_ema(self) -> None:
         """The average follows all of G's state, batch norm's and spectral norm's buffers too (BP utils.py:614)."""
         # counted at the end of the iteration: BP averages from iteration ema_start on, its first one is number 1
         # (BP train.py:96, 173)
         beta = self.ema.beta(self.nimg + self.images_per_step, self.images_per_step)
-        average, current = self.G_ema.state_dict(), self.G.state_dict()
-        torch._foreach_lerp_(list(average.values()), list(current.values()), 1.0 - beta)
+        move_state(self.G_ema, self.G, beta)
 
     @contextmanager
     def prepared(self, truncation: float | None, ema: bool, seed: int) -> Iterator[dict]:
         """Nothing to do: `standing` prepares at the first image. This tells the results row what it did."""
-        yield {"standing_passes": self.standing_passes, "standing_batch": self.standing_batch}
-
-    @property
-    def standing_batch(self) -> int:
-        """Images in a pass of the standing statistics: a part of a D batch over all ranks, within bounds."""
-        return min(self.batch_size // self.accumulate_d, STANDING_BATCH)
+        yield {"standing_passes": self.standing_passes, "standing_batch": self.made_standing.batch}
 
     def generate(self, G: nn.Module, z: Tensor, label: Tensor, truncation: float | None) -> Tensor:
         return self.standing(G, truncation)(z, label)
 
     def standing(self, G: nn.Module, truncation: float | None) -> nn.Module:
-        """A copy of G with standing statistics at this truncation, kept until G's state changes.
-
-        Its latents are no function of ranks or calls: image i stays a function of the weights and of i.
-        """
-        if not self.standing_passes:
-            return G
-        made_of = (G is self.G, truncation, sum(t._version for t in G.state_dict(keep_vars=True).values()))
-        if self._standing is None or self._standing[0] != made_of:
-            n = self.standing_batch
-            fresh = copy.deepcopy(G)
-            standing_statistics(
-                fresh,
-                (self.indexed_latents(n, 2**32 - 1, i * n, truncation) for i in range(self.standing_passes)),
-            )
-            self._standing = (made_of, fresh)
-        return self._standing[1]
+        """G as it draws at this truncation: see `zoo.engine.standing`."""
+        return self.made_standing(self, G, truncation, self.standing_passes)

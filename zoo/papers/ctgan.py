@@ -8,56 +8,28 @@ unverified, and every constant is the code's.
     python reproductions/ctgan.py --config reproductions/ctgan/cifar10-1000.yaml # the first 1,000 images, CNN
 """
 
-from typing import Literal
-
 import torch
 import torch.nn.functional as F
-from torch import Tensor, nn
+from torch import Tensor
 
 from zoo.engine.gan import GAN
 from zoo.engine.optim import AdamEpsilonHat
 from zoo.engine.pixels import Pixels
 from zoo.engine.schedules import linear_decay
-from zoo.networks import wgan_gp as networks
-from zoo.networks.ctgan128 import Critic128, Generator128
+from zoo.networks.ctgan import Architecture, build
 from zoo.networks.modes import frozen, in_parts
-from zoo.networks.wgan_gp_cnn import CNNCritic, CNNGenerator
 from zoo.objectives.losses import wasserstein_d, wasserstein_g
 from zoo.objectives.penalties import between, consistency, wgan_gp
-
-Architecture = Literal["resnet", "cnn"]
-
-
-def build(
-    architecture: Architecture,
-    resolution: int,
-    n_classes: int,
-    latent_dim: int,
-    width_g: int | None,
-    width_d: int | None,
-    dropout: tuple[float, float, float] | None,
-) -> tuple[nn.Module, networks.Critic]:
-    """G and critic of one of the paper's architectures; widths or a dropout of None are the paper's.
-
-    Raises:
-        ValueError: if the architecture does not exist for this resolution or with these classes.
-    """
-    if n_classes and (architecture, resolution) != ("resnet", 32):
-        raise ValueError("only the ResNet at 32 px is conditional: set n_classes to 0")
-    if architecture == "cnn":
-        paper = 64 if resolution == 28 else 128
-        G = CNNGenerator(resolution, width_g or paper, latent_dim)
-        return G, CNNCritic(resolution, width_d or paper, dropout or (0.5, 0.5, 0.5))
-    dropout = dropout or (0.2, 0.5, 0.5)
-    if resolution == 32:
-        G = networks.CIFARGenerator(width_g or 128, latent_dim, n_classes)
-        return G, networks.CIFARCritic(width_d or 128, n_classes, dropout)
-    if resolution == 128:
-        return Generator128(width_g or 64, latent_dim), Critic128(width_d or 128, dropout)
-    if resolution != 64:
-        raise ValueError(f"CT-GAN has no ResNet at {resolution} px; choose 32, 64 or 128")
-    G = networks.GoodGenerator(64, width_g or 64, latent_dim)
-    return G, networks.GoodCritic(64, width_d or 64, dropout=dropout)
+from zoo.options.ranges import (
+    BatchSize,
+    ClassCount,
+    Decay,
+    NonNegativeFloat,
+    PositiveFloat,
+    PositiveInt,
+    Side,
+    Width,
+)
 
 
 class CTGAN(GAN):
@@ -95,27 +67,27 @@ class CTGAN(GAN):
 
     def __init__(
         self,
-        resolution: int = 32,
-        n_classes: int = 10,
+        resolution: Side = 32,
+        n_classes: ClassCount = 10,
         architecture: Architecture = "resnet",
-        width_g: int | None = None,
-        width_d: int | None = None,
-        latent_dim: int = 128,
-        dropout: tuple[float, float, float] | None = None,
-        n_dis: int = 5,
-        batch_size: int = 64,
-        batch_size_g: int = 128,
-        bn_groups: int = 2,
-        lambda_gp: float = 10.0,
-        lambda_ct: float = 2.0,
-        margin: float = 0.0,
-        acgan_d: float = 1.0,
-        acgan_g: float = 0.1,
-        lr: float = 2e-4,
-        beta1: float = 0.0,
-        beta2: float = 0.9,
-        decay_start_kimg: float | None = 0,
-        total_kimg: float = 32_000,
+        width_g: Width | None = None,
+        width_d: Width | None = None,
+        latent_dim: Width = 128,
+        dropout: tuple[Decay, Decay, Decay] | None = None,
+        n_dis: PositiveInt = 5,
+        batch_size: BatchSize = 64,
+        batch_size_g: BatchSize = 128,
+        bn_groups: PositiveInt = 2,
+        lambda_gp: NonNegativeFloat = 10.0,
+        lambda_ct: NonNegativeFloat = 2.0,
+        margin: NonNegativeFloat = 0.0,
+        acgan_d: NonNegativeFloat = 1.0,
+        acgan_g: NonNegativeFloat = 0.1,
+        lr: PositiveFloat = 2e-4,
+        beta1: Decay = 0.0,
+        beta2: Decay = 0.9,
+        decay_start_kimg: NonNegativeFloat | None = 0,
+        total_kimg: PositiveFloat = 32_000,
     ) -> None:
         super().__init__(
             *build(architecture, resolution, n_classes, latent_dim, width_g, width_d, dropout),
@@ -123,12 +95,12 @@ class CTGAN(GAN):
             latent_dim=latent_dim,
             n_classes=n_classes,
             images_per_step=n_dis * batch_size,
+            parts=n_dis,
             total_kimg=total_kimg,
             pixels=Pixels(1, unit=True) if resolution == 28 else None,  # MNIST
         )
         self.save_hyperparameters()
         self.n_dis, self.batch_size_g, self.bn_groups = n_dis, batch_size_g, bn_groups
-        self.parts = n_dis
         self.lambda_gp, self.lambda_ct, self.margin = lambda_gp, lambda_ct, margin
         self.acgan_d, self.acgan_g = acgan_d, acgan_g
         self.lr, self.betas, self.decay_start_kimg = lr, (beta1, beta2), decay_start_kimg
@@ -143,7 +115,7 @@ class CTGAN(GAN):
 
     def fakes(self, n: int, label: Tensor | None) -> Tensor:
         """n fakes of the given classes, batch statistics taken over each of the parts."""
-        return in_parts(self.G, self.latents(n), label, max(self.bn_groups // self.world_size, 1))
+        return in_parts(self.G, self.latents(n), label, self.bn_groups)
 
     def interpolate(self, real: Tensor, fake: Tensor) -> Tensor:
         """Where the critic's slope is held: a point on the line from each real image to a fake one."""
@@ -151,7 +123,7 @@ class CTGAN(GAN):
 
     def generator_step(self) -> dict[str, Tensor]:
         with frozen(self.D):
-            n = self.batch_size_g // self.world_size
+            n = self.share(self.batch_size_g)
             label = self.random_labels(n)
             features = self.D.features(self.fakes(n, label))
             loss_g = loss = wasserstein_g(self.D.score(features))
@@ -167,7 +139,7 @@ class CTGAN(GAN):
         # dropout is on in every pass, with masks of its own
         features = self.D.features(torch.cat([real, fake]))
         scores = self.D.score(features)
-        score_real, score_fake = scores.split(len(real))
+        score_real, score_fake = scores.tensor_split(2)
         loss_d = loss = wasserstein_d(score_real, score_fake)
 
         # the real images once more
@@ -199,7 +171,7 @@ class CTGAN(GAN):
         self.set_lr(self.opt_d, lr)
 
         scalars = self.generator_step() if self.nimg else {}
-        labels = label.chunk(self.n_dis) if self.n_classes else [None] * self.n_dis
-        for x, y in zip(self.to_native(real).chunk(self.n_dis), labels, strict=True):
+        labels = label.tensor_split(self.n_dis) if self.n_classes else [None] * self.n_dis
+        for x, y in zip(self.to_native(real).tensor_split(self.n_dis), labels, strict=True):
             scalars |= self.critic_step(x, y)
         self.report(scalars | {"lr": lr})

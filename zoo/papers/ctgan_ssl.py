@@ -16,75 +16,30 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from zoo.data import EndlessBatches, ImageDataModule, to_float
+from zoo.data.augmentation import crop_and_flip
+from zoo.data.few import few
 from zoo.data.order import permutation, seed_of
 from zoo.engine.gan import GAN
 from zoo.engine.latents import unit_uniform
 from zoo.engine.optim import AdamEpsilonInRoot
+from zoo.evaluation.accuracy import accuracies
 from zoo.networks import ctgan_ssl as networks
-from zoo.networks.modes import evaluating, frozen
+from zoo.networks.modes import frozen
 from zoo.objectives.losses import feature_matching, unlabelled_d
 from zoo.objectives.penalties import class_consistency
+from zoo.options.ranges import (
+    BatchSize,
+    Decay,
+    Fraction,
+    NonNegativeFloat,
+    PositiveFloat,
+    PositiveInt,
+    Side,
+    SomeClasses,
+    Width,
+)
 
 INIT_IMAGES = 500  # S CT_MNIST.py:126-137, CT_CIFAR.py:203-205
-
-
-def grey(images: Tensor) -> Tensor:
-    """[-1, 1] in three channels as [0, 1] in one."""
-    return (images[:, :1] + 1) / 2
-
-
-def from_grey(native: Tensor) -> Tensor:
-    return (2 * native - 1).expand(-1, 3, -1, -1)
-
-
-def half(images: Tensor) -> Tensor:
-    """[-1, 1] as [-1/2, 1/2]."""
-    return images / 2
-
-
-def from_half(native: Tensor) -> Tensor:
-    return (2 * native).clamp(-1, 1)
-
-
-#: resolution -> G, D, and the scripts' pixels from the zoo's [-1, 1] and back
-SETS = {
-    28: (
-        networks.MNISTGenerator,
-        networks.MNISTClassifier,
-        grey,
-        from_grey,
-    ),
-    32: (
-        networks.CIFARGenerator,
-        networks.CIFARClassifier,
-        half,
-        from_half,
-    ),
-}
-
-
-def few(labels: Tensor, per_class: int, seed: int) -> Tensor:
-    """Indices of the first `per_class` images of each class in a permutation of all, int64, sorted.
-
-    Raises:
-        ValueError: if a class has fewer.
-    """
-    order = permutation(len(labels), seed, 0)
-    chosen = [order[labels[order] == c][:per_class] for c in range(int(labels.max()) + 1)]
-    if short := [c for c, found in enumerate(chosen) if len(found) < per_class]:
-        raise ValueError(f"class {short[0]} has fewer than {per_class} images: lower --model.labels_per_class")
-    return torch.cat(chosen).sort().values
-
-
-def crop_and_flip(x: Tensor, pad: int = 2) -> Tensor:
-    """Each image reflected over its border by `pad`, cropped back at a random place, and mirrored with p = 1/2."""
-    n, size = len(x), x.shape[-1]
-    rows, columns = (torch.randint(2 * pad + 1, (n, 1), device=x.device) for _ in range(2))
-    side = torch.arange(size, device=x.device)
-    columns = torch.where(torch.rand(n, 1, device=x.device) < 0.5, columns + side.flip(0), columns + side)
-    image = torch.arange(n, device=x.device)[:, None, None]
-    padded = F.pad(x, (pad,) * 4, mode="reflect").permute(0, 2, 3, 1)
-    return padded[image, (rows + side)[:, :, None], columns[:, None, :]].permute(0, 3, 1, 2)
 
 
 class CTGAN_SSL(GAN):
@@ -121,28 +76,28 @@ class CTGAN_SSL(GAN):
 
     def __init__(
         self,
-        resolution: int = 32,
-        n_classes: int = 10,
-        labels_per_class: int = 400,
-        width_g: int | None = None,
-        width_d: int | None = None,
-        latent_dim: int = 50,
-        unlabelled: float = 1.0,
-        consistency: float = 0.5,
-        feature_weight: float = 0.1,
-        margin: float = 0.0,
+        resolution: Side = 32,
+        n_classes: SomeClasses = 10,
+        labels_per_class: PositiveInt = 400,
+        width_g: Width | None = None,
+        width_d: Width | None = None,
+        latent_dim: Width = 50,
+        unlabelled: NonNegativeFloat = 1.0,
+        consistency: NonNegativeFloat = 0.5,
+        feature_weight: NonNegativeFloat = 0.1,
+        margin: NonNegativeFloat = 0.0,
         matching_power: Literal[1, 2] = 1,
         augment: bool = True,
-        average: float = 1e-4,
-        batch_size: int = 100,
-        lr: float = 3e-4,
-        beta1: float = 0.5,
-        beta2: float = 0.999,
-        total_kimg: float = 50_000,
+        average: Fraction = 1e-4,
+        batch_size: BatchSize = 100,
+        lr: PositiveFloat = 3e-4,
+        beta1: Decay = 0.5,
+        beta2: Decay = 0.999,
+        total_kimg: PositiveFloat = 50_000,
     ) -> None:
-        if resolution not in SETS:
+        if resolution not in networks.SETS:
             raise ValueError(f"the classifiers exist at 28 px (MNIST) and 32 px, not at {resolution}")
-        G, D, to_native, to_images = SETS[resolution]
+        G, D, to_native, to_images = networks.SETS[resolution]
         super().__init__(
             G(latent_dim=latent_dim, **({} if width_g is None else {"width": width_g})),
             D(n_classes, **({} if width_d is None else {"width": width_d})),
@@ -206,20 +161,20 @@ class CTGAN_SSL(GAN):
         """The data's images as the networks see them."""
         return self.to_native(to_float(self.trainer.datamodule.images(index).to(self.device)).to(self.dtype))
 
-    def share(self, n: int, seed: int) -> Tensor:
+    def numbered(self, n: int, seed: int) -> Tensor:
         """Which of n images are this rank's share of the step's batch, in an order of their own."""
         order = EndlessBatches(n, self.batch_size, seed, self.nimg, self.global_rank, self.world_size)
-        return torch.tensor(next(iter(order)))
+        return torch.tensor(next(iter(order)), dtype=torch.int64)
 
     def labelled(self) -> tuple[Tensor, Tensor]:
         """This rank's share of the step's labelled batch, which runs through the few again and again."""
-        index = self.few[self.share(len(self.few), self.seed)]
+        index = self.few[self.numbered(len(self.few), self.seed)]
         return self.native(index), self.trainer.datamodule.labels[index].to(self.device)
 
     def matched(self) -> Tensor:
         """Unlabelled images for G to match: not D's, but of a permutation of their own (S CT_CIFAR.py:192-194)."""
         n = len(self.trainer.datamodule)
-        return self.native(self.share(n, seed_of("matched", self.seed)))
+        return self.native(self.numbered(n, seed_of("matched", self.seed)))
 
     # ---- training
 
@@ -269,22 +224,9 @@ class CTGAN_SSL(GAN):
     # ---- what the paper measures
 
     def own_metrics(self, data: L.LightningDataModule) -> dict[str, float | str]:
-        """Share of the data set's own test images that D's average, and D as it is, classify right, in %.
-
-        Without noise and dropout; neither has seen a test image. Every rank computes them all.
-        """
-        names = {"test_accuracy": self.D_average, "test_accuracy_last": self.D}
-        test = data.test_images()
-        if test is None or test.labels is None:
-            return dict.fromkeys(names, f"{data.name} has no test images with labels of its own")
-        right = dict.fromkeys(names, 0)
-        for part in torch.arange(len(test)).split(500):
-            images, labels = test[part]
-            x, y = self.to_native(to_float(images.to(self.device)).to(self.dtype)), labels.to(self.device)
-            for name, net in names.items():
-                with torch.no_grad(), evaluating(net):
-                    right[name] += int((net.classify(x)[1].argmax(1) == y).sum())
-        return {name: 100 * n / len(test) for name, n in right.items()}
+        """Accuracy in % on the set's own test images, of D's average and of D, without noise and dropout."""
+        nets = {"test_accuracy": self.D_average, "test_accuracy_last": self.D}
+        return accuracies(data, nets, self.to_native)
 
     # ---- the networks' pixels
 

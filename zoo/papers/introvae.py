@@ -23,6 +23,9 @@ from zoo.evaluation import reconstruction
 from zoo.networks import introvae as networks
 from zoo.networks.modes import evaluating, frozen
 from zoo.objectives.losses import gaussian_kl, introspective_e, introspective_g, squared_error
+from zoo.options.ranges import BatchSize, NonNegativeFloat, PositiveFloat, Side, Width
+from zoo.ranks import share
+from zoo.ranks.sums import of_means
 
 
 def regularization(posterior: tuple[Tensor, Tensor]) -> Tensor:
@@ -58,19 +61,19 @@ class IntroVAE(GAN):
 
     def __init__(
         self,
-        resolution: int = 1024,
-        widths: Sequence[int] = networks.WIDTHS[1024],
-        latent_dim: int = 512,
+        resolution: Side = 1024,
+        widths: Sequence[Width] = networks.WIDTHS[1024],
+        latent_dim: Width = 512,
         expand_equal_above_256: bool = True,
-        margin: float = 500.0,
-        weight_rec: float = 0.01,
-        weight_kl: float = 1.0,
-        weight_neg: float = 1.0,
+        margin: PositiveFloat = 500.0,
+        weight_rec: NonNegativeFloat = 0.01,
+        weight_kl: NonNegativeFloat = 1.0,
+        weight_neg: NonNegativeFloat = 1.0,
         gain: Literal["uniform", "one"] = "uniform",
-        vae_kimg: float = 116,
-        lr: float = 2e-4,
-        batch_size: int = 12,
-        total_kimg: float = 14_529,
+        vae_kimg: NonNegativeFloat = 116,
+        lr: PositiveFloat = 2e-4,
+        batch_size: BatchSize = 12,
+        total_kimg: PositiveFloat = 14_529,
     ) -> None:
         widths = list(widths)
         super().__init__(
@@ -105,15 +108,6 @@ class IntroVAE(GAN):
         mean, logvar = posterior
         return mean + (logvar / 2).exp() * self.latents(len(mean))
 
-    def over_ranks(self, kl: Tensor) -> Tensor:
-        """The mean of a scalar over all processes, with this process's own slope, as their gradients are averaged.
-
-        The hinge is to act on the whole batch's mean, not on each process's part of it.
-        """
-        if self.world_size == 1:
-            return kl
-        return kl + (self.all_gather(kl.detach()).mean() - kl.detach())
-
     def training_step(self, batch: tuple[Tensor, Tensor | None], batch_idx: int) -> None:
         x = self.to_native(batch[0])
         warming_up = self.nimg < self.vae_kimg * 1000
@@ -141,13 +135,15 @@ class IntroVAE(GAN):
         x_r = self.G(z_g)
         loss_ae = squared_error(x, x_r)
 
-        # encoder: x_r is a constant in L_REG(Z_r), but not in L_AE, whose slope reaches E through z
+        # encoder: x_r is a constant in L_REG(Z_r), but not in L_AE, whose slope reaches E through z; the hinges act
+        # on the whole batch's means
         reg_real = regularization(posterior)
-        reg_r = self.over_ranks(regularization(self.E(x_r.detach())))
-        reg_p = self.over_ranks(regularization(self.E(x_p.detach())))
+        reg_r = of_means(regularization(self.E(x_r.detach())))
+        reg_p = of_means(regularization(self.E(x_p.detach())))
         adversarial_e = self.weight_kl * introspective_e(reg_real, reg_r, reg_p, self.margin, self.weight_neg)
-        (slope,) = torch.autograd.grad(self.weight_rec * loss_ae, z_g, retain_graph=True)
-        self.update(self.opt_d, adversarial_e + (slope * z).sum())
+        # weighted here, as a backward pass is, and not again in the update: batch norm carries it over the ranks
+        (slope,) = torch.autograd.grad(share.weight() * self.weight_rec * loss_ae, z_g, retain_graph=True)
+        self.update(self.opt_d, adversarial_e + (slope * z).sum() / (share.weight() or 1))
 
         # generator: the same x_r and x_p before the updated encoder, and the same L_AE
         with frozen(self.E):

@@ -24,6 +24,17 @@ from zoo.networks.pggan import Discriminator, Generator
 from zoo.networks.progressive import fade_reals
 from zoo.objectives.losses import squared_distance_d, squared_distance_g, wasserstein_d, wasserstein_g
 from zoo.objectives.penalties import between, wgan_gp
+from zoo.options.ranges import (
+    BatchSize,
+    ClassCount,
+    Decay,
+    NonNegativeFloat,
+    NonNegativeInt,
+    PositiveFloat,
+    PositiveInt,
+    Side,
+    Width,
+)
 
 
 def fade_bytes(real: Tensor, lod: float) -> Tensor:
@@ -55,7 +66,7 @@ class PGGAN(GAN):
         latent_dim: length of z.
         pixel_norm: after each layer of G; the latent lies on a sphere in any case.
         equalized: scale weights at run time; False scales the first weights (He).
-        stddev_group: images of a group of the minibatch stddev; None for a process's whole batch, 0 for none.
+        stddev_group: images of a group of the minibatch stddev; None for the whole batch, 0 for none.
         fused: D's halving convolutions average before bias and activation, as in TF, not behind them.
         label_after_norm: the label joins z behind the pixel norm, as in TH.
         lambda_gp: weight of the gradient penalty.
@@ -90,40 +101,40 @@ class PGGAN(GAN):
 
     def __init__(
         self,
-        resolution: int = 1024,
-        n_classes: int = 0,
-        fmap_base: int = 8192,
-        fmap_max: int = 512,
-        latent_dim: int = 512,
+        resolution: Side = 1024,
+        n_classes: ClassCount = 0,
+        fmap_base: Width = 8192,
+        fmap_max: Width = 512,
+        latent_dim: Width = 512,
         pixel_norm: bool = True,
         equalized: bool = True,
-        stddev_group: int | None = None,
+        stddev_group: NonNegativeInt | None = None,
         fused: bool = False,
         label_after_norm: bool = True,
-        lambda_gp: float = 10.0,
-        gamma: float = 1.0,
-        drift: float = 0.001,
-        cond_weight: float = 1.0,
+        lambda_gp: NonNegativeFloat = 10.0,
+        gamma: PositiveFloat = 1.0,
+        drift: NonNegativeFloat = 0.001,
+        cond_weight: NonNegativeFloat = 1.0,
         loss: Literal["wasserstein", "lsgan"] = "wasserstein",
         gulrajani: bool = False,
-        kernels: int = 0,
-        crippled: int | None = None,
-        n_critic: int = 1,
-        beta2: float = 0.99,
+        kernels: NonNegativeInt = 0,
+        crippled: PositiveInt | None = None,
+        n_critic: PositiveInt = 1,
+        beta2: Decay = 0.99,
         fake_labels: Literal["random", "real"] = "random",
         updates: Literal["alternating", "simultaneous"] = "alternating",
         real_fade: Literal["float", "bytes"] = "bytes",
-        start_resolution: int = 4,
-        train_kimg: float = 800,
-        transition_kimg: float = 800,
-        batch_size: int = 16,
-        batch_size_at: dict[int, int] | None = None,
-        lr: float = 0.001,
-        lr_at: dict[int, float] | None = None,
-        rampup_kimg: float = 40,
-        repeats: int = 1,
-        ema_decay: float = 0.999,
-        total_kimg: float = 19_000,
+        start_resolution: Side = 4,
+        train_kimg: NonNegativeFloat = 800,
+        transition_kimg: NonNegativeFloat = 800,
+        batch_size: BatchSize = 16,
+        batch_size_at: dict[int, BatchSize] | None = None,
+        lr: PositiveFloat = 0.001,
+        lr_at: dict[int, PositiveFloat] | None = None,
+        rampup_kimg: NonNegativeFloat = 40,
+        repeats: PositiveInt = 1,
+        ema_decay: Decay = 0.999,
+        total_kimg: PositiveFloat = 19_000,
     ) -> None:
         self.schedule = ProgressiveSchedule(
             resolution,
@@ -272,4 +283,4 @@ class PGGAN(GAN):
     def on_fit_start(self) -> None:
         """Refuse a batch that the minibatch stddev cannot split, before anything is computed."""
         super().on_fit_start()
-        self.schedule.check_groups(self.world_size, self.D.stddev_group, self.total_kimg * 1000)
+        self.schedule.check_groups(self.D.stddev_group, self.total_kimg * 1000)

@@ -17,10 +17,13 @@ from zoo.engine.gan import GAN
 from zoo.engine.optim import AdamEpsilonHat
 from zoo.engine.schedules import exponential_decay
 from zoo.networks import rothgan as networks
+from zoo.networks.batchnorm import BatchNorm2d
 from zoo.networks.modes import frozen
 from zoo.networks.wgan_gp import GoodCritic, GoodGenerator
 from zoo.objectives.divergences import DIVERGENCES, f_gan_d, f_gan_g
 from zoo.objectives.penalties import f_gan_regularizer, js_regularizer
+from zoo.options.ranges import BatchSize, Decay, Fraction, NonNegativeFloat, PositiveFloat, PositiveInt, Side, Width
+from zoo.ranks import share
 
 Architecture = Literal["dcgan", "resnet", "constant", "mlp", "no-norm", "gated", "tanh"]
 DivergenceName = Literal["gan", "js", "kl", "reverse_kl", "pearson_chi2", "neyman_chi2", "squared_hellinger"]
@@ -39,7 +42,7 @@ def build(
     D = partial(networks.DCGANDiscriminator, resolution, width_d or 64)
     if architecture == "resnet":
         G = partial(GoodGenerator, resolution, width_g or 64, latent_dim)
-        D = partial(GoodCritic, resolution, width_d or 64, norm=nn.BatchNorm2d)
+        D = partial(GoodCritic, resolution, width_d or 64, norm=BatchNorm2d)
     elif architecture == "constant":
         G = partial(networks.ConstantGenerator, resolution, width_g or 64, latent_dim)
     elif architecture == "mlp":
@@ -85,28 +88,29 @@ class RothGAN(GAN):
 
     def __init__(
         self,
-        resolution: int = 64,
+        resolution: Side = 64,
         architecture: Architecture = "dcgan",
-        width_g: int | None = None,
-        width_d: int | None = None,
-        latent_dim: int = 128,
+        width_g: Width | None = None,
+        width_d: Width | None = None,
+        latent_dim: Width = 128,
         divergence: DivergenceName = "gan",
         saturating: bool = False,
         regularizer: Literal["js", "generic", "noise", "none"] = "js",
-        gamma: float = 2.0,
-        annealing: float = 0.01,
-        n_dis: int = 1,
-        batch_size: int = 64,
-        lr: float = 2e-4,
-        beta1: float = 0.5,
-        beta2: float = 0.999,
-        total_kimg: float = 6_400,
+        gamma: NonNegativeFloat = 2.0,
+        annealing: Fraction = 0.01,
+        n_dis: PositiveInt = 1,
+        batch_size: BatchSize = 64,
+        lr: PositiveFloat = 2e-4,
+        beta1: Decay = 0.5,
+        beta2: Decay = 0.999,
+        total_kimg: PositiveFloat = 6_400,
     ) -> None:
         super().__init__(
             *build(architecture, resolution, latent_dim, width_g, width_d),
             resolution=resolution,
             latent_dim=latent_dim,
             images_per_step=n_dis * batch_size,
+            parts=n_dis,
             total_kimg=total_kimg,
         )
         self.save_hyperparameters()
@@ -115,7 +119,6 @@ class RothGAN(GAN):
         self.divergence, self.saturating, self.regularizer = DIVERGENCES[divergence], saturating, regularizer
         self.gamma, self.annealing = gamma, annealing
         self.n_dis, self.batch_size, self.lr, self.betas = n_dis, batch_size, lr, (beta1, beta2)
-        self.parts = n_dis
 
     def configure_optimizers(self) -> list[torch.optim.Optimizer]:
         return [AdamEpsilonHat(net.parameters(), self.lr, self.betas) for net in (self.G, self.D)]
@@ -130,11 +133,11 @@ class RothGAN(GAN):
 
     def noisy(self, x: Tensor, gamma: float) -> Tensor:
         """What D sees of x: itself, or with explicit noise of variance gamma."""
-        return x + gamma**0.5 * torch.randn_like(x) if self.regularizer == "noise" else x
+        return x + gamma**0.5 * share.randn(x) if self.regularizer == "noise" else x
 
     def generator_step(self, gamma: float) -> dict[str, Tensor]:
         with frozen(self.D):
-            logits = self.D(self.noisy(self.G(self.latents(self.batch_size // self.world_size)), gamma))
+            logits = self.D(self.noisy(self.G(self.latents(self.share(self.batch_size))), gamma))
             loss_g = f_gan_g(self.divergence, logits, self.saturating)
             self.update(self.opt_g, loss_g)
         return {"loss/g": loss_g}
@@ -165,6 +168,6 @@ class RothGAN(GAN):
         end_kimg = self.total_kimg - self.images_per_step / 1000
         gamma = self.gamma * exponential_decay(self.nimg, self.annealing, end_kimg)
         scalars = self.generator_step(gamma) if self.nimg else {}
-        for x in real.chunk(self.n_dis):
+        for x in real.tensor_split(self.n_dis):
             scalars |= self.discriminator_step(x, gamma)
         self.report(scalars | {"gamma": gamma})

@@ -20,6 +20,16 @@ from zoo.networks import sngan_cnn
 from zoo.networks.modes import frozen
 from zoo.objectives.losses import ADVERSARIAL
 from zoo.objectives.penalties import between, orthonormality, wgan_gp
+from zoo.options.ranges import (
+    BatchSize,
+    ClassCount,
+    Decay,
+    NonNegativeFloat,
+    PositiveFloat,
+    PositiveInt,
+    Side,
+    Width,
+)
 
 Architecture = Literal["resnet", "resnet-concat", "cnn", "cnn-cgl"]
 
@@ -100,25 +110,25 @@ class SNGAN(GAN):
 
     def __init__(
         self,
-        resolution: int = 128,
-        n_classes: int = 1000,
+        resolution: Side = 128,
+        n_classes: ClassCount = 1000,
         architecture: Architecture = "resnet-concat",
-        width_g: int | None = None,
-        width_d: int | None = None,
-        latent_dim: int = 128,
+        width_g: Width | None = None,
+        width_d: Width | None = None,
+        latent_dim: Width = 128,
         loss: Literal["hinge", "nonsaturating", "wasserstein"] = "hinge",
         norm_d: sngan_cnn.Norm = "spectral",
         penalty: Literal["none", "gp", "orthonormal"] = "none",
-        penalty_weight: float = 10.0,
-        clip: float | None = None,
-        n_dis: int = 5,
-        batch_size: int = 64,
-        batch_size_g: int = 128,
-        lr: float = 2e-4,
-        beta1: float = 0.0,
-        beta2: float = 0.9,
-        decay_start_kimg: float | None = 128_000,
-        total_kimg: float = 144_000,
+        penalty_weight: NonNegativeFloat = 10.0,
+        clip: PositiveFloat | None = None,
+        n_dis: PositiveInt = 5,
+        batch_size: BatchSize = 64,
+        batch_size_g: BatchSize = 128,
+        lr: PositiveFloat = 2e-4,
+        beta1: Decay = 0.0,
+        beta2: Decay = 0.9,
+        decay_start_kimg: NonNegativeFloat | None = 128_000,
+        total_kimg: PositiveFloat = 144_000,
     ) -> None:
         super().__init__(
             *build(architecture, resolution, n_classes, latent_dim, width_g, width_d, norm_d),
@@ -126,13 +136,13 @@ class SNGAN(GAN):
             latent_dim=latent_dim,
             n_classes=n_classes,
             images_per_step=n_dis * batch_size,
+            parts=n_dis,
             total_kimg=total_kimg,
         )
         self.save_hyperparameters()
         self.loss_d, self.loss_g = ADVERSARIAL[loss]
         self.penalty, self.penalty_weight, self.clip = PENALTIES[penalty], penalty_weight, clip
         self.n_dis, self.batch_size_g = n_dis, batch_size_g
-        self.parts = n_dis
         self.lr, self.betas, self.decay_start_kimg = lr, (beta1, beta2), decay_start_kimg
         if decay_start_kimg is not None and decay_start_kimg > total_kimg:
             raise ValueError(
@@ -158,13 +168,13 @@ class SNGAN(GAN):
 
         # generator first
         with frozen(self.D):
-            fake, fake_label = self.fakes(self.batch_size_g // self.world_size)
+            fake, fake_label = self.fakes(self.share(self.batch_size_g))
             loss_g = self.loss_g(self.D(fake, fake_label))
             self.update(self.opt_g, loss_g)
 
         # then the discriminator, n_dis times: a new real and a new fake batch, each with its own call of D
-        labels = label.chunk(self.n_dis) if self.n_classes else [None] * self.n_dis
-        for x, y in zip(real.chunk(self.n_dis), labels, strict=True):
+        labels = label.tensor_split(self.n_dis) if self.n_classes else [None] * self.n_dis
+        for x, y in zip(real.tensor_split(self.n_dis), labels, strict=True):
             real_logits = self.D(x, y)
             with torch.no_grad():
                 fake, fake_label = self.fakes(len(x))

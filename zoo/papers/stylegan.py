@@ -24,6 +24,19 @@ from zoo.networks.modes import frozen
 from zoo.networks.progressive import fade_reals
 from zoo.objectives.losses import nonsaturating_d, nonsaturating_g, wasserstein_d, wasserstein_g
 from zoo.objectives.penalties import between, r1, wgan_gp
+from zoo.options.ranges import (
+    BatchSize,
+    ClassCount,
+    ClosedUnitInterval,
+    Decay,
+    Depth,
+    NonNegativeFloat,
+    NonNegativeInt,
+    PositiveFloat,
+    PositiveInt,
+    Side,
+    Width,
+)
 
 #: resolution -> minibatch over 8 GPUs (N train.py), and learning rate (N train.py:54), where not the base's
 EIGHT_GPUS = {4: 512, 8: 256, 16: 128, 32: 64, 64: 32}
@@ -73,7 +86,7 @@ class StyleGAN(GAN):
         styles: each layer is scaled and shifted by w (configuration C on).
         constant: synthesis starts from a learned constant (D on) instead of a dense layer fed by w.
         noise: noise is added to each layer (E on).
-        mixing: probability of style mixing (F), one decision for each GPU's minibatch.
+        mixing: probability of style mixing (F), one decision for each minibatch.
         instance_norm: each map is normalised (C on).
         pixel_norm: each pixel is normalised (B).
         w_avg_decay: decay of the running average of w at each pass of G.
@@ -88,7 +101,7 @@ class StyleGAN(GAN):
         lr: Adam's rate where `lr_at` has no other one.
         lr_at: resolution -> rate where it is another one; None for the paper's.
         rampup_kimg: the rate rises linearly over so many thousand images.
-        stddev_group: images of a group of D's minibatch stddev, within each process's share.
+        stddev_group: images of a group of D's minibatch stddev.
         repeats: steps between two looks at the schedule.
         ema_half_life_kimg: of the average of G.
         stored_noise: samples take the noise maps that are kept with the weights, the same for all (the authors'
@@ -100,38 +113,38 @@ class StyleGAN(GAN):
 
     def __init__(
         self,
-        resolution: int = 1024,
-        n_classes: int = 0,
-        fmap_base: int = 8192,
-        fmap_max: int = 512,
-        latent_dim: int = 512,
-        w_dim: int = 512,
-        mapping_layers: int = 8,
-        mapping_width: int = 512,
-        mapping_lrmul: float = 0.01,
+        resolution: Side = 1024,
+        n_classes: ClassCount = 0,
+        fmap_base: Width = 8192,
+        fmap_max: Width = 512,
+        latent_dim: Width = 512,
+        w_dim: Width = 512,
+        mapping_layers: Depth = 8,
+        mapping_width: Width = 512,
+        mapping_lrmul: PositiveFloat = 0.01,
         styles: bool = True,
         constant: bool = True,
         noise: bool = True,
-        mixing: float = 0.9,
+        mixing: ClosedUnitInterval = 0.9,
         instance_norm: bool = True,
         pixel_norm: bool = False,
-        w_avg_decay: float = 0.995,
-        truncation_cutoff: int | None = 8,
+        w_avg_decay: Decay = 0.995,
+        truncation_cutoff: NonNegativeInt | None = 8,
         objective: Literal["logistic_r1", "wgan_gp"] = "logistic_r1",
-        gamma: float = 10.0,
-        start_resolution: int = 8,
-        train_kimg: float = 600,
-        transition_kimg: float = 600,
-        batch_size: int = 32,
-        batch_size_at: dict[int, int] | None = None,
-        lr: float = 0.001,
-        lr_at: dict[int, float] | None = None,
-        rampup_kimg: float = 0,
-        stddev_group: int = 4,
-        repeats: int = 4,
-        ema_half_life_kimg: float = 10,
+        gamma: NonNegativeFloat = 10.0,
+        start_resolution: Side = 8,
+        train_kimg: NonNegativeFloat = 600,
+        transition_kimg: NonNegativeFloat = 600,
+        batch_size: BatchSize = 32,
+        batch_size_at: dict[int, BatchSize] | None = None,
+        lr: PositiveFloat = 0.001,
+        lr_at: dict[int, PositiveFloat] | None = None,
+        rampup_kimg: NonNegativeFloat = 0,
+        stddev_group: NonNegativeInt = 4,
+        repeats: PositiveInt = 4,
+        ema_half_life_kimg: PositiveFloat = 10,
         stored_noise: bool = False,
-        total_kimg: float = 25_000,
+        total_kimg: PositiveFloat = 25_000,
     ) -> None:
         parts = networks.Parts(styles, noise, constant, instance_norm, pixel_norm)
         maps = {"fmap_base": fmap_base, "fmap_max": fmap_max, "n_classes": n_classes}
@@ -172,14 +185,12 @@ class StyleGAN(GAN):
     def on_fit_start(self) -> None:
         """Refuse a batch that the minibatch stddev cannot split, before anything is computed."""
         super().on_fit_start()
-        self.schedule.check_groups(self.world_size, self.D.group_size, self.total_kimg * 1000)
+        self.schedule.check_groups(self.D.group_size, self.total_kimg * 1000)
 
     def crossover(self, lod: float) -> int:
-        """First layer that takes its style from the second latent; this GPU's draw for the whole minibatch."""
+        """First layer that takes its style from the second latent: one draw for the whole minibatch."""
         used = self.G.synthesis.used(lod)
-        # one draw of the stream whatever the number of ranks, so that their latents stay those of one process
-        seed = int(torch.randint(2**31, (), generator=self.latent_rng)) + self.global_rank
-        rng = torch.Generator().manual_seed(seed)
+        rng = torch.Generator().manual_seed(int(torch.randint(2**31, (), generator=self.latent_rng)))
         mixed = torch.rand((), generator=rng) < self.mixing
         return int(torch.randint(1, used, (), generator=rng)) if mixed else used
 

@@ -21,6 +21,7 @@ from zoo.networks.rothgan import check_resolution
 from zoo.networks.wgan_gp import GoodCritic, GoodGenerator
 from zoo.objectives.losses import nonsaturating_d, nonsaturating_g, wasserstein_d, wasserstein_g
 from zoo.objectives.penalties import between, wgan_gp
+from zoo.options.ranges import BatchSize, Decay, NonNegativeFloat, PositiveFloat, PositiveInt, Side, Width
 
 PRIORS = {"dcgan": uniform, "wgan-gp": normal}
 
@@ -76,40 +77,40 @@ class TTUR(GAN):
 
     def __init__(
         self,
-        resolution: int = 64,
+        resolution: Side = 64,
         game: Literal["dcgan", "wgan-gp"] = "dcgan",
-        width_g: int | None = None,
-        width_d: int | None = None,
-        latent_dim: int = 100,
-        pack: int = 1,
-        lr_d: float = 1e-5,
-        lr_g: float = 5e-4,
-        beta1: float = 0.5,
-        beta2: float = 0.999,
-        n_dis: int = 1,
-        lambda_gp: float = 10.0,
-        batch_size: int = 64,
-        total_kimg: float = 16_410,
+        width_g: Width | None = None,
+        width_d: Width | None = None,
+        latent_dim: Width = 100,
+        pack: PositiveInt = 1,
+        lr_d: PositiveFloat = 1e-5,
+        lr_g: PositiveFloat = 5e-4,
+        beta1: Decay = 0.5,
+        beta2: Decay = 0.999,
+        n_dis: PositiveInt = 1,
+        lambda_gp: NonNegativeFloat = 10.0,
+        batch_size: BatchSize = 64,
+        total_kimg: PositiveFloat = 16_410,
     ) -> None:
         super().__init__(
             *NETWORKS[game](resolution, width_g, width_d, latent_dim, pack),
             resolution=resolution,
             latent_dim=latent_dim,
             images_per_step=n_dis * batch_size,
+            parts=n_dis,
+            block=pack,
             total_kimg=total_kimg,
         )
         self.save_hyperparameters()
         self.prior, self.iteration = PRIORS[game], {"dcgan": self.dcgan, "wgan-gp": self.wgan_gp}[game]
         self.lr_d, self.lr_g, self.betas = lr_d, lr_g, (beta1, beta2)
         self.n_dis, self.lambda_gp, self.batch_size, self.pack = n_dis, lambda_gp, batch_size, pack
-        self.parts = n_dis * pack
 
     def on_fit_start(self) -> None:
         super().on_fit_start()
-        share = self.batch_size // self.world_size
-        if share % self.pack:
+        if self.batch_size % self.pack:
             raise ValueError(
-                f"pack {self.pack} does not divide a process's batch of {share}: change --model.batch_size"
+                f"pack {self.pack} does not divide batch_size {self.batch_size}: change --model.batch_size"
             )
 
     def configure_optimizers(self) -> list[torch.optim.Optimizer]:
@@ -125,7 +126,7 @@ class TTUR(GAN):
 
     def dcgan(self, real: Tensor) -> dict[str, Tensor]:
         """D, then G on the same latents (T: DCGAN_FID_batched/model.py:336-350)."""
-        for x in real.chunk(self.n_dis):
+        for x in real.tensor_split(self.n_dis):
             z = self.latents(len(x))
             with torch.no_grad():
                 fake = self.G(z)
@@ -146,11 +147,11 @@ class TTUR(GAN):
         scalars = {}
         if self.nimg:
             with frozen(self.D):
-                loss_g = wasserstein_g(self.D(self.G(self.latents(self.batch_size // self.world_size))))
+                loss_g = wasserstein_g(self.D(self.G(self.latents(self.share(self.batch_size)))))
                 self.update(self.opt_g, loss_g)
             scalars["loss/g"] = loss_g
 
-        for x in real.chunk(self.n_dis):
+        for x in real.tensor_split(self.n_dis):
             with torch.no_grad():
                 fake = self.G(self.latents(len(x)))
             real_logits, fake_logits = self.D(x), self.D(fake)

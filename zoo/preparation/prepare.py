@@ -21,7 +21,7 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 
 from zoo.data.files import listing_hash
 from zoo.data.images import loader
-from zoo.data.kinds import KINDS
+from zoo.data.kinds import KINDS, Kind
 from zoo.preparation.making import Settings, Work, estimate
 from zoo.preparation.pixels import FILTERS, FORMATS, crop_of
 from zoo.preparation.report import Report
@@ -74,40 +74,34 @@ def prepare(
         OSError: the disk is too small.
         ValueError: an option is not one of its values, or no image can be used.
     """
-    _check_choice("data set", kind, tuple(KINDS))
-    about = KINDS[kind]
-    for name, value, values in (
-        ("filter", filter or "mean", FILTERS),
-        ("format", format, FORMATS),
-        ("duplicates", duplicates, ("keep", "drop")),
-    ):
-        _check_choice(name, value, values)
-    crop_of(crop or about.crop)
-    resolution = about.resolution if resolution is None else resolution
-    if resolution is None:
-        raise ValueError("say how large the images shall be, such as --resolution 128.")
-    for name, value in (("resolution", resolution), ("limit", 1 if limit is None else limit)):
-        if value < 1:
-            raise ValueError(f"{name} must be at least 1, got {value}.")
+    about = _kind(kind, filter, format, duplicates)
+    resolution = _resolution(about.resolution if resolution is None else resolution, limit)
+    crop, filter = crop or about.crop, filter or about.filter
+    crop_of(crop)
     dests = _dests(Path(dest), resolution, pyramid)
     split = split or next(iter(about.counts or ["train"]))
     opened = _checked(kind, Path(source), split, download)
-    count = min(len(opened), limit or len(opened))
-    settings = Settings(
-        tuple(dests), crop or about.crop, filter or about.filter, max(min_side or 0, resolution), format, stretch
-    )
-
-    work = Work(opened, settings)
-    need = estimate(work, count, Path(source))
+    settings = Settings(tuple(dests), crop, filter, max(min_side or 0, resolution), format, stretch)
     identity = {"tool": TOOL, "pillow": PIL.__version__, "kind": kind, "split": split, "limit": limit}
     identity |= {"duplicates": duplicates, "source": opened.stamp} | vars(settings)
+    facts = {"kind": kind, "split": split, "source": Path(source).name}
+    count = min(len(opened), limit or len(opened))
+    work = Work(opened, settings)
+    need = estimate(work, count, Path(source))
     zips = Zips(dests, identity, format)
+    _write(zips, work, count, need, workers, duplicates == "drop", facts)
+    return _report(dests[resolution], zips.records, opened, count, limit, split)
+
+
+def _write(
+    zips: Zips, work: Work, count: int, need: int, workers: int | None, drop: bool, facts: dict[str, str]
+) -> None:
+    """Make what the zips lack and put them in place; what was made is kept unless the images are at fault."""
     try:
         if not zips.finished:
-            _check_disk(dests[resolution].parent, need, zips)
-            _run(work, count, zips, duplicates == "drop", os.cpu_count() or 1 if workers is None else workers)
-            facts = {"kind": kind, "split": split, "source": Path(source).name}
-            _finish(zips, opened, settings, facts)
+            _check_disk(zips.top.parent, need, zips)
+            _run(work, count, zips, drop, os.cpu_count() or 1 if workers is None else workers)
+            _finish(zips, work.source, work.settings, facts)
         zips.commit()
     except ValueError:
         zips.discard()
@@ -115,7 +109,26 @@ def prepare(
     except BaseException:
         zips.close()
         raise
-    return _report(dests[resolution], zips.records, opened, count, limit, split)
+
+
+def _kind(kind: str, filter: str | None, format: str, duplicates: str) -> Kind:
+    for name, value, values in (
+        ("data set", kind, tuple(KINDS)),
+        ("filter", filter or "mean", FILTERS),
+        ("format", format, FORMATS),
+        ("duplicates", duplicates, ("keep", "drop")),
+    ):
+        _check_choice(name, value, values)
+    return KINDS[kind]
+
+
+def _resolution(resolution: int | None, limit: int | None) -> int:
+    if resolution is None:
+        raise ValueError("say how large the images shall be, such as --resolution 128.")
+    for name, value in (("resolution", resolution), ("limit", 1 if limit is None else limit)):
+        if value < 1:
+            raise ValueError(f"{name} must be at least 1, got {value}.")
+    return resolution
 
 
 def _check_choice(name: str, value: str, values: tuple[str, ...]) -> None:

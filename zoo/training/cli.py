@@ -28,7 +28,7 @@ from zoo.engine.failures import Diverged
 from zoo.engine.gan import GAN
 from zoo.engine.progress import Progress
 from zoo.engine.stop import Stop
-from zoo.training.devices import about_preset, preset, processes, strategy_for
+from zoo.training.devices import about_preset, about_spread, check_devices, preset, processes, strategy_for
 from zoo.training.evaluate import Evaluate
 from zoo.training.loggers import beside, loggers
 from zoo.training.mistakes import Sentences, sentence
@@ -90,7 +90,9 @@ class ZooCLI(LightningCLI):
         paper = type(self.model).__name__.lower()
         base = Path(self.config.run_dir) if self.config.run_dir else Path("runs", paper, self.recipe)
         self.ckpt_path = self.resumed(base)
-        check_batches(self.model, processes(self.config.trainer))
+        check_devices(self.config.trainer)
+        check_batches(self.model)
+        self.spread = about_spread(self.model, processes(self.config.trainer))
         self.datamodule.enter(self.model.stage)
         if rank_zero_only.rank == 0:
             if self.ckpt_path:
@@ -154,6 +156,8 @@ class ZooCLI(LightningCLI):
             f"{self.run.paper} / {self.recipe}: G {sizes[0]:.2f} M, D {sizes[1]:.2f} M parameters; {data.name}, "
             f"{len(data):,} images at {sides}; run folder {folder}"
         )
+        if self.spread:
+            print(self.spread)
         return beside(found, given, self.run.config)
 
 

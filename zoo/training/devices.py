@@ -1,10 +1,18 @@
 """Devices, processes, and the authors' presets for a number of them."""
 
+import os
 import re
+from collections import Counter
 from itertools import pairwise
 from pathlib import Path
 
 import torch
+import torch.distributed as dist
+from lightning.pytorch.strategies import DDPStrategy, Strategy
+
+from zoo.engine.checks import reached
+from zoo.engine.gan import GAN
+from zoo.ranks.share import Share
 
 
 def processes(trainer: dict) -> int:
@@ -26,9 +34,74 @@ def processes(trainer: dict) -> int:
     return n * int(trainer.get("num_nodes") or 1)
 
 
-def strategy_for(trainer: dict) -> str:
-    """DDP that tolerates parameters without gradients (G while D trains) when there is more than one process."""
-    return "ddp_find_unused_parameters_true" if processes(trainer) > 1 else "auto"
+class OneSum(DDPStrategy):
+    """Processes that start alike; `zoo.engine.updates` adds up their gradients, once for each step of an optimizer.
+
+    Lightning's DDP would send both networks' gradients at every backward pass.
+    """
+
+    def configure_ddp(self) -> None:
+        """Give every process the first one's parameters and buffers, and leave the model unwrapped."""
+        for tensor in (*self.model.parameters(), *self.model.buffers()):
+            first = tensor.detach().contiguous()
+            dist.broadcast(first, 0)
+            tensor.data.copy_(first)
+
+
+def strategy_for(trainer: dict) -> Strategy | str:
+    """`OneSum` when there is more than one process."""
+    return OneSum() if processes(trainer) > 1 else "auto"
+
+
+def check_devices(trainer: dict) -> None:
+    """Refuse GPUs that this machine does not show; processes on the CPU may be any number.
+
+    Raises:
+        ValueError: naming how many, or which, there are.
+    """
+    devices, accelerator = trainer.get("devices", "auto"), trainer.get("accelerator") or "auto"
+    shown = torch.cuda.device_count()
+    if accelerator not in ("auto", "gpu", "cuda") or (accelerator == "auto" and not shown):
+        return
+    if devices in ("auto", -1, "-1", None):
+        return
+    there = " and ".join(map(str, range(shown))) if shown else "none"
+    if isinstance(devices, int) or "," not in str(devices):
+        n = int(re.findall(r"\d+", str(devices))[0])
+        asked, there, missing = f"{n} GPUs", shown or "none", n > shown
+    else:
+        lacking = [i for i in re.findall(r"\d+", str(devices)) if int(i) >= shown]
+        asked, missing = f"GPU {' and '.join(lacking)}", bool(lacking)
+    if missing:
+        hidden = os.environ.get("CUDA_VISIBLE_DEVICES")
+        why = "" if hidden is None else f" (CUDA_VISIBLE_DEVICES is {hidden or 'empty'})"
+        mend = "name fewer" if shown else "give --trainer.accelerator cpu for processes on the CPU"
+        raise ValueError(
+            f"--trainer.devices {devices} asks for {asked}, this machine shows {there}{why}: {mend}, or give auto"
+        )
+
+
+def about_spread(gan: GAN, world: int) -> str | None:
+    """How batches that do not divide are spread over the processes; None where all do.
+
+    A growing model's stages that the run does not reach say nothing.
+    """
+    block, shares = gan.stage.block, []
+    sizes = {stage.images_per_step // stage.parts for stage in reached(gan)}
+    sizes |= {size for name, size in gan.hparams.items() if name == "batch_size_g" and size}
+    for size in sorted(s for s in sizes if s % (world * block)):
+        counts = Counter(len(Share(size, rank, world, block)) for rank in range(world))
+        first, *rest = sorted(counts.items(), reverse=True)
+        other = "".join(f" and {n} processes {f'take {images}' if images else 'none'}" for images, n in rest)
+        shares.append(f"of {size} images {first[1]} processes take {first[0]}{other}")
+    if not shares:
+        return None
+    most = min(sizes) // block
+    gain = f"; more than {most} devices gain nothing there" if world > most else ""
+    return (
+        f"each batch is spread over the {world} processes as evenly as it goes, and its update is that of one "
+        f"process: {'; '.join(shares)}{gain}"
+    )
 
 
 def preset(recipe: Path, args: list[str]) -> Path | None:

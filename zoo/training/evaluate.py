@@ -20,10 +20,12 @@ from zoo.evaluation.protocols import resolve
 from zoo.evaluation.small import over_seeds
 from zoo.leaderboard.ranking import higher
 from zoo.leaderboard.rows import check_writable, make_row, versions, write_row
+from zoo.options.checked import Checked
+from zoo.options.ranges import BatchSize, FiniteFloat, NonNegativeFloat, NonNegativeInt, PositiveInt, Seed
 from zoo.pictures.grids import sample_grid, save_grid, save_own_pictures
 
 
-class Evaluate(L.Callback):
+class Evaluate(Checked, L.Callback):
     """Scores the model every so many thousand images and at the end of training, and writes the results row.
 
     Training is the same with and without it: global random numbers, train/eval modes and batch norm's
@@ -59,27 +61,27 @@ class Evaluate(L.Callback):
 
     def __init__(
         self,
-        every_kimg: float | None = None,
+        every_kimg: NonNegativeFloat | None = None,
         extractors: Sequence[str] = DEFAULT,
         protocol: str = "zoo",
-        n_fake: int | None = None,
-        n_real: int | None = None,
-        n_is: int | None = None,
-        n_prdc: int | None = None,
+        n_fake: PositiveInt | None = None,
+        n_real: PositiveInt | None = None,
+        n_is: PositiveInt | None = None,
+        n_prdc: PositiveInt | None = None,
         extras: Sequence[str] | None = None,
         paper: str | None = None,
         recipe: str = "custom",
         results_dir: str | None = "results",
-        seed: int = 0,
-        n_seeds: int = 1,
-        batch_size: int = 128,
-        truncation: float | None = None,
+        seed: Seed = 0,
+        n_seeds: PositiveInt = 1,
+        batch_size: BatchSize = 128,
+        truncation: FiniteFloat | None = None,
         ema: bool | None = None,
         rounding: str | None = None,
-        is_splits: int | None = None,
-        kid_subsets: int | None = None,
+        is_splits: PositiveInt | None = None,
+        kid_subsets: PositiveInt | None = None,
         weights: str | None = None,
-        grid: int = 64,
+        grid: NonNegativeInt = 64,
     ) -> None:
         self.every_kimg, self.extractors, self.weights = every_kimg, list(extractors), weights
         self.paper, self.recipe, self.results_dir, self.grid = paper, recipe, results_dir, grid

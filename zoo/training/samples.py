@@ -8,11 +8,13 @@ import torch
 from lightning.pytorch.callbacks import Callback
 
 from zoo.engine.gan import GAN
+from zoo.options.checked import Checked
+from zoo.options.ranges import NonNegativeFloat, Seed, SheetSize
 from zoo.pictures.grids import join_columns, sample_grid, save_grid, save_own_pictures
 from zoo.training.loggers import log_pictures
 
 
-class Samples(Callback):
+class Samples(Checked, Callback):
     """Grids of samples from the same latents every time, `samples/kimg-*.png` in the run's folder.
 
     A growing model also leaves `samples/growth.png`, whose columns show the same latents at the end of each stage.
@@ -23,7 +25,7 @@ class Samples(Callback):
         seed: names the latents.
     """
 
-    def __init__(self, every_kimg: float = 100, n: int = 64, seed: int = 0) -> None:
+    def __init__(self, every_kimg: NonNegativeFloat = 100, n: SheetSize = 64, seed: Seed = 0) -> None:
         if n < 1:
             raise ValueError(f"samples.n must be at least 1, not {n}")
         self.every_kimg, self.n, self.seed = every_kimg, n, seed
