@@ -13,6 +13,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from zoo.networks.batchnorm import BatchNorm2d
 from zoo.networks.progressive import (
     EqualizedConv2d,
     EqualizedLinear,
@@ -117,7 +118,7 @@ class Generator(nn.Module):
         super().__init__()
         latent, first, *rest = widths(resolution, fmap_base, fmap_decay, fmap_max)
         sides = [first, first, *(c for c in rest for _ in range(2))]  # of each layer before its activation
-        self.batch_norms = nn.ModuleList(nn.BatchNorm2d(c) for c in sides) if gulrajani else None
+        self.batch_norms = nn.ModuleList(BatchNorm2d(c) for c in sides) if gulrajani else None
         self.sphere = nn.Identity() if gulrajani else pixel_norm
         self.latent_dim, self.n_classes = latent_dim or latent, n_classes
         self.norm = pixel_norm if normalize else nn.Identity()

@@ -173,11 +173,12 @@ class PGGAN(GAN):
             latent_dim=latent_dim,
             n_classes=n_classes,
             images_per_step=n_critic * batch_size,
+            parts=n_critic,
             total_kimg=total_kimg,
             ema=EMA(decay=ema_decay, before_step=True),
         )
         self.save_hyperparameters()
-        self.group, self.parts, self.n_critic = stddev_group, n_critic, n_critic
+        self.group, self.n_critic = stddev_group, n_critic
         self.loss_d, self.loss_g = LOSSES[loss]
         self.beta2 = beta2
         lambda_gp, drift = (0.0, 0.0) if loss == "lsgan" else (lambda_gp, drift)
@@ -202,18 +203,18 @@ class PGGAN(GAN):
         self.set_lr(self.opt_g, stage.lr)
         self.set_lr(self.opt_d, stage.lr)
         real, label = self.fade_reals(real, stage.lod), label if self.n_classes else None
-        for x, y in self.all_but_the_last(real, label):
+        *others, last = self.batches(real, label)  # the average counts the steps of G alone
+        for x, y in others:
             self.critic_step(x, y, stage.lod)
-        last = len(real) // self.n_critic
-        scalars = self.updates(real[-last:], None if label is None else label[-last:], stage.lod)
+        scalars = self.updates(*last, stage.lod)
         self.report(scalars | {"lod": stage.lod, "lr": stage.lr})
 
     # ---- the two orders of a step; the average takes G as it was before (TF train.py:134)
 
-    def all_but_the_last(self, real: Tensor, label: Tensor | None) -> list[tuple[Tensor, Tensor | None]]:
-        """The batches of the D steps that have no G step behind them; the average counts steps of G alone."""
-        labels = [None] * self.n_critic if label is None else label.chunk(self.n_critic)
-        return list(zip(real.chunk(self.n_critic), labels, strict=True))[:-1]
+    def batches(self, real: Tensor, label: Tensor | None) -> list[tuple[Tensor, Tensor | None]]:
+        """One for each D step; the last has a G step behind it."""
+        labels = [None] * self.n_critic if label is None else label.tensor_split(self.n_critic)
+        return list(zip(real.tensor_split(self.n_critic), labels, strict=True))
 
     def critic_step(self, real: Tensor, label: Tensor | None, lod: float) -> dict[str, Tensor]:
         fake_label = self.random_labels(len(real)) if self.draws_labels else label
