@@ -23,8 +23,10 @@ VARIANTS = ("none-0", *(f"{kind}-{level:g}" for kind, levels in TTUR_LEVELS.item
 
 
 def disturb(images: Tensor, others: Tensor, kind: str, level: float, seed: int) -> Tensor:
-    """uint8 images (N, 3, R, R) at a level of one of `TTUR_LEVELS`, a blur's pixels and a swirl's extent being those
-    of 64 px; `others` are what is foreign."""
+    """uint8 images (N, 3, R, R) at a level of one of `TTUR_LEVELS`, a blur's pixels being those of 64 px.
+
+    `others` are the images that are foreign.
+    """
     if not level:
         return images
     if kind == "foreign":
@@ -51,11 +53,12 @@ def faces_and_foreign(seed: int) -> tuple[ImageDataModule, Tensor, Tensor]:
 
 def distances(reals: ImageDataModule, images: Tensor, nets: list[str], extras: tuple[str, ...]) -> dict[str, float]:
     """Metrics of uint8 images (N, 3, R, R) over the nets' features, against as many reals, and the extras."""
-    n = len(images)
-    sizes = {"n_fake": n, "n_real": n, "n_prdc": n, "kid_subsets": 10}
-    return evaluate(lambda n, seed, start: images[start : start + n], reals, nets, extras=extras, **sizes)[
-        "metrics"
-    ]
+    sizes = dict.fromkeys(("n_fake", "n_real", "n_prdc"), len(images))
+
+    def drawn(n: int, seed: int, start: int) -> Tensor:
+        return images[start : start + n]
+
+    return evaluate(drawn, reals, nets, extras=extras, kid_subsets=10, **sizes)["metrics"]
 
 
 def play(seed: int, kimg: float, wanted: list[str]) -> Iterator[tuple[str, dict[str, float], dict]]:

@@ -7,6 +7,7 @@ original-theano-version @ 1a05598 ("TH"), which made the paper's numbers.
     python reproductions/pggan.py --config reproductions/pggan/release-8gpu.yaml
 """
 
+from dataclasses import replace
 from typing import Literal
 
 import torch
@@ -136,6 +137,7 @@ class PGGAN(GAN):
         ema_decay: Decay = 0.999,
         total_kimg: PositiveFloat = 19_000,
     ) -> None:
+        self.n_critic = n_critic
         self.schedule = ProgressiveSchedule(
             resolution,
             start_resolution,
@@ -178,7 +180,7 @@ class PGGAN(GAN):
             ema=EMA(decay=ema_decay, before_step=True),
         )
         self.save_hyperparameters()
-        self.group, self.n_critic = stddev_group, n_critic
+        self.group = stddev_group
         self.loss_d, self.loss_g = LOSSES[loss]
         self.beta2 = beta2
         lambda_gp, drift = (0.0, 0.0) if loss == "lsgan" else (lambda_gp, drift)
@@ -188,7 +190,7 @@ class PGGAN(GAN):
         self.updates = {"alternating": self.alternating, "simultaneous": self.simultaneous}[updates]
 
     def stage_at(self, nimg: int) -> Stage:
-        return self.schedule.at(nimg)
+        return replace(self.schedule.at(nimg), parts=self.n_critic)
 
     def configure_optimizers(self) -> list[torch.optim.Optimizer]:
         return [
