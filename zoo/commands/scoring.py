@@ -198,15 +198,19 @@ def leaderboard(
         print(path)
 
 
-def claims(results: Path = Path("results"), check: bool = False) -> None:
+def claims(results: Path = Path("results"), figures: bool = False, check: bool = False) -> None:
     """Render claims.md of the results folder: what the papers claim, what was run, and a verdict by rule.
 
     Args:
         results: Folder with claims/claims.yaml and the rows beside it.
+        figures: Draw its pictures anew too.
         check: Write nothing; fail if the page is older than the rows.
     """
+    from zoo.leaderboard import claim_figures
     from zoo.leaderboard import claims as page
 
+    for path in claim_figures.draw(results) if figures and not check else ():
+        print(path)
     if not check:
         print(page.write(results))
     elif not (path := results / "claims.md").is_file() or path.read_text(encoding="utf-8") != page.render(results):

@@ -32,6 +32,11 @@ HOLDS, DIRECTION, NOT_SEEN, CONTRADICTED = (
 )
 NO_ROWS = "no rows yet"
 VERDICTS = (HOLDS, DIRECTION, NOT_SEEN, CONTRADICTED, NO_ROWS)
+#: pictures that `zoo claims --figures true` draws, and what they show
+FIGURES = {
+    "spectra": "squared singular values of SNGAN's discriminators, each layer's over the largest",
+    "disturbances": "each distance over its largest value, against the level of a disturbance",
+}
 #: share of the published relative effect that ours must reach to hold
 ENOUGH = 0.5
 
@@ -255,6 +260,9 @@ def render(results_dir: Path) -> str:
             for claim, (name, why) in group
         ]
         text.append(f"## {item}\n\n{as_table(head, lines)}")
+    for name, title in FIGURES.items():
+        if (results_dir / FOLDER / f"{name}.png").is_file():
+            text.append(f"![{title}]({FOLDER}/{name}.png)\n")
     return "\n".join(text)
 
 
