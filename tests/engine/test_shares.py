@@ -1,4 +1,4 @@
-"""A step over several processes is the step of one, for every paper: uneven shares and stand-ins, with real processes.
+"""A step over several processes is the step of one, for every paper: uneven shares, stand-ins, real processes.
 
 7 images on 3 processes (3, 2 and 2), 3 images on 4 (one has a stand-in), and where a paper draws batches of
 another size or in parts, those too. Each process sends the gradient of each trained parameter once an update.
