@@ -46,6 +46,18 @@ def test_other_weights_are_refused_by_name(state, name):
         efficientnet.renamed(state | {name: torch.zeros(7)}, wanted)
 
 
+def test_folded_norms_change_nothing(extractor, state):
+    net = timm.create_model("tf_efficientnet_lite0", pretrained=False)
+    net.load_state_dict(efficientnet.renamed(state, net.state_dict()))
+    torch.manual_seed(0)
+    images = torch.randint(0, 256, (2, 3, 32, 32), dtype=torch.uint8)
+    with torch.no_grad():
+        expected = net.eval().forward_features(efficientnet.prepared(images)).mean((2, 3))
+    features = extractor(images)[0]
+    assert (features - expected).norm() < 1e-5 * expected.norm()
+    assert not any(isinstance(module, torch.nn.BatchNorm2d) for module in extractor.net.modules())
+
+
 def test_features_of_any_size_in_any_batch(extractor):
     torch.manual_seed(0)
     images = torch.randint(0, 256, (3, 3, 32, 32), dtype=torch.uint8)

@@ -39,6 +39,13 @@ class Noise:
     def __len__(self) -> int:
         return len(self.pixels)
 
+    @property
+    def opened(self) -> "Noise":
+        return self
+
+    def __getitem__(self, indices: Tensor) -> tuple[Tensor, None]:
+        return self.pixels[indices], None
+
     def images(self, indices: Tensor) -> Tensor:
         return self.pixels[indices]
 

@@ -2,9 +2,24 @@
 
 from pathlib import Path
 
+from zoo.options.ranges import (
+    BatchSize,
+    NonNegativeFloat,
+    PositiveFloat,
+    PositiveInt,
+    Processes,
+    Side,
+    Width,
+    Workers,
+)
+
 
 def data(
-    path: Path | None = None, resolution: int = 128, workers: int = 2, batch: int = 64, step_ms: float = 50
+    path: Path | None = None,
+    resolution: Side = 128,
+    workers: Workers = 2,
+    batch: BatchSize = 64,
+    step_ms: NonNegativeFloat = 50,
 ) -> None:
     """Measure how fast images reach training.
 
@@ -21,14 +36,14 @@ def data(
 
 
 def evaluation(
-    n: int = 64,
-    full: int = 10_000,
-    resolution: int = 32,
-    batch_size: int = 32,
+    n: PositiveInt = 64,
+    full: PositiveInt = 10_000,
+    resolution: Side = 32,
+    batch_size: BatchSize = 32,
     device: str = "cpu",
-    memory: int | None = None,
-    width: int = 2048,
-    threads: int | None = None,
+    memory: PositiveInt | None = None,
+    width: Width = 2048,
+    threads: Processes | None = None,
 ) -> None:
     """Time scoring against the bare forward pass of FID's network.
 
@@ -56,11 +71,11 @@ def evaluation(
 
 def step(
     recipe: Path,
-    batch_size: int | None = 2,
-    steps: int = 2,
+    batch_size: BatchSize | None = 2,
+    steps: PositiveInt = 2,
     precisions: list[str] | None = None,
     layouts: list[str] | None = None,
-    timeout: float = 600,
+    timeout: PositiveFloat = 600,
     device: str = "cpu",
 ) -> None:
     """Time and peak memory of one training step of a recipe, in float32 and bfloat16, channels_last and contiguous.
@@ -78,3 +93,40 @@ def step(
     from zoo.bench.step import step
 
     step(recipe, batch_size, steps, precisions, layouts, timeout, device)
+
+
+def distances(
+    data: list[str] = ["data/cifar10-train-1.zip", "data/cifar10-train-2.zip"],  # noqa: B006
+    tests: str = "data/cifar10-test.zip",
+    faces: str = "data/lfw-faces-64.zip",
+    photographs: str = "data/imagenette-train-64.zip",
+    name: str = "CIFAR-10 (JPEG copy)",
+    out: Path = Path("zoo/evaluation/distances"),
+    n: PositiveInt = 1000,
+    n_real: PositiveInt = 10_000,
+) -> None:
+    """Measure what each distance is worth: which faults it sees, how few images do, how biased it is.
+
+    Writes OUT.json, OUT.md (a table) and OUT.png; about half an hour of one core.
+
+    Args:
+        data: Zips of labelled images of 32 px that are joined.
+        tests: Zip of labelled images that the domain classifier is trained on.
+        faces: Zip of images of 64 px; they are averaged down.
+        photographs: Another one.
+        name: The data's name in the table.
+        out: Files to write, without their endings.
+        n: Images of each disturbed set.
+        n_real: Images of the reference.
+    """
+    from zoo.bench import distances as bench
+    from zoo.data import ImageDataModule
+
+    strangers = {
+        kind: ImageDataModule(path, 32, source_resolution=64, labels=False, limit=n)
+        for kind, path in (("faces", faces), ("photographs", photographs))
+    }
+    result = bench.run(ImageDataModule(data, 32, name=name), ImageDataModule(tests, 32), strangers, n, n_real)
+    print(bench.table(result))
+    for path in bench.save(result, out):
+        print(path)

@@ -3,14 +3,16 @@
 from pathlib import Path
 from typing import Literal
 
+from zoo.options.ranges import FiniteFloat, NonNegativeInt, PositiveInt, Seed, SheetSize
+
 
 def sample(
     checkpoint: Path,
     out: Path = Path("samples.png"),
-    n: int = 64,
-    label: int | None = None,
-    truncation: float | None = None,
-    seed: int = 0,
+    n: SheetSize = 64,
+    label: NonNegativeInt | None = None,
+    truncation: FiniteFloat | None = None,
+    seed: Seed = 0,
     ema: bool = True,
     device: str = "cpu",
     sheet: Literal["grid", "mixing", "truncation", "classes", "latents"] = "grid",
@@ -114,7 +116,7 @@ def reconstruct(
     checkpoint: Path,
     images: Path,
     out: Path = Path("reconstructions.png"),
-    n: int = 32,
+    n: SheetSize = 32,
     ema: bool = True,
     device: str = "cpu",
 ) -> None:
@@ -132,6 +134,7 @@ def reconstruct(
     from zoo.engine import encoders
     from zoo.evaluation.reconstruction import mean_errors
     from zoo.pictures import encoded
+    from zoo.pictures.grids import save_picture
     from zoo.training.loading import load_encoder
 
     if n < 1:
@@ -139,7 +142,7 @@ def reconstruct(
     gan = load_encoder(checkpoint, device)
     photos, _ = read_photos(images, gan.resolution)
     again = encoders.decode(gan, encoders.encode(gan, photos), ema)
-    encoded.pairs(photos[:n], again[:n]).save(out)
+    save_picture(encoded.pairs(photos[:n], again[:n]), out)
     errors = mean_errors(photos, again)
     print(
         f"{out}: {min(n, len(photos))} of {len(photos)} photos, its reconstruction at the right of each; over all: "
@@ -152,7 +155,7 @@ def encode(
     images: Path,
     out: Path = Path("latents.npz"),
     picture: Path = Path("neighbours.png"),
-    rows: int = 8,
+    rows: PositiveInt = 8,
     device: str = "cpu",
 ) -> None:
     """Write the latents of photos, and a picture of some of them, each before its nearest in latent space.
@@ -170,6 +173,7 @@ def encode(
     from zoo.data.photos import read_photos
     from zoo.engine import encoders
     from zoo.pictures import encoded
+    from zoo.pictures.grids import save_picture
     from zoo.training.loading import load_encoder
 
     gan = load_encoder(checkpoint, device)
@@ -177,7 +181,7 @@ def encode(
     z = encoders.encode(gan, photos)
     out.parent.mkdir(parents=True, exist_ok=True)
     np.savez(out, latents=z.float().numpy(), names=np.array(names))
-    encoded.neighbours(photos, z, rows).save(picture)
+    save_picture(encoded.neighbours(photos, z, rows), picture)
     print(f"{out}: latents of {len(z)} photos, {z.shape[1]} numbers each")
     print(f"{picture}: in each row a photo, then those nearest to it in latent space")
 
@@ -187,7 +191,7 @@ def interpolate(
     a: Path,
     b: Path,
     out: Path = Path("interpolation.png"),
-    steps: int = 8,
+    steps: PositiveInt = 8,
     ema: bool = True,
     device: str = "cpu",
 ) -> None:
@@ -204,11 +208,12 @@ def interpolate(
     """
     from zoo.data.photos import read_photo
     from zoo.pictures import encoded
+    from zoo.pictures.grids import save_picture
     from zoo.training.loading import load_encoder
 
     gan = load_encoder(checkpoint, device)
     start, end = (read_photo(path, gan.resolution) for path in (a, b))
-    encoded.interpolate(gan, start, end, steps, ema).save(out)
+    save_picture(encoded.interpolate(gan, start, end, steps, ema), out)
     print(f"{out}: {a}, {steps} steps from its reconstruction to that of the other, {b}")
 
 
@@ -218,8 +223,8 @@ def attribute(
     lacking: Path,
     images: Path,
     out: Path = Path("attribute.png"),
-    strengths: list[float] | None = None,
-    n: int = 8,
+    strengths: list[FiniteFloat] | None = None,
+    n: SheetSize = 8,
     ema: bool = True,
     device: str = "cpu",
 ) -> None:
@@ -241,6 +246,7 @@ def attribute(
     """
     from zoo.data.photos import read_photos
     from zoo.pictures import encoded
+    from zoo.pictures.grids import save_picture
     from zoo.training.loading import load_encoder
 
     gan = load_encoder(checkpoint, device)
@@ -248,7 +254,7 @@ def attribute(
     sides = [read_photos(path, gan.resolution)[0] for path in (having, lacking)]
     vector = encoded.direction(gan, *sides)
     photos, _ = read_photos(images, gan.resolution, n)
-    encoded.move(gan, photos, vector, strengths, ema).save(out)
+    save_picture(encoded.move(gan, photos, vector, strengths, ema), out)
     print(
         f"{out}: {len(photos)} photos, each at strengths {', '.join(f'{s:g}' for s in strengths)} of what {having} "
         f"({len(sides[0])} photos) has and {lacking} ({len(sides[1])} photos) lacks"

@@ -2,6 +2,8 @@
 
 from pathlib import Path
 
+from zoo.options.ranges import PositiveInt
+
 
 def train(paper: str, recipe: str = "paper", options: list[str] | None = None) -> None:
     """Train a paper by one of its recipes: `zoo train sngan tiny --model.lr 1e-4`.
@@ -27,10 +29,11 @@ def train(paper: str, recipe: str = "paper", options: list[str] | None = None) -
 
 def suite(
     plan: Path,
-    jobs: int = 1,
+    jobs: PositiveInt = 1,
     results: Path = Path("results"),
     runs: Path = Path("runs"),
     leaderboard: bool = True,
+    only: str = "",
     dry_run: bool = False,
 ) -> None:
     """Train and score what a plan names and the results lack; interrupted runs go on where they stopped.
@@ -41,14 +44,15 @@ def suite(
         results: Folder of the rows.
         runs: Folder of the runs.
         leaderboard: Render the leaderboard anew after every row.
+        only: Leave out runs whose name, such as "sngan/tiny seed 0", does not hold this.
         dry_run: Only say what is left and how long it takes.
     """
     from zoo.training import suite as training
 
     if dry_run:
-        planned = training.read_plan(plan, runs)
+        planned = [one for one in training.read_plan(plan, runs) if only in one.name]
         left, lines, hours = training.outlook(planned, training.known_rows(results))
         print("\n".join([*lines, f"{len(left)} of {len(planned)} runs left, about {hours:.1f} hours of one core"]))
         return
-    if failed := training.suite(plan, jobs, results, runs, leaderboard):
+    if failed := training.suite(plan, jobs, results, runs, leaderboard, only):
         raise ValueError(f"{', '.join(failed)} failed: their logs in {runs} say why; the same command tries again")

@@ -2,7 +2,11 @@
 
 import hashlib
 import json
+from collections.abc import Sequence
 from pathlib import Path
+
+import torch
+from torch import Tensor
 
 from zoo.data.files import TINY, Files, MissingDataset
 from zoo.data.images import Images
@@ -95,3 +99,30 @@ def note_fingerprint(known: dict[int, str], new: str, name: str, resolution: int
             f"{new[:12]}, the checkpoint was trained on {known[resolution][:12]}; give it the same files, "
             "labels and limit, or start a new run."
         )
+
+
+def check_tests(path: str) -> None:
+    """Refuse a `test_path` where nothing is, before training.
+
+    Raises:
+        MissingDataset: if so.
+    """
+    if not Path(path).exists():
+        raise MissingDataset(f"there are no test images at {path}: prepare them, or set data.test_path to null")
+
+
+def joined_labels(files: Sequence[Files]) -> Tensor | None:
+    """Labels of joined files, int64 (n,), or None if none has any.
+
+    Raises:
+        ValueError: if some have and some have not.
+    """
+    labelled = [source.labels is not None for source in files]
+    if all(labelled):
+        return torch.tensor([c for source in files for c in source.labels])
+    if any(labelled):
+        with_, without = files[labelled.index(True)].path, files[labelled.index(False)].path
+        raise ValueError(
+            f"{with_} has labels and {without} has none, so they do not join: label both, or set labels to false."
+        )
+    return None

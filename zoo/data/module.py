@@ -16,17 +16,19 @@ import torch
 from torch import Tensor
 from torch.utils.data import DataLoader
 
+from zoo.data import manifests
 from zoo.data.files import check_size, decode
 from zoo.data.floats import to_float
 from zoo.data.images import Batch, Images, loader, worth_workers
-from zoo.data.manifests import at_resolution, check_manifest, fingerprint, note_fingerprint, prepared
 from zoo.data.order import EndlessBatches, seed_of, subset
 from zoo.data.stage import Stage
 from zoo.data.streaming import is_stream, open_stream
+from zoo.options.checked import Checked
+from zoo.options.ranges import BatchSize, NonNegativeFloat, PositiveFloat, PositiveInt, Seed, Side, Workers
 from zoo.ranks.share import Share
 
 
-class ImageDataModule(L.LightningDataModule):
+class ImageDataModule(Checked, L.LightningDataModule):
     """Images from a folder, a StyleGAN2-ADA style zip, several zips joined, or a stream of chunks.
 
     A folder's sub-folders are its classes unless a dataset.json says otherwise. Grey, palette and CMYK images
@@ -52,6 +54,7 @@ class ImageDataModule(L.LightningDataModule):
             down. `resolution` by default.
         filter: Refuse a prepared set that was resized by another filter than this, as its manifest tells.
         stretch: Refuse a prepared set whose images were not, or were, stretched to 0..255, as its manifest tells.
+        test_path: Folder or zip of the set's own test images, which training never sees.
         cache_gib: Keep streamed chunks on the disk up to this size; three quarters of the free disk by default.
         name: Name in results; the file's or folder's by default.
     """
@@ -61,21 +64,22 @@ class ImageDataModule(L.LightningDataModule):
     def __init__(
         self,
         path: str | list[str],
-        resolution: int,
-        batch_size: int = 64,
+        resolution: Side,
+        batch_size: BatchSize = 64,
         labels: bool = True,
         flip: bool = False,
-        divisor: float = 127.5,
-        noise: float = 0.0,
-        memory_gib: float = 8.0,
-        num_workers: int = 2,
-        seed: int | None = None,
-        limit: int | None = None,
+        divisor: PositiveFloat = 127.5,
+        noise: NonNegativeFloat = 0.0,
+        memory_gib: NonNegativeFloat = 8.0,
+        num_workers: Workers = 2,
+        seed: Seed | None = None,
+        limit: PositiveInt | None = None,
         limit_to: Literal["random", "first"] = "random",
-        source_resolution: int | None = None,
+        source_resolution: Side | None = None,
         filter: str | None = None,
         stretch: bool | None = None,
-        cache_gib: float | None = None,
+        test_path: str | None = None,
+        cache_gib: PositiveFloat | None = None,
         name: str | None = None,
     ) -> None:
         super().__init__()
@@ -92,15 +96,13 @@ class ImageDataModule(L.LightningDataModule):
             raise ValueError("path is an empty list: name a folder or at least one zip.")
         self.resolution, self.full_resolution = resolution, source_resolution or resolution
         self.batch_size, self.parts, self.block = batch_size, 1, 1
-        self.use_labels = labels
-        self.flip, self.divisor, self.noise = flip, divisor, noise
+        self.use_labels, self.flip, self.divisor, self.noise = labels, flip, divisor, noise
         self.memory_gib, self.num_workers, self.cache_gib = memory_gib, num_workers, cache_gib
-        self.seed, self.limit, self.limit_to, self.filter = seed, limit, limit_to, filter
-        self.stretch = stretch
+        self.seed, self.limit, self.limit_to = seed, limit, limit_to
+        self.filter, self.stretch, self.test_path = filter, stretch, test_path
         self.name = name or " + ".join(Path(p).stem for p in self.paths)
         self._images: Images | None = None
-        self._opened_at = 0
-        self._n_classes = 0
+        self._opened_at = self._n_classes = 0
         self.left_out = 0  # images that were skipped when the files were prepared
         # one for each resolution seen, here or in the run that wrote the checkpoint: growing models change it
         self._fingerprints: dict[int, str] = {}
@@ -114,39 +116,29 @@ class ImageDataModule(L.LightningDataModule):
             MissingDataset: nothing is at `path`.
             ValueError: the files do not make a data set of this resolution.
         """
-        if len(self.paths) == 1 and is_stream(where := at_resolution(self.paths[0], self.resolution)):
+        if len(self.paths) == 1 and is_stream(where := manifests.at_resolution(self.paths[0], self.resolution)):
             images, manifest = open_stream(where, self.cache_gib)
-            check_manifest(where, manifest, self.resolution, self.filter, self.stretch)
+            manifests.check_manifest(where, manifest, self.resolution, self.filter, self.stretch)
             self.left_out = manifest.get("skipped", 0)
             return images
-        files = [prepared(at_resolution(p, self.resolution), self.kind, self.resolution) for p in self.paths]
+        paths = [manifests.at_resolution(p, self.resolution) for p in self.paths]
+        files = [manifests.prepared(p, self.kind, self.resolution) for p in paths]
         for source in files:
-            check_manifest(source.path, source.manifest or {}, self.resolution, self.filter, self.stretch)
+            manifests.check_manifest(source.path, source.manifest or {}, self.resolution, self.filter, self.stretch)
             # the rest is checked when it is decoded
             check_size(source, 0, source.image(0).size, self.resolution)
         self.left_out = sum((source.manifest or {}).get("skipped", 0) for source in files)
-
-        labels = None
-        if self.use_labels:
-            labelled = [source.labels is not None for source in files]
-            if all(labelled):
-                labels = torch.tensor([c for source in files for c in source.labels])
-            elif any(labelled):
-                with_, without = files[labelled.index(True)].path, files[labelled.index(False)].path
-                raise ValueError(
-                    f"{with_} has labels and {without} has none, so they do not join: "
-                    "label both, or set labels to false."
-                )
         return Images(
             read=functools.partial(decode, files, self.resolution),
             n=sum(map(len, files)),
             content=" ".join(source.listing(labels=False) for source in files),
-            labels=labels,
+            labels=manifests.joined_labels(files) if self.use_labels else None,
         )
 
     def has_level(self, resolution: int) -> bool:
         """Whether a lower resolution of a growing model has files of its own: {resolution} in `path`."""
-        return all("{resolution}" in p and Path(at_resolution(p, resolution)).exists() for p in self.paths)
+        there = [Path(manifests.at_resolution(p, resolution)).exists() for p in self.paths if "{resolution}" in p]
+        return len(there) == len(self.paths) and all(there)
 
     def _open_level(self) -> Images:
         """The source at the present resolution; one below the full has its own files, or is averaged down."""
@@ -171,6 +163,8 @@ class ImageDataModule(L.LightningDataModule):
             self.seed = torch.initial_seed()
         if self._images is not None and self._opened_at == self.resolution:
             return
+        if self.test_path:
+            manifests.check_tests(manifests.at_resolution(self.test_path, self.full_resolution))
         images = self._open_level()
         if not self.use_labels:
             images = replace(images, labels=None)
@@ -185,8 +179,8 @@ class ImageDataModule(L.LightningDataModule):
         self._images, self._opened_at, self._n_classes = images, self.resolution, n_classes
 
     def _check_fingerprint(self, images: Images, first: bool) -> None:
-        new = fingerprint(images, self.resolution, self.limit is not None and self.limit_to == "first")
-        note_fingerprint(self._fingerprints, new, self.name, self.resolution, first)
+        new = manifests.fingerprint(images, self.resolution, self.limit is not None and self.limit_to == "first")
+        manifests.note_fingerprint(self._fingerprints, new, self.name, self.resolution, first)
 
     @property
     def opened(self) -> Images:
@@ -224,14 +218,22 @@ class ImageDataModule(L.LightningDataModule):
         """The images that `limit` leaves out of training, or None if there are none."""
         if self.limit is None:
             return None
-        every = self.open()
+        every = self._open_level()
         left = torch.ones(len(every), dtype=torch.bool)
         left[self._chosen(len(every))] = False
         return every.take(left.nonzero()[:, 0]) if left.any() else None
 
     def test_images(self) -> Images | None:
         """The data set's own test images, or None where it has none."""
-        return None
+        if self.test_path is None:
+            return None
+        tests = copy.copy(self)
+        tests.paths = [self.test_path]
+        return tests._open_level()
+
+    def unseen(self) -> Images | None:
+        """Images of the set that training does not see: those that `limit` leaves out, else its test images."""
+        return self.held_out() or (None if getattr(self, "split", None) == "test" else self.test_images())
 
     def images(self, indices: Sequence[int] | Tensor) -> Tensor:
         """uint8 (n, 3, R, R)."""
@@ -273,8 +275,8 @@ class ImageDataModule(L.LightningDataModule):
         self.enter(stage)
         images = self.opened
         nimg, rank, world = self._progress()
-        where = (nimg, rank, world, stage.end, images.chunks, self.parts, self.block)
-        order = EndlessBatches(len(images), self.batch_size, self.seed, *where)
+        where = (self.seed, nimg, rank, world, stage.end, images.chunks, self.parts, self.block)
+        order = EndlessBatches(len(images), self.batch_size, *where)
         return loader(images, order, self._workers(images), pin=torch.cuda.is_available())
 
     def on_after_batch_transfer(self, batch: Batch, dataloader_idx: int) -> Batch:

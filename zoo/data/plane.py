@@ -4,7 +4,7 @@
 `submanifold` is `zoo.data.mixture`'s, `ring-m17` that of "The Numerics of GANs" (LMescheder/TheNumericsOfGANs @
 68d915f, its notebook of eigenvalues), `ring-nk17` that of Nagarajan and Kolter (locuslab/gradient_regularized_gan @
 c1f6127). Lines and circle carry no noise, as the targets of
-"Which Training Methods" do (recalled; its sizes are not known: ours).
+"Which Training Methods" do; with a normal blob and one line they are its four examples (recalled; sizes are ours).
 """
 
 import math
@@ -18,6 +18,8 @@ from torch.utils.data import DataLoader, IterableDataset
 
 from zoo.data import mixture
 from zoo.data.order import seed_of
+from zoo.options.checked import Checked
+from zoo.options.ranges import BatchSize, ClassCount, Seed
 
 
 def same(points: Tensor) -> Tensor:
@@ -128,6 +130,21 @@ def lines() -> Target:
     return along(curve, 20)
 
 
+def gaussian() -> Target:
+    """One normal blob of deviation 1 around the origin; good samples are near any of 2,000 of its points."""
+
+    def draw(n: int, generator: torch.Generator) -> Tensor:
+        return torch.randn(n, 2, generator=generator)
+
+    targets = draw(2000, torch.Generator().manual_seed(0))
+    return Target(draw, targets, torch.zeros(len(targets), dtype=torch.int64))
+
+
+def line() -> Target:
+    """The segment from (-1, 0) to (1, 0), in ten pieces."""
+    return along(lambda u: torch.stack([2 * u - 1, 0 * u], 1), 10)
+
+
 def circle() -> Target:
     """The unit circle, in 24 pieces."""
     return along(lambda u: torch.stack([(2 * math.pi * u).cos(), (2 * math.pi * u).sin()], 1), 24)
@@ -146,6 +163,8 @@ TARGETS = {
     "ring-nk17": ring_nk17,
     "grid": grid,
     "swissroll": swissroll,
+    "gaussian": gaussian,
+    "line": line,
     "lines": lines,
     "circle": circle,
     "submanifold": submanifold,
@@ -170,7 +189,7 @@ class Batches(IterableDataset):
             k += 1
 
 
-class Points(L.LightningDataModule):
+class Points(Checked, L.LightningDataModule):
     """Fresh points in every batch, for the same LightningModules that train on images.
 
     Args:
@@ -183,7 +202,7 @@ class Points(L.LightningDataModule):
         ValueError: for a name that is not there.
     """
 
-    def __init__(self, target: str, batch_size: int, seed: int = 0, n_classes: int = 0) -> None:
+    def __init__(self, target: str, batch_size: BatchSize, seed: Seed = 0, n_classes: ClassCount = 0) -> None:
         super().__init__()
         self.n_classes = n_classes
         if target not in TARGETS:

@@ -5,6 +5,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from zoo.data.images import Images
 from zoo.data.order import subset
 from zoo.evaluation.evaluate import evaluate
 from zoo.evaluation.small import over_seeds
@@ -16,14 +17,14 @@ class Others:
     Args:
         data: the data module.
         n_real: reals of the reference, its fixed random choice.
-        held_out: another data module to take all images from, such as a test set.
+        held_out: other images to take all from, such as a test set.
     """
 
     n_classes, device = 0, "cpu"
 
-    def __init__(self, data: Any, n_real: int, held_out: Any = None) -> None:
-        self.data = data if held_out is None else held_out
-        taken = torch.zeros(len(self.data), dtype=torch.bool)
+    def __init__(self, data: Any, n_real: int, held_out: Images | None = None) -> None:
+        self.source = data.opened if held_out is None else held_out
+        taken = torch.zeros(len(self.source), dtype=torch.bool)
         if held_out is None:
             taken[subset(len(data), n_real)] = True
         self.free = (~taken).nonzero().flatten()
@@ -31,7 +32,7 @@ class Others:
     def sample(self, n: int, *, seed: int = 0, start: int = 0, **_: Any) -> Tensor:
         """uint8 images start..start + n of an order that `seed` names."""
         order = torch.randperm(len(self.free), generator=torch.Generator().manual_seed(seed))
-        return self.data.images(self.free[order[start : start + n]])
+        return self.source[self.free[order[start : start + n]]][0]
 
 
 def floor(
@@ -39,7 +40,7 @@ def floor(
     extractors: list,
     n_fake: int,
     n_real: int | None,
-    held_out: Any = None,
+    held_out: Images | None = None,
     n_seeds: int = 1,
     seed: int = 0,
     **options: Any,

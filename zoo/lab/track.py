@@ -5,7 +5,6 @@
 """
 
 import copy
-import math
 import time
 from pathlib import Path
 from typing import Any
@@ -37,8 +36,8 @@ def reverse_kl(samples: Tensor, target: Target) -> float:
     return float((share * (share * target.n_modes).log()).sum())
 
 
-def wasserstein2(a: Tensor, b: Tensor) -> float:
-    """W_2 between two samples of points (N, dim) and (M, dim), exact, by POT.
+def wasserstein(a: Tensor, b: Tensor, power: int = 1) -> float:
+    """W_power between two samples of points (N, dim) and (M, dim), exact, by POT.
 
     Raises:
         ValueError: if POT is not installed.
@@ -49,12 +48,17 @@ def wasserstein2(a: Tensor, b: Tensor) -> float:
         raise ValueError(
             "the Wasserstein distance needs POT: pip install 'gan-zoo[lab]', or pip install pot"
         ) from error
-    cost = torch.cdist(a.double(), b.double()).square().numpy()
-    return math.sqrt(max(0.0, ot.emd2([], [], cost, numItermax=1_000_000)))
+    cost = torch.cdist(a.double(), b.double()).pow(power).numpy()
+    return max(0.0, ot.emd2([], [], cost, numItermax=1_000_000)) ** (1 / power)
+
+
+def wasserstein2(a: Tensor, b: Tensor) -> float:
+    """W_2, as `wasserstein`."""
+    return wasserstein(a, b, 2)
 
 
 def scores_of(gan: GAN, target: Target, seed: int = 0) -> dict[str, float]:
-    """`measure` of 5,000 samples of the trained model, `reverse_kl`, and `w2` to new points of the data.
+    """`measure` of 5,000 samples of the trained model, `reverse_kl`, and `w1` and `w2` to new points of the data.
 
     `w2_data` is the same distance between two draws of the data: no model gets below it by more than chance.
     """
@@ -63,6 +67,7 @@ def scores_of(gan: GAN, target: Target, seed: int = 0) -> dict[str, float]:
     real, again = target.draw(N_TRANSPORT, rng), target.draw(N_TRANSPORT, rng)
     return measure(samples, target) | {
         "reverse_kl": reverse_kl(samples, target),
+        "w1": wasserstein(samples[:N_TRANSPORT], real),
         "w2": wasserstein2(samples[:N_TRANSPORT], real),
         "w2_data": wasserstein2(again, real),
     }

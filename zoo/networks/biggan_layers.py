@@ -167,10 +167,14 @@ class Attention(nn.Module):
 def settle(net: nn.Module, sn_eps: float, init: str) -> None:
     """Give every spectrally normalised layer its eps and every weight its start.
 
-    "orthogonal" or "normal" N(0, 0.02) reaches the weights of convolutions, linear layers and embeddings, A_g, A_b
-    and the shared embedding included; biases stay as PyTorch starts them, as in BP.
+    "orthogonal", "normal" N(0, 0.02) or "xavier" reaches the weights of convolutions, linear layers and embeddings,
+    A_g, A_b and the shared embedding included; biases stay as PyTorch starts them, as in BP.
     """
-    start = {"orthogonal": nn.init.orthogonal_, "normal": lambda w: nn.init.normal_(w, std=0.02)}[init]
+    start = {
+        "orthogonal": nn.init.orthogonal_,
+        "normal": lambda w: nn.init.normal_(w, std=0.02),
+        "xavier": nn.init.xavier_uniform_,
+    }[init]
     for module in net.modules():
         if isinstance(module, SpectralNorm):
             module.eps = sn_eps

@@ -13,6 +13,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from zoo.networks.batchnorm import BatchNorm2d
 from zoo.networks.progressive import (
     EqualizedConv2d,
     EqualizedLinear,
@@ -48,6 +49,40 @@ def split(lod: float, levels: int) -> tuple[int, float]:
     return levels - 1 - math.floor(lod), lod - math.floor(lod)
 
 
+class WholeNorm(nn.Module):
+    """Layer norm of Table 1's rows a to c, (N, C, ...) -> same: over all of an image's numbers, one gain, a bias
+    for each channel (TH network.py, LayerNormLayer)."""
+
+    def __init__(self, channels: int) -> None:
+        super().__init__()
+        self.gain, self.bias = nn.Parameter(torch.ones(())), nn.Parameter(torch.zeros(channels))
+
+    def forward(self, x: Tensor) -> Tensor:
+        y = F.layer_norm(x, x.shape[1:], eps=1e-4) * self.gain
+        return y + self.bias.view(-1, *[1] * (x.ndim - 2))
+
+
+class MinibatchDiscrimination(nn.Module):
+    """Appends to features (N, F) how close each image is to the others, (N, F + kernels) (Salimans et al. 2016).
+
+    Sum over the others of exp(-L1 distance) in each of `kernels` learned projections to `dim` numbers, and a bias
+    that starts at -1 (TH minibatch_discrimination.py; its data-dependent start is used by no one there).
+    """
+
+    def __init__(self, features: int, kernels: int, dim: int = 5) -> None:
+        super().__init__()
+        self.theta = nn.Parameter(0.05 * torch.randn(features, kernels, dim))
+        self.log_scale = nn.Parameter(torch.zeros(kernels, dim))
+        self.bias = nn.Parameter(torch.full((kernels,), -1.0))
+
+    def forward(self, x: Tensor) -> Tensor:
+        weight = self.theta * (self.log_scale.exp() / self.theta.square().sum(0).sqrt())
+        a = torch.einsum("nf,fkd->nkd", x, weight)
+        distance = (a[:, None] - a[None]).abs().sum(3)  # (N, N, kernels)
+        others = 1 - torch.eye(len(x), dtype=x.dtype, device=x.device)[:, :, None]
+        return torch.cat([x, ((-distance).exp() * others).sum(1) + self.bias], 1)
+
+
 class Generator(nn.Module):
     """z (N, latent_dim) ~ N(0, I), label (N,) or None -> images (N, channels, r, r), nominally in [-1, 1].
 
@@ -62,6 +97,8 @@ class Generator(nn.Module):
         normalize: pixel norm after each layer. The latent is normalised in any case (PG:175, 182).
         equalized: weights scaled at run time, see `Equalized`.
         label_after_norm: the label joins z behind the pixel norm (TH network.py:463-467), not before it.
+        gulrajani: the G of Table 1's rows a to c instead: batch norm before each ReLU, tanh at the end, and the
+            latent as it is (TH config.py:128-168).
     """
 
     def __init__(
@@ -76,9 +113,13 @@ class Generator(nn.Module):
         normalize: bool = True,
         equalized: bool = True,
         label_after_norm: bool = False,
+        gulrajani: bool = False,
     ) -> None:
         super().__init__()
         latent, first, *rest = widths(resolution, fmap_base, fmap_decay, fmap_max)
+        sides = [first, first, *(c for c in rest for _ in range(2))]  # of each layer before its activation
+        self.batch_norms = nn.ModuleList(BatchNorm2d(c) for c in sides) if gulrajani else None
+        self.sphere = nn.Identity() if gulrajani else pixel_norm
         self.latent_dim, self.n_classes = latent_dim or latent, n_classes
         self.norm = pixel_norm if normalize else nn.Identity()
         self.label_after_norm = label_after_norm
@@ -103,27 +144,32 @@ class Generator(nn.Module):
     def latent(self, z: Tensor, label: Tensor | None) -> Tensor:
         """What enters the first layer."""
         if not self.n_classes:
-            return pixel_norm(z)
+            return self.sphere(z)
         if label is None:
             raise ValueError(f"this network has {self.n_classes} classes: give a label to every image")
         if not label.is_floating_point():
             label = F.one_hot(label, self.n_classes).to(z.dtype)
         if self.label_after_norm:
-            return torch.cat([pixel_norm(z), label], 1)
-        return pixel_norm(torch.cat([z, label], 1))
+            return torch.cat([self.sphere(z), label], 1)
+        return self.sphere(torch.cat([z, label], 1))
 
     def forward(self, z: Tensor, label: Tensor | None = None, lod: float = 0.0) -> Tensor:
         """Images of the level floor(lod); a fraction fades in the level's layers, see `fade`."""
         level, t = split(lod, len(self.to_rgb))
         h = self.dense(self.latent(z, label)).unflatten(1, (-1, 4, 4)) + self.dense_bias[:, None, None]
-        h = self.norm(leaky(h))
-        h = below = self.norm(leaky(self.conv(h)))
-        for block in self.blocks[:level]:
+        h = self.active(h, 0)
+        h = below = self.active(self.conv(h), 1)
+        for i, block in enumerate(self.blocks[:level]):
             below = h
-            h = self.norm(leaky(block["up"](h)))
-            h = self.norm(leaky(block["conv"](h)))
+            h = self.active(block["up"](h), 2 * i + 2)
+            h = self.active(block["conv"](h), 2 * i + 3)
         image = self.to_rgb[level](h)
-        return image if t == 0 else fade(image, upscale(self.to_rgb[level - 1](below)), t)
+        image = image if t == 0 else fade(image, upscale(self.to_rgb[level - 1](below)), t)
+        return image if self.batch_norms is None else torch.tanh(image)
+
+    def active(self, h: Tensor, layer: int) -> Tensor:
+        """What follows the convolution of layer 0, 1, ..."""
+        return self.norm(leaky(h)) if self.batch_norms is None else F.relu(self.batch_norms[layer](h))
 
 
 class Discriminator(nn.Module):
@@ -134,6 +180,11 @@ class Discriminator(nn.Module):
         stddev_group: images of a group of the minibatch stddev; None for the whole batch, 0 for no such layer.
         fused: the halving convolutions take the 2x2 mean before bias and activation (PG's default), or behind them
             (the paper, TH, and PG with fused_scale=False): two different functions.
+        layer_norm: `WholeNorm` before each activation but those of from-RGB layers: Table 1's rows a to c.
+        kernels: of minibatch discrimination before the last layer, row e*; 0 for none.
+
+    Raises:
+        ValueError: for layer_norm with fused.
     """
 
     def __init__(
@@ -147,8 +198,12 @@ class Discriminator(nn.Module):
         equalized: bool = True,
         stddev_group: int | None = 4,
         fused: bool = True,
+        layer_norm: bool = False,
+        kernels: int = 0,
     ) -> None:
         super().__init__()
+        if layer_norm and fused:
+            raise ValueError("layer norm comes before the 2x2 mean: set fused to false")
         latent, first, *rest = widths(resolution, fmap_base, fmap_decay, fmap_max)
         self.n_classes, self.stddev_group, self.fused = n_classes, stddev_group, fused
         self.from_rgb = nn.ModuleList(EqualizedConv2d(channels, c, 1, equalized=equalized) for c in [first, *rest])
@@ -163,7 +218,10 @@ class Discriminator(nn.Module):
         )
         self.conv = EqualizedConv2d(first + (stddev_group != 0), first, equalized=equalized)
         self.dense = EqualizedLinear(first * 16, latent, equalized=equalized)
-        self.head = EqualizedLinear(latent, 1 + n_classes, gain=1.0, equalized=equalized)
+        self.head = EqualizedLinear(latent + kernels, 1 + n_classes, gain=1.0, equalized=equalized)
+        self.closeness = MinibatchDiscrimination(latent, kernels) if kernels else nn.Identity()
+        pairs = [c for i, o in zip([first, *rest], rest, strict=False) for c in (o, i)]
+        self.norms = nn.ModuleList(map(WholeNorm, [first, latent, *pairs])) if layer_norm else None
 
     def judge(self, x: Tensor, lod: float = 0.0) -> tuple[Tensor, Tensor]:
         """Scores (N,) and class logits (N, n_classes)."""
@@ -171,15 +229,19 @@ class Discriminator(nn.Module):
         h = leaky(self.from_rgb[level](x))
         for i in range(level, 0, -1):
             block = self.blocks[i - 1]
-            h = leaky(block["down"](leaky(block["conv"](h))))
+            h = self.active(block["down"](self.active(block["conv"](h), 2 * i)), 2 * i + 1)
             h = h if self.fused else downscale(h)
             if i == level and t > 0:
                 h = fade(h, leaky(self.from_rgb[i - 1](downscale(x))), t)
         if self.stddev_group != 0:
             h = minibatch_stddev(h, self.stddev_group)
-        h = leaky(self.conv(h))
-        out = self.head(leaky(self.dense(h.flatten(1))))
+        h = self.active(self.conv(h), 0)
+        out = self.head(self.closeness(self.active(self.dense(h.flatten(1)), 1)))
         return out[:, 0], out[:, 1:]
+
+    def active(self, h: Tensor, layer: int) -> Tensor:
+        """What follows layer 0, the 4 px convolution, 1, the dense one, and from 2 on those of the blocks."""
+        return leaky(h if self.norms is None else self.norms[layer](h))
 
     def forward(self, x: Tensor, label: Tensor | None = None, lod: float = 0.0) -> Tensor:
         return self.judge(x, lod)[0]

@@ -2,14 +2,16 @@
 
 from collections.abc import Sequence
 from itertools import pairwise
+from typing import Literal
 
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
+from torch.nn.utils import parametrize
 
 from zoo.networks.batchnorm import BatchNorm1d, BatchNorm2d
 from zoo.networks.layers import SNConv2d, SNLinear
-from zoo.networks.sngan import BN, start_variance_at_zero
+from zoo.networks.sngan import BN, glorot, start_variance_at_zero
 
 
 class CNNGenerator(nn.Module):
@@ -57,6 +59,16 @@ class CNNGenerator(nn.Module):
         return torch.tanh(self.head(h))
 
 
+Norm = Literal["spectral", "none", "weight", "batch", "layer"]
+
+
+class UnitRows(nn.Module):
+    """Weight normalisation without a gain: every output unit's weights, (out, ...), have norm 1 (paper, eq. 27)."""
+
+    def forward(self, weight: Tensor) -> Tensor:
+        return F.normalize(weight.flatten(1)).view_as(weight)
+
+
 class CNNDiscriminator(nn.Module):
     """The standard CNN's D (paper Table 3b): images (N, 3, R, R) -> logits (N,), all spectrally normalised.
 
@@ -67,22 +79,37 @@ class CNNDiscriminator(nn.Module):
         resolution: divisible by 8 (paper: 32, 48).
         widths: output channels of the seven convolutions; None takes the paper's 64, 64, 128, 128, 256, 256, 512.
         slope: of the leaky ReLU (paper: 0.1).
+        norm: the paper's, or one of its rivals in Table 2: "none", "weight" (`UnitRows`), or "batch" or "layer"
+            behind each convolution but the first (which of them, the paper does not say).
     """
 
-    def __init__(self, resolution: int = 32, widths: Sequence[int] | None = None, slope: float = 0.1) -> None:
+    def __init__(
+        self,
+        resolution: int = 32,
+        widths: Sequence[int] | None = None,
+        slope: float = 0.1,
+        norm: Norm = "spectral",
+    ) -> None:
         super().__init__()
         multiple_of_8(resolution)
         widths = widths or (64, 64, 128, 128, 256, 256, 512)
         self.slope = slope
+        conv, linear = (SNConv2d, SNLinear) if norm == "spectral" else (nn.Conv2d, nn.Linear)
         self.convs = nn.ModuleList()
         for i, (n_in, n_out) in enumerate(pairwise((3, *widths))):
-            self.convs.append(SNConv2d(n_in, n_out, 4, 2, 1) if i % 2 else SNConv2d(n_in, n_out, 3, padding=1))
-        self.linear = SNLinear(widths[-1] * (resolution // 8) ** 2, 1)
-        self.apply(small_normal)
+            self.convs.append(conv(n_in, n_out, 4, 2, 1) if i % 2 else conv(n_in, n_out, 3, padding=1))
+        self.linear = linear(widths[-1] * (resolution // 8) ** 2, 1)
+        self.apply(small_normal if norm == "spectral" else glorot_start)
+        behind = {"batch": BatchNorm2d, "layer": lambda n: nn.GroupNorm(1, n)}.get(norm)
+        self.norms = nn.ModuleList(behind(n) for n in widths[1:]) if behind else None
+        if norm == "weight":
+            for layer in (*self.convs, self.linear):
+                parametrize.register_parametrization(layer, "weight", UnitRows())
 
     def forward(self, x: Tensor, label: Tensor | None = None) -> Tensor:
-        for conv in self.convs:
-            x = F.leaky_relu(conv(x), self.slope)
+        for i, conv in enumerate(self.convs):
+            x = conv(x)
+            x = F.leaky_relu(self.norms[i - 1](x) if self.norms and i else x, self.slope)
         return self.linear(x.flatten(1)).squeeze(1)
 
 
@@ -96,6 +123,12 @@ def small_normal(module: nn.Module) -> None:
     if isinstance(module, (nn.Conv2d, nn.ConvTranspose2d, nn.Linear)):
         nn.init.normal_(module.weight, std=0.02)
         nn.init.zeros_(module.bias)
+
+
+def glorot_start(module: nn.Module) -> None:
+    """Glorot's start for a D without spectral norm: N(0, 0.02) lets a narrow one answer the same to every image."""
+    if isinstance(module, (nn.Conv2d, nn.Linear)):
+        glorot(module)
 
 
 def cgl_generator(resolution: int = 32, width: int = 64, latent_dim: int = 128) -> CNNGenerator:

@@ -120,3 +120,13 @@ def introspective_e(real: Tensor, reconstruction: Tensor, sample: Tensor, margin
 def introspective_g(reconstruction: Tensor, sample: Tensor) -> Tensor:
     """L_adv^G = (R_r + R_p) / 2: no weight of the encoder's hinges (hhb072/IntroVAE main.py:207-210)."""
     return 0.5 * (reconstruction + sample)
+
+
+def squared_distance_d(real: Tensor, fake: Tensor) -> Tensor:
+    """E D(x)^2 + 0.1 E (D(G(z)) - 1)^2, LSGAN as PGGAN's App. B tries it: real 0, fake 1 (TH train.py:345-347)."""
+    return real.square().mean() + 0.1 * (fake - 1).square().mean()
+
+
+def squared_distance_g(fake: Tensor) -> Tensor:
+    """E D(G(z))^2: the opposite of `squared_distance_d`."""
+    return fake.square().mean()

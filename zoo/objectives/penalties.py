@@ -198,3 +198,13 @@ def orthogonality(weight: Tensor) -> Tensor:
         return (w.t() @ w).square().sum() - w.square().sum(1).square().sum()
     gram = w @ w.t()
     return (gram - gram.diagonal().diag()).square().sum()
+
+
+def orthonormality(weight: Tensor) -> Tensor:
+    """|| W W^T - I ||_F^2 of W = (out, rest), or of its transpose where that has fewer rows  (Brock et al. 2017).
+
+    The baseline that SNGAN calls orthonormal (Miyato et al. 2018, section 4): all singular values are drawn to 1.
+    """
+    w = weight.flatten(1)
+    w = w if w.shape[0] <= w.shape[1] else w.t()
+    return (w @ w.t() - torch.eye(len(w), dtype=w.dtype, device=w.device)).square().sum()

@@ -7,6 +7,7 @@ original-theano-version @ 1a05598 ("TH"), which made the paper's numbers.
     python reproductions/pggan.py --config reproductions/pggan/release-8gpu.yaml
 """
 
+from dataclasses import replace
 from typing import Literal
 
 import torch
@@ -18,11 +19,23 @@ from zoo.engine.ema import EMA
 from zoo.engine.gan import GAN
 from zoo.engine.optim import AdamEpsilonHat
 from zoo.engine.schedules import ProgressiveSchedule
+from zoo.networks.mnist_modes import ModesDiscriminator, ModesGenerator
 from zoo.networks.modes import frozen
 from zoo.networks.pggan import Discriminator, Generator
 from zoo.networks.progressive import fade_reals
-from zoo.objectives.losses import wasserstein_d, wasserstein_g
+from zoo.objectives.losses import squared_distance_d, squared_distance_g, wasserstein_d, wasserstein_g
 from zoo.objectives.penalties import between, wgan_gp
+from zoo.options.ranges import (
+    BatchSize,
+    ClassCount,
+    Decay,
+    NonNegativeFloat,
+    NonNegativeInt,
+    PositiveFloat,
+    PositiveInt,
+    Side,
+    Width,
+)
 
 
 def fade_bytes(real: Tensor, lod: float) -> Tensor:
@@ -32,6 +45,10 @@ def fade_bytes(real: Tensor, lod: float) -> Tensor:
 
 #: name in recipes -> how real images fade
 FADES = {"float": fade_reals, "bytes": fade_bytes}
+
+
+#: name in recipes -> losses of D and G
+LOSSES = {"wasserstein": (wasserstein_d, wasserstein_g), "lsgan": (squared_distance_d, squared_distance_g)}
 
 
 class PGGAN(GAN):
@@ -57,6 +74,14 @@ class PGGAN(GAN):
         gamma: the gradient norm that costs nothing (wgan_target).
         drift: weight of E D(x)^2 (wgan_epsilon).
         cond_weight: weight of the classification losses.
+        loss: "wasserstein", or "lsgan" (App. B; TH train.py:345-347, without its noise in D), with no penalty.
+        gulrajani: batch norm, ReLU and tanh in G, a latent that is not normalised, layer norm in D: Table 1's rows
+            a to c (TH config.py:128-168).
+        kernels: of minibatch discrimination in D, Table 1's row e*; 0 for none.
+        crippled: the small networks of the MNIST mode test instead, D's widths divided by this; None for the
+            paper's. `equalized` then stands for the paper's norms as a whole, in place of batch norm.
+        n_critic: D steps of a step (rows a to c and the mode test: 5); the batch is each one's.
+        beta2: Adam's beta 2.
         fake_labels: what fakes D classifies: "random" ones (TH train.py:257, 263), or the "real" batch's (TF).
         updates: D then G on new latents ("alternating"), or both from one batch ("simultaneous").
         real_fade: real images fade in "float", or are cut to "bytes" as in TH.
@@ -77,42 +102,49 @@ class PGGAN(GAN):
 
     def __init__(
         self,
-        resolution: int = 1024,
-        n_classes: int = 0,
-        fmap_base: int = 8192,
-        fmap_max: int = 512,
-        latent_dim: int = 512,
+        resolution: Side = 1024,
+        n_classes: ClassCount = 0,
+        fmap_base: Width = 8192,
+        fmap_max: Width = 512,
+        latent_dim: Width = 512,
         pixel_norm: bool = True,
         equalized: bool = True,
-        stddev_group: int | None = None,
+        stddev_group: NonNegativeInt | None = None,
         fused: bool = False,
         label_after_norm: bool = True,
-        lambda_gp: float = 10.0,
-        gamma: float = 1.0,
-        drift: float = 0.001,
-        cond_weight: float = 1.0,
+        lambda_gp: NonNegativeFloat = 10.0,
+        gamma: PositiveFloat = 1.0,
+        drift: NonNegativeFloat = 0.001,
+        cond_weight: NonNegativeFloat = 1.0,
+        loss: Literal["wasserstein", "lsgan"] = "wasserstein",
+        gulrajani: bool = False,
+        kernels: NonNegativeInt = 0,
+        crippled: PositiveInt | None = None,
+        n_critic: PositiveInt = 1,
+        beta2: Decay = 0.99,
         fake_labels: Literal["random", "real"] = "random",
         updates: Literal["alternating", "simultaneous"] = "alternating",
         real_fade: Literal["float", "bytes"] = "bytes",
-        start_resolution: int = 4,
-        train_kimg: float = 800,
-        transition_kimg: float = 800,
-        batch_size: int = 16,
-        batch_size_at: dict[int, int] | None = None,
-        lr: float = 0.001,
-        lr_at: dict[int, float] | None = None,
-        rampup_kimg: float = 40,
-        repeats: int = 1,
-        ema_decay: float = 0.999,
-        total_kimg: float = 19_000,
+        start_resolution: Side = 4,
+        train_kimg: NonNegativeFloat = 800,
+        transition_kimg: NonNegativeFloat = 800,
+        batch_size: BatchSize = 16,
+        batch_size_at: dict[int, BatchSize] | None = None,
+        lr: PositiveFloat = 0.001,
+        lr_at: dict[int, PositiveFloat] | None = None,
+        rampup_kimg: NonNegativeFloat = 40,
+        repeats: PositiveInt = 1,
+        ema_decay: Decay = 0.999,
+        total_kimg: PositiveFloat = 19_000,
     ) -> None:
+        self.n_critic = n_critic
         self.schedule = ProgressiveSchedule(
             resolution,
             start_resolution,
             train_kimg,
             transition_kimg,
-            batch_size,
-            batch_size_at or {},
+            n_critic * batch_size,
+            {side: n_critic * size for side, size in (batch_size_at or {}).items()},
             lr,
             lr_at or {},
             repeats,
@@ -120,34 +152,50 @@ class PGGAN(GAN):
             rampup="gaussian",
         )
         sizes = {"resolution": resolution, "n_classes": n_classes, "fmap_base": fmap_base, "fmap_max": fmap_max}
-        super().__init__(
-            Generator(
+        if crippled is None:
+            G = Generator(
                 **sizes,
                 latent_dim=latent_dim,
                 normalize=pixel_norm,
                 equalized=equalized,
                 label_after_norm=label_after_norm,
-            ),
-            Discriminator(**sizes, equalized=equalized, stddev_group=stddev_group, fused=fused),
+                gulrajani=gulrajani,
+            )
+            more = {"stddev_group": stddev_group, "fused": fused, "layer_norm": gulrajani, "kernels": kernels}
+            D = Discriminator(**sizes, equalized=equalized, **more)
+        else:
+            G = ModesGenerator(resolution, latent_dim, equalized)
+            D = ModesDiscriminator(
+                resolution, crippled, equalized, stddev_group is None, start_resolution < resolution
+            )
+        super().__init__(
+            G,
+            D,
             resolution=resolution,
             latent_dim=latent_dim,
             n_classes=n_classes,
-            images_per_step=batch_size,
+            images_per_step=n_critic * batch_size,
+            parts=n_critic,
             total_kimg=total_kimg,
             ema=EMA(decay=ema_decay, before_step=True),
         )
         self.save_hyperparameters()
         self.group = stddev_group
+        self.loss_d, self.loss_g = LOSSES[loss]
+        self.beta2 = beta2
+        lambda_gp, drift = (0.0, 0.0) if loss == "lsgan" else (lambda_gp, drift)
         self.lambda_gp, self.gamma, self.drift, self.cond_weight = lambda_gp, gamma, drift, cond_weight
         self.draws_labels = fake_labels == "random"
         self.fade_reals = FADES[real_fade]
         self.updates = {"alternating": self.alternating, "simultaneous": self.simultaneous}[updates]
 
     def stage_at(self, nimg: int) -> Stage:
-        return self.schedule.at(nimg)
+        return replace(self.schedule.at(nimg), parts=self.n_critic)
 
     def configure_optimizers(self) -> list[torch.optim.Optimizer]:
-        return [AdamEpsilonHat(net.parameters(), self.schedule.lr, betas=(0.0, 0.99)) for net in (self.G, self.D)]
+        return [
+            AdamEpsilonHat(net.parameters(), self.schedule.lr, betas=(0.0, self.beta2)) for net in (self.G, self.D)
+        ]
 
     def training_step(self, batch: tuple[Tensor, Tensor | None], batch_idx: int) -> None:
         real, label = batch
@@ -156,18 +204,31 @@ class PGGAN(GAN):
             self.forget()
         self.set_lr(self.opt_g, stage.lr)
         self.set_lr(self.opt_d, stage.lr)
-        scalars = self.updates(self.fade_reals(real, stage.lod), label if self.n_classes else None, stage.lod)
+        real, label = self.fade_reals(real, stage.lod), label if self.n_classes else None
+        *others, last = self.batches(real, label)  # the average counts the steps of G alone
+        for x, y in others:
+            self.critic_step(x, y, stage.lod)
+        scalars = self.updates(*last, stage.lod)
         self.report(scalars | {"lod": stage.lod, "lr": stage.lr})
 
     # ---- the two orders of a step; the average takes G as it was before (TF train.py:134)
 
-    def alternating(self, real: Tensor, label: Tensor | None, lod: float) -> dict[str, Tensor]:
-        n = len(real)
-        fake_label = self.random_labels(n) if self.draws_labels else label
+    def batches(self, real: Tensor, label: Tensor | None) -> list[tuple[Tensor, Tensor | None]]:
+        """One for each D step; the last has a G step behind it."""
+        labels = [None] * self.n_critic if label is None else label.tensor_split(self.n_critic)
+        return list(zip(real.tensor_split(self.n_critic), labels, strict=True))
+
+    def critic_step(self, real: Tensor, label: Tensor | None, lod: float) -> dict[str, Tensor]:
+        fake_label = self.random_labels(len(real)) if self.draws_labels else label
         with torch.no_grad():
-            fake = self.G(self.latents(n), fake_label, lod)
+            fake = self.G(self.latents(len(real)), fake_label, lod)
         loss_d, scalars = self.critic_loss(real, fake, label, fake_label, lod)
         self.update(self.opt_d, loss_d)
+        return scalars
+
+    def alternating(self, real: Tensor, label: Tensor | None, lod: float) -> dict[str, Tensor]:
+        n = len(real)
+        scalars = self.critic_step(real, label, lod)
 
         with frozen(self.D):
             label = self.random_labels(n)
@@ -193,7 +254,7 @@ class PGGAN(GAN):
         """Real and fake are judged apart: the minibatch stddev must not mix them (TF loss.py:25-80)."""
         real_scores, real_classes = self.D.judge(real, lod)
         fake_scores, fake_classes = self.D.judge(fake, lod)
-        wasserstein = wasserstein_d(real_scores, fake_scores)
+        wasserstein = self.loss_d(real_scores, fake_scores)
         drift = real_scores.square().mean()
 
         # points between real and fake; what is differentiated twice runs in float32
@@ -212,7 +273,7 @@ class PGGAN(GAN):
 
     def generator_loss(self, fake: Tensor, label: Tensor | None, lod: float) -> tuple[Tensor, dict]:
         scores, classes = self.D.judge(fake, lod)
-        loss = wasserstein_g(scores)
+        loss = self.loss_g(scores)
         scalars = {"loss/g": loss}
         if label is not None:
             scalars["loss/classes_g"] = F.cross_entropy(classes, label)

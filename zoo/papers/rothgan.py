@@ -22,6 +22,8 @@ from zoo.networks.modes import frozen
 from zoo.networks.wgan_gp import GoodCritic, GoodGenerator
 from zoo.objectives.divergences import DIVERGENCES, f_gan_d, f_gan_g
 from zoo.objectives.penalties import f_gan_regularizer, js_regularizer
+from zoo.options.ranges import BatchSize, Decay, Fraction, NonNegativeFloat, PositiveFloat, PositiveInt, Side, Width
+from zoo.ranks import share
 
 Architecture = Literal["dcgan", "resnet", "constant", "mlp", "no-norm", "gated", "tanh"]
 DivergenceName = Literal["gan", "js", "kl", "reverse_kl", "pearson_chi2", "neyman_chi2", "squared_hellinger"]
@@ -86,22 +88,22 @@ class RothGAN(GAN):
 
     def __init__(
         self,
-        resolution: int = 64,
+        resolution: Side = 64,
         architecture: Architecture = "dcgan",
-        width_g: int | None = None,
-        width_d: int | None = None,
-        latent_dim: int = 128,
+        width_g: Width | None = None,
+        width_d: Width | None = None,
+        latent_dim: Width = 128,
         divergence: DivergenceName = "gan",
         saturating: bool = False,
-        regularizer: Literal["js", "generic", "none"] = "js",
-        gamma: float = 2.0,
-        annealing: float = 0.01,
-        n_dis: int = 1,
-        batch_size: int = 64,
-        lr: float = 2e-4,
-        beta1: float = 0.5,
-        beta2: float = 0.999,
-        total_kimg: float = 6_400,
+        regularizer: Literal["js", "generic", "noise", "none"] = "js",
+        gamma: NonNegativeFloat = 2.0,
+        annealing: Fraction = 0.01,
+        n_dis: PositiveInt = 1,
+        batch_size: BatchSize = 64,
+        lr: PositiveFloat = 2e-4,
+        beta1: Decay = 0.5,
+        beta2: Decay = 0.999,
+        total_kimg: PositiveFloat = 6_400,
     ) -> None:
         super().__init__(
             *build(architecture, resolution, latent_dim, width_g, width_d),
@@ -129,16 +131,21 @@ class RothGAN(GAN):
             return f_gan_regularizer(self.divergence, fake_logits, fake)
         return torch.zeros((), device=real.device)
 
-    def generator_step(self) -> dict[str, Tensor]:
+    def noisy(self, x: Tensor, gamma: float) -> Tensor:
+        """What D sees of x: itself, or with explicit noise of variance gamma."""
+        return x + gamma**0.5 * share.randn(x) if self.regularizer == "noise" else x
+
+    def generator_step(self, gamma: float) -> dict[str, Tensor]:
         with frozen(self.D):
-            logits = self.D(self.G(self.latents(self.share(self.batch_size))))
+            logits = self.D(self.noisy(self.G(self.latents(self.share(self.batch_size))), gamma))
             loss_g = f_gan_g(self.divergence, logits, self.saturating)
             self.update(self.opt_g, loss_g)
         return {"loss/g": loss_g}
 
     def discriminator_step(self, real: Tensor, gamma: float) -> dict[str, Tensor]:
         with torch.no_grad():
-            fake = self.G(self.latents(len(real)))
+            fake = self.noisy(self.G(self.latents(len(real))), gamma)
+            real = self.noisy(real, gamma)
         # real and fake apart, each with its own batch statistics; float32 throughout for the second derivative
         with torch.autocast(self.device.type, enabled=False):
             real, fake = real.detach().requires_grad_(), fake.to(real.dtype).requires_grad_()
@@ -155,10 +162,12 @@ class RothGAN(GAN):
 
     def training_step(self, batch: tuple[Tensor, Tensor | None], batch_idx: int) -> None:
         real, _ = batch
-        scalars = self.generator_step() if self.nimg else {}
+        if self.regularizer == "noise":
+            self.seed_step()
         # exactly gamma at the first iteration, gamma * annealing at the last
         end_kimg = self.total_kimg - self.images_per_step / 1000
         gamma = self.gamma * exponential_decay(self.nimg, self.annealing, end_kimg)
+        scalars = self.generator_step(gamma) if self.nimg else {}
         for x in real.tensor_split(self.n_dis):
             scalars |= self.discriminator_step(x, gamma)
         self.report(scalars | {"gamma": gamma})

@@ -19,6 +19,17 @@ from zoo.networks import sngan as networks
 from zoo.networks import sngan_cnn
 from zoo.networks.modes import frozen
 from zoo.objectives.losses import ADVERSARIAL
+from zoo.objectives.penalties import between, orthonormality, wgan_gp
+from zoo.options.ranges import (
+    BatchSize,
+    ClassCount,
+    Decay,
+    NonNegativeFloat,
+    PositiveFloat,
+    PositiveInt,
+    Side,
+    Width,
+)
 
 Architecture = Literal["resnet", "resnet-concat", "cnn", "cnn-cgl"]
 
@@ -30,12 +41,15 @@ def build(
     latent_dim: int,
     width_g: int | None,
     width_d: int | None,
+    norm_d: sngan_cnn.Norm = "spectral",
 ) -> tuple[nn.Module, nn.Module]:
     """G and D of one of the papers' architectures; widths of None are the papers'.
 
     Raises:
         ValueError: if the architecture does not exist for this resolution or with these classes.
     """
+    if norm_d != "spectral" and architecture != "cnn":
+        raise ValueError(f"norm_d {norm_d} is for the architecture cnn, not {architecture}")
     if architecture.startswith("cnn"):
         if n_classes:
             raise ValueError("the papers' CNN is unconditional: set n_classes to 0 or architecture to resnet")
@@ -43,13 +57,25 @@ def build(
             G = sngan_cnn.cgl_generator(resolution, width_g or 64, latent_dim)
             return G, sngan_cnn.cgl_discriminator(resolution, width_d or 64)
         widths = [(width_d or 64) * m for m in (1, 1, 2, 2, 4, 4, 8)]
-        return sngan_cnn.CNNGenerator(resolution, width_g or 64, latent_dim), sngan_cnn.CNNDiscriminator(
-            resolution, widths
-        )
+        D = sngan_cnn.CNNDiscriminator(resolution, widths, norm=norm_d)
+        return sngan_cnn.CNNGenerator(resolution, width_g or 64, latent_dim), D
     G = networks.ResNetGenerator(resolution, width_g, latent_dim, n_classes)
     if architecture == "resnet-concat":
         return G, networks.ConcatDiscriminator(resolution, width_d, n_classes)
     return G, networks.ResNetDiscriminator(resolution, width_d, n_classes)
+
+
+def held_slope(D: nn.Module, real: Tensor, fake: Tensor) -> Tensor:
+    x = between(real, fake)
+    return wgan_gp(D(x), x)
+
+
+def held_weights(D: nn.Module, real: Tensor, fake: Tensor) -> Tensor:
+    return sum(orthonormality(m.weight) for m in D.modules() if isinstance(m, (nn.Conv2d, nn.Linear)))
+
+
+#: what the rivals of Table 2 add to D's loss
+PENALTIES = {"none": None, "gp": held_slope, "orthonormal": held_weights}
 
 
 class SNGAN(GAN):
@@ -66,7 +92,11 @@ class SNGAN(GAN):
         width_g: base number of channels of G; None takes the paper's.
         width_d: base number of channels of D; None takes the paper's.
         latent_dim: length of z.
-        loss: "hinge" (eq. 16-17) or "nonsaturating" (the standard loss).
+        loss: "hinge" (eq. 16-17), "nonsaturating" (the standard loss) or "wasserstein".
+        norm_d: of the CNN's D; what is not "spectral" is a baseline of Table 2, as are the next three.
+        penalty: "none", "gp" (slope 1 between reals and fakes) or "orthonormal" (all singular values 1).
+        penalty_weight: of it (section 4: 10 for gp).
+        clip: bound on each of D's parameters after its steps (section 4: 0.01); None for none.
         n_dis: D steps per G step.
         batch_size: real images in one D step, over all ranks.
         batch_size_g: fakes in one G step, over all ranks.
@@ -80,24 +110,28 @@ class SNGAN(GAN):
 
     def __init__(
         self,
-        resolution: int = 128,
-        n_classes: int = 1000,
+        resolution: Side = 128,
+        n_classes: ClassCount = 1000,
         architecture: Architecture = "resnet-concat",
-        width_g: int | None = None,
-        width_d: int | None = None,
-        latent_dim: int = 128,
-        loss: Literal["hinge", "nonsaturating"] = "hinge",
-        n_dis: int = 5,
-        batch_size: int = 64,
-        batch_size_g: int = 128,
-        lr: float = 2e-4,
-        beta1: float = 0.0,
-        beta2: float = 0.9,
-        decay_start_kimg: float | None = 128_000,
-        total_kimg: float = 144_000,
+        width_g: Width | None = None,
+        width_d: Width | None = None,
+        latent_dim: Width = 128,
+        loss: Literal["hinge", "nonsaturating", "wasserstein"] = "hinge",
+        norm_d: sngan_cnn.Norm = "spectral",
+        penalty: Literal["none", "gp", "orthonormal"] = "none",
+        penalty_weight: NonNegativeFloat = 10.0,
+        clip: PositiveFloat | None = None,
+        n_dis: PositiveInt = 5,
+        batch_size: BatchSize = 64,
+        batch_size_g: BatchSize = 128,
+        lr: PositiveFloat = 2e-4,
+        beta1: Decay = 0.0,
+        beta2: Decay = 0.9,
+        decay_start_kimg: NonNegativeFloat | None = 128_000,
+        total_kimg: PositiveFloat = 144_000,
     ) -> None:
         super().__init__(
-            *build(architecture, resolution, n_classes, latent_dim, width_g, width_d),
+            *build(architecture, resolution, n_classes, latent_dim, width_g, width_d, norm_d),
             resolution=resolution,
             latent_dim=latent_dim,
             n_classes=n_classes,
@@ -107,6 +141,7 @@ class SNGAN(GAN):
         )
         self.save_hyperparameters()
         self.loss_d, self.loss_g = ADVERSARIAL[loss]
+        self.penalty, self.penalty_weight, self.clip = PENALTIES[penalty], penalty_weight, clip
         self.n_dis, self.batch_size_g = n_dis, batch_size_g
         self.lr, self.betas, self.decay_start_kimg = lr, (beta1, beta2), decay_start_kimg
         if decay_start_kimg is not None and decay_start_kimg > total_kimg:
@@ -145,7 +180,10 @@ class SNGAN(GAN):
                 fake, fake_label = self.fakes(len(x))
             fake_logits = self.D(fake, fake_label)
             loss_d = self.loss_d(real_logits, fake_logits)
-            self.update(self.opt_d, loss_d)
+            extra = self.penalty_weight * self.penalty(self.D, x, fake) if self.penalty else 0.0
+            self.update(self.opt_d, loss_d + extra)
+            for p in self.D.parameters() if self.clip else ():
+                p.data.clamp_(-self.clip, self.clip)
 
         self.report(
             {

@@ -12,6 +12,8 @@ import os
 import signal
 import sys
 import warnings
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
 import lightning.pytorch as L
@@ -30,12 +32,13 @@ from zoo.engine.progress import Progress
 from zoo.engine.stop import Stop
 from zoo.training.devices import about_preset, about_spread, check_devices, preset, processes, strategy_for
 from zoo.training.evaluate import Evaluate
+from zoo.training.history import Rewind
+from zoo.training.lock import locked
 from zoo.training.loggers import beside, loggers
 from zoo.training.mistakes import Sentences, sentence
 from zoo.training.recipes import compose, names_data
-from zoo.training.run import Run, check_resume, last_checkpoint, new_folder, run_id
+from zoo.training.run import Run, begin_in, check_resume, last_checkpoint, new_folder, run_id
 from zoo.training.samples import Samples
-from zoo.training.standing import mark
 
 TRAINER = {
     "max_steps": -1,  # training ends at model.total_kimg
@@ -54,8 +57,8 @@ class ZooParser(Sentences, LightningArgumentParser):
 class ZooCLI(LightningCLI):
     """LightningCLI with the zoo's callbacks and with resolution and batch size told once, to the model."""
 
-    def __init__(self, *args, recipe: str, **kwargs) -> None:
-        self.recipe = recipe
+    def __init__(self, *args, recipe: str, stop: Stop, held: ExitStack, **kwargs) -> None:
+        self.recipe, self.stop, self.held = recipe, stop, held
         super().__init__(*args, **kwargs)
 
     def add_arguments_to_parser(self, parser: LightningArgumentParser) -> None:
@@ -96,7 +99,7 @@ class ZooCLI(LightningCLI):
         self.datamodule.enter(self.model.stage)
         if rank_zero_only.rank == 0:
             if self.ckpt_path:
-                check_resume(self.ckpt_path, self.model)
+                check_resume(self.ckpt_path, self.model, self.owed)
             self.datamodule.prepare_data()
             self.datamodule.setup("fit")
 
@@ -114,8 +117,7 @@ class ZooCLI(LightningCLI):
         if trainer.precision in (None, "32-true", "32", 32):
             torch.backends.cudnn.allow_tf32 = False  # the papers' float32; PyTorch's default convolves in TF32
         own["logger"] = self.begin(trainer.logger) if rank_zero_only.rank == 0 else False
-        self.stop = Stop()
-        self.config_init.trainer.callbacks = [*(trainer.callbacks or []), Progress(), self.stop]
+        self.config_init.trainer.callbacks = [Rewind(), *(trainer.callbacks or []), Progress(), self.stop]
         self.config_init.evaluation.recipe = self.recipe
         self.config_init.evaluation.config = {"model": config["model"], "data": config["data"]}
         if rank_zero_only.rank == 0:
@@ -134,6 +136,14 @@ class ZooCLI(LightningCLI):
             print(f"no checkpoint under {base}-* yet: starting from scratch")
         return found
 
+    def owed(self, model: GAN, nimg: int) -> bool:
+        """Whether a run that has ended at `nimg` lacks the row that it would write."""
+        evaluation = self.config_init.evaluation
+        if self.config.ckpt_path != "last" or evaluation.results_dir is None:
+            return False
+        evaluation.run = run_id(self.ckpt_path.parents[1])
+        return not evaluation.settled(model, nimg)
+
     def folder_of(self, base: Path) -> Path:
         """The run's folder, made by rank 0, which tells the processes it starts."""
         if rank_zero_only.rank > 0:
@@ -145,9 +155,9 @@ class ZooCLI(LightningCLI):
     def begin(self, given: object) -> list:
         """Write down what was asked for, and say what begins; the loggers, ours and those `given`."""
         folder, model, data = self.run.folder, self.model, self.datamodule
+        self.held.enter_context(locked(folder))
         os.environ["ZOO_RUN_DIR"] = str(folder)
-        mark(folder)
-        (folder / "config.yaml").write_text(yaml.safe_dump(self.run.config, sort_keys=False))
+        begin_in(folder, self.run.config)
         found = loggers(self.run, self.config.wandb, data.name, (f"{data.resolution}px",))
         sizes = [sum(p.numel() for p in net.parameters()) / 1e6 for net in (model.G, model.D)]
         first, last = model.stage.resolution, model.resolution
@@ -178,6 +188,17 @@ def tell_stop(cli: ZooCLI, reason: str) -> None:
         print("go on with: the same command and --ckpt_path last")
 
 
+@contextmanager
+def watched() -> Iterator[tuple[Stop, ExitStack]]:
+    """Signals heeded from before the run's first step, and what a run holds let go of, whatever happens."""
+    stop = Stop()
+    stop.early = True
+    with ExitStack() as held:
+        stop.listen()
+        held.callback(stop.restore)
+        yield stop, held
+
+
 def train(
     model: type[GAN], data: type[ImageDataModule], recipe: str | Path | None = None, args: ArgsType = None
 ) -> ZooCLI:
@@ -196,6 +217,18 @@ def train(
         SystemExit: 2 with one sentence for anything the user can mend, 1 if training has diverged,
             130 or 143 after Ctrl-C or SIGTERM (a checkpoint is saved first).
     """
+    with watched() as (stop, held):
+        return _train(model, data, recipe, args, stop, held)
+
+
+def _train(
+    model: type[GAN],
+    data: type[ImageDataModule],
+    recipe: str | Path | None,
+    args: ArgsType,
+    stop: Stop,
+    held: ExitStack,
+) -> ZooCLI:
     warnings.filterwarnings("ignore", module="lightning")
     warnings.filterwarnings("ignore", message=".*LeafSpec.*|.*LightningCLI's args parameter.*")
     logging.getLogger("lightning.pytorch").setLevel(logging.WARNING)
@@ -222,6 +255,8 @@ def train(
             parser_class=ZooParser,
             parser_kwargs={"description": f"{model.__name__}: {inspect.getdoc(model).splitlines()[0]}"},
             recipe=name,
+            stop=stop,
+            held=held,
         )
         cli.trainer.fit(cli.model, datamodule=cli.datamodule, ckpt_path=cli.ckpt_path and str(cli.ckpt_path))
     except Diverged as error:
@@ -239,7 +274,7 @@ def train(
         if cli is None or cli.model.started or "loading state_dict" not in str(error):
             raise
         fail(ValueError(f"the networks of {cli.ckpt_path} are not those of this version of the code ({error})"))
-    if cli.stop.interrupted:
-        tell_stop(cli, cli.stop.signal or "a signal to another process")
-        raise SystemExit(128 + signal.Signals[cli.stop.signal or "SIGTERM"])
+    if stop.interrupted:
+        tell_stop(cli, stop.signal or "a signal to another process")
+        raise SystemExit(128 + signal.Signals[stop.signal or "SIGTERM"])
     return cli

@@ -13,6 +13,8 @@ import signal
 import sys
 import warnings
 from collections.abc import Iterator
+from contextlib import ExitStack
+from functools import partial
 from pathlib import Path
 
 import lightning.pytorch as L
@@ -26,13 +28,17 @@ from zoo.engine.failures import Diverged
 from zoo.engine.progress import Progress
 from zoo.engine.stop import Stop
 from zoo.imitation.base import Imitation
+from zoo.leaderboard.imitation import FOLDER
+from zoo.leaderboard.naming import token_of, written
 from zoo.leaderboard.rows import check_writable
-from zoo.training.cli import TRAINER, fail
+from zoo.training.cli import TRAINER, fail, watched
+from zoo.training.history import Rewind
+from zoo.training.lock import locked
 from zoo.training.loggers import loggers
 from zoo.training.mistakes import Parser
 from zoo.training.recipes import compose
 from zoo.training.returns import Returns
-from zoo.training.run import Run, check_resume, last_checkpoint, new_folder, run_id
+from zoo.training.run import Run, begin_in, check_resume, last_checkpoint, new_folder, run_id
 
 
 class Iterations(IterableDataset):
@@ -65,7 +71,9 @@ def parser_of(model: type[Imitation]) -> Parser:
     return parser
 
 
-def begin(config: Namespace, plain: dict, recipe: str, model: Imitation) -> tuple[Run, Path | None]:
+def begin(
+    config: Namespace, plain: dict, recipe: str, model: Imitation, held: ExitStack
+) -> tuple[Run, Path | None]:
     """The run's folder and the checkpoint to go on from, when all that can be checked is in order."""
     if config.log_every < 1 or config.threads < 1 or config.evaluation.episodes < 1:
         raise ValueError("--log_every, --threads and --evaluation.episodes must be at least 1")
@@ -80,10 +88,17 @@ def begin(config: Namespace, plain: dict, recipe: str, model: Imitation) -> tupl
         if ckpt is None:
             print(f"no checkpoint under {base}-* yet: starting from scratch")
     if ckpt:
-        check_resume(ckpt, model)
+        check_resume(ckpt, model, partial(owed, config, ckpt))
     folder = ckpt.parents[1] if ckpt and config.ckpt_path == "last" else new_folder(base)
-    (folder / "config.yaml").write_text(yaml.safe_dump(plain, sort_keys=False))
+    held.enter_context(locked(folder))
+    begin_in(folder, plain)
     return Run(name, recipe, folder, plain), ckpt
+
+
+def owed(config: Namespace, ckpt: Path, model: Imitation, nimg: int) -> bool:
+    """Whether a run that has ended at `nimg` lacks its row."""
+    results, token = config.evaluation.results_dir, token_of(run_id(ckpt.parents[1]), nimg)
+    return config.ckpt_path == "last" and results is not None and written(results, FOLDER, token) is None
 
 
 def train(model: type[Imitation], recipe: str | Path | None = None, args: list[str] | None = None) -> Imitation:
@@ -101,6 +116,13 @@ def train(model: type[Imitation], recipe: str | Path | None = None, args: list[s
         SystemExit: 2 with one sentence for anything the user can mend, 1 if training has diverged,
             130 or 143 after Ctrl-C or SIGTERM (a checkpoint is saved first).
     """
+    with watched() as (stop, held):
+        return _train(model, recipe, args, stop, held)
+
+
+def _train(
+    model: type[Imitation], recipe: str | Path | None, args: list[str] | None, stop: Stop, held: ExitStack
+) -> Imitation:
     warnings.filterwarnings("ignore", module="lightning")
     warnings.filterwarnings("ignore", message=".*LeafSpec.*")
     logging.getLogger("lightning.pytorch").setLevel(logging.WARNING)
@@ -113,10 +135,10 @@ def train(model: type[Imitation], recipe: str | Path | None = None, args: list[s
         L.seed_everything(config.seed_everything, verbose=False)
         built = model(**config.model.as_dict())
         plain = yaml.safe_load(parser.dump(config, skip_none=False))
-        run, ckpt = begin(config, plain, name, built)
+        run, ckpt = begin(config, plain, name, built, held)
         about = f"{built.method}, {built.hparams.env}"
         print(f"{run.paper} / {name}: {about}, {len(built.demos.obs)} demonstrations; run folder {run.folder}")
-        saving, stop = Checkpoints(config.checkpoints.every_ksteps, config.checkpoints.keep), Stop()
+        saving = Checkpoints(config.checkpoints.every_ksteps, config.checkpoints.keep)
         told = Returns(config.evaluation.episodes, config.evaluation.results_dir, run, run_id(run.folder))
         trainer = L.Trainer(
             **TRAINER,
@@ -127,7 +149,7 @@ def train(model: type[Imitation], recipe: str | Path | None = None, args: list[s
             enable_progress_bar=False,
             log_every_n_steps=config.log_every,
             logger=loggers(run, config.wandb, built.hparams.env, (built.method,), built.unit),
-            callbacks=[Progress(), stop, saving, told],
+            callbacks=[Rewind(), Progress(), stop, saving, told],
         )
         loader = DataLoader(Iterations(), batch_size=None)
         trainer.fit(built, loader, ckpt_path=ckpt and str(ckpt), weights_only=True)

@@ -5,6 +5,7 @@ from pathlib import Path
 
 import lightning.pytorch as L
 
+from zoo.training.history import History
 from zoo.training.run import Run, run_id
 
 
@@ -14,7 +15,7 @@ def loggers(run: Run, use_wandb: bool, trained_on: str, tags: tuple[str, ...] = 
     A resumed run goes on in its W&B run. Runs are grouped by paper and what they are trained on, a data set or an
     environment, and tagged with both, the recipe and more. `unit` is the column that progress is counted in.
     """
-    found = [L.loggers.CSVLogger(run.folder, name="csv")]
+    found: list = [History(run.folder)]
     if use_wandb and os.environ.get("WANDB_MODE") != "disabled":
         try:
             import wandb

@@ -1,9 +1,10 @@
 """Many runs by one plan: `zoo suite PLAN` trains what has no row yet, goes on where it was stopped, and scores it.
 
 A plan is YAML with the list `runs`, in order of worth: `recipe: stylegan/lfw-cpu`, `seeds: [0, 1]`, and perhaps
-`options: {model.total_kimg: 100}` and `hours: 3`, which one run takes of one core as far as anybody knows. A run
-is done when the results hold a row of its recipe, seed and model settings at its full length; so a recipe that
-was changed is run again, and rows survive a lost folder of runs.
+`over: [mnist]` for an overlay (recipes that are read before it), `options: {model.total_kimg: 100}` and `hours: 3`,
+which one run takes of one core as far as anybody knows. A run is done when the results hold a row of its
+recipe, seed and model settings at its full length; so a recipe that was changed is run again, and rows survive a
+lost folder of runs.
 """
 
 import json
@@ -35,6 +36,7 @@ class Planned:
         model: model settings that its row must have.
         total_kimg: its length in thousands of real images.
         hours: of one core for all of it, as the plan says; 0 if it does not.
+        before: recipes that are read before it.
     """
 
     paper: str
@@ -47,6 +49,7 @@ class Planned:
     model: dict
     total_kimg: float
     hours: float = 0.0
+    before: tuple[Path, ...] = ()
 
     @property
     def name(self) -> str:
@@ -54,7 +57,8 @@ class Planned:
 
     def command(self) -> list[str]:
         """What trains it, from the start or from its last checkpoint."""
-        words = [sys.executable, self.script, "--config", self.file, "--seed_everything", self.seed, "--threads", 1]
+        words = [sys.executable, self.script, *_configs(*self.before, self.file)]
+        words += ["--seed_everything", self.seed, "--threads", 1]
         words += ["--wandb", "false", "--run_dir", self.base, "--ckpt_path", "last", *self.options]
         return [str(word) for word in words]
 
@@ -75,6 +79,10 @@ class Planned:
             return 0.0, 0.0
         state = torch.load(path, map_location="cpu", weights_only=True, mmap=True)["state_dict"]["_extra_state"]
         return state["nimg"] / 1000, state["train_seconds"] / 3600
+
+
+def _configs(*files: Path) -> list[str]:
+    return [word for file in files for word in ("--config", str(file))]
 
 
 def _alike(ours: object, theirs: object) -> bool:
@@ -105,13 +113,17 @@ def read_plan(plan: Path, runs: Path = Path("runs")) -> list[Planned]:
 
 def _planned(plan: Path, number: int, entry: object, runs: Path) -> list[Planned]:
     where = f"{plan}, entry {number}"
-    if not isinstance(entry, dict) or not {"recipe"} <= entry.keys() <= {"recipe", "seeds", "options", "hours"}:
-        raise ValueError(f"{where} has other keys than recipe, seeds, options and hours")
+    known = {"recipe", "over", "seeds", "options", "hours"}
+    if not isinstance(entry, dict) or not {"recipe"} <= entry.keys() <= known:
+        raise ValueError(f"{where} has other keys than recipe, over, seeds, options and hours")
     paper, _, recipe = str(entry["recipe"]).partition("/")
     folder = plan.resolve().parents[1]  # reproductions
     script, file = folder / f"{paper}.py", folder / paper / f"{recipe}.yaml"
     if not (script.is_file() and file.is_file()):
         raise ValueError(f"{where}: there is no recipe {entry['recipe']}; write PAPER/RECIPE as in `zoo list`")
+    before = tuple(folder / paper / f"{name}.yaml" for name in entry.get("over", []))
+    if lost := [path.stem for path in before if not path.is_file()]:
+        raise ValueError(f"{where}: there is no recipe {paper}/{lost[0]} to read before {entry['recipe']}")
     seeds, options = entry.get("seeds", [0]), entry.get("options") or {}
     if not isinstance(seeds, list) or not all(type(seed) is int and seed >= 0 for seed in seeds):
         raise ValueError(f"{where}: seeds is a list of whole numbers from 0 on, not {seeds!r}")
@@ -119,7 +131,7 @@ def _planned(plan: Path, number: int, entry: object, runs: Path) -> list[Planned
         raise ValueError(f"{where}: hours is a number, not {hours!r}")
     if not isinstance(options, dict):
         raise ValueError(f"{where}: options are a mapping such as {{model.total_kimg: 100}}, not {options!r}")
-    config = compose(folder / paper / "paper.yaml", ["--config", str(file)])[0]
+    config = compose(folder / paper / "paper.yaml", _configs(*before, file))[0]
     over = {k.removeprefix("model."): v for k, v in options.items() if k.startswith("model.")}
     model = shortened(dict(config.get("model") or {}), over) | over
     words = tuple(
@@ -128,7 +140,7 @@ def _planned(plan: Path, number: int, entry: object, runs: Path) -> list[Planned
     total = float(model.get("total_kimg", 0))
     base = runs / paper / f"{plan.stem}-{recipe}-seed"
     return [
-        Planned(paper, recipe, seed, script, file, Path(f"{base}{seed}"), words, model, total, hours)
+        Planned(paper, recipe, seed, script, file, Path(f"{base}{seed}"), words, model, total, hours, before)
         for seed in seeds
     ]
 
@@ -168,9 +180,16 @@ def _pace(one: Planned, rows: list[dict]) -> float:
 
 
 def suite(
-    plan: Path, jobs: int = 1, results: Path = Path("results"), runs: Path = Path("runs"), leaderboard: bool = True
+    plan: Path,
+    jobs: int = 1,
+    results: Path = Path("results"),
+    runs: Path = Path("runs"),
+    leaderboard: bool = True,
+    only: str = "",
 ) -> list[str]:
     """Train what is left of a plan, `jobs` runs at a time; the names of runs that failed.
+
+    `only` leaves out runs whose name, such as `sngan/tiny seed 0`, does not hold it.
 
     A first SIGINT or SIGTERM is handed on: each run saves and stops, and the same command goes on exactly there.
 
@@ -180,7 +199,7 @@ def suite(
     """
     if jobs < 1:
         raise ValueError(f"jobs must be at least 1, not {jobs}")
-    planned = read_plan(plan, runs)
+    planned = [one for one in read_plan(plan, runs) if only in one.name]
     left, lines, hours = outlook(planned, known_rows(results))
     print("\n".join(lines))
     print(f"{len(left)} of {len(planned)} runs left, about {hours:.1f} hours of one core", flush=True)

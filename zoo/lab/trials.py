@@ -1,0 +1,69 @@
+"""Small experiments behind the papers' claims, by name: `zoo lab trial NAME` makes the rows that are missing."""
+
+import importlib
+import logging
+import time
+import warnings
+from dataclasses import dataclass
+from pathlib import Path
+
+from zoo.leaderboard.trials import Trial, path_of, write_trial
+
+
+@dataclass(frozen=True)
+class Experiment:
+    """What `zoo lab trial` can play.
+
+    Args:
+        module: of this room, with `VARIANTS` and `play(seed, kimg, wanted)`, which yields (variant, metrics,
+            settings) of at least the wanted ones.
+        kimg: thousands of real points or images that each variant is shown by default; 0 where nothing is trained.
+        about: one line for people.
+        play: name of the function.
+    """
+
+    module: str
+    kimg: float
+    about: str
+    play: str = "play"
+
+
+EXPERIMENTS = {
+    "methods-2d": Experiment("methods", 192, "R1GAN section 5.1: penalties on four 2-D targets by Wasserstein-1"),
+    "noise-2d": Experiment("noise", 512, "Roth: regulariser, real noise and none on the mixture; cross-testing"),
+    "disturbances": Experiment("disturbances", 0, "TTUR: distances against growing disturbance"),
+    "disturbances-net": Experiment("disturbances", 0, "the same over a trained network", "play_net"),
+}
+
+
+def variants(name: str) -> tuple[str, ...]:
+    """What an experiment makes rows of."""
+    return importlib.import_module(f"zoo.lab.{EXPERIMENTS[name].module}").VARIANTS
+
+
+def trial(name: str, seeds: int, kimg: float | None, results: Path) -> str:
+    """Play an experiment with seeds 0, 1, ...; rows that are there are not made again. A line for each row.
+
+    Raises:
+        ValueError: for a name that is not there, or no seed.
+    """
+    if name not in EXPERIMENTS:
+        raise ValueError(f"no experiment {name!r}; there are {', '.join(EXPERIMENTS)}")
+    if seeds < 1:
+        raise ValueError(f"an experiment needs at least one seed, not {seeds}")
+    warnings.filterwarnings("ignore", module="lightning")
+    for name_of_logger in ("lightning.pytorch", "lightning.pytorch.utilities.rank_zero"):
+        logging.getLogger(name_of_logger).setLevel(logging.WARNING)
+    experiment = EXPERIMENTS[name]
+    module = importlib.import_module(f"zoo.lab.{experiment.module}")
+    kimg, lines = experiment.kimg if kimg is None else kimg, []
+    for seed in range(seeds):
+        wanted = [v for v in variants(name) if not path_of(results, name, v, seed).is_file()]
+        start = time.process_time()
+        for variant, metrics, settings in getattr(module, experiment.play)(seed, kimg, wanted) if wanted else ():
+            now = time.process_time()
+            made = Trial(name, variant, seed, metrics, kimg, settings, round(now - start, 1))
+            lines.append(f"{write_trial(made, results)}: {', '.join(f'{k} {v:.4g}' for k, v in metrics.items())}")
+            print(lines[-1], flush=True)
+            start = time.process_time()
+    return f"{len(lines)} new rows of {name}"

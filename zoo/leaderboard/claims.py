@@ -1,0 +1,291 @@
+"""The page of claims: what the papers say, what was run here, and a verdict that a rule computes.
+
+`claims.yaml` in `results/claims` holds the claims; rows are results rows in `results/claims/<paper>` and
+`results/<paper>`, named `paper/recipe`, and rows of experiments, named `experiment/variant`. A claim has one of
+three forms:
+
+    orders: [[a, b, c], ...]       runs, the best first, by `metric`; `higher: true` where more is better
+    near: {run: a, value: 0.89, within: 0.13}
+    bound: {run: a, least: 0}      or `most`
+"""
+
+import statistics
+from collections import defaultdict
+from dataclasses import dataclass, field, fields
+from itertools import combinations
+from math import comb
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from zoo.leaderboard.cells import as_table
+from zoo.leaderboard.rows import read_rows, write_atomically
+from zoo.leaderboard.trials import read_trials
+
+FOLDER = "claims"
+HOLDS, DIRECTION, NOT_SEEN, CONTRADICTED = (
+    "holds",
+    "holds in direction",
+    "not seen at this budget",
+    "contradicted",
+)
+NO_ROWS = "no rows yet"
+VERDICTS = (HOLDS, DIRECTION, NOT_SEEN, CONTRADICTED, NO_ROWS)
+#: pictures that `zoo claims --figures true` draws, and what they show
+FIGURES = {
+    "spectra": "squared singular values of SNGAN's discriminators, each layer's over the largest",
+    "disturbances": "each distance over its largest value, against the level of a disturbance",
+}
+#: share of the published relative effect that ours must reach to hold
+ENOUGH = 0.5
+
+
+@dataclass(frozen=True)
+class Seen:
+    """One run: its seed, its metrics, and the thousands of images that it was shown."""
+
+    seed: int
+    metrics: dict[str, float]
+    kimg: float
+
+
+@dataclass(frozen=True)
+class Claim:
+    """One entry of `claims.yaml`.
+
+    Args:
+        item: groups claims on the page.
+        claim, source, ran, command: sentences for people; `source` says where it is, or if it is recalled.
+        metric: name in the rows.
+        higher: more is better.
+        orders, near, bound: see the module; exactly one.
+        published: numbers of the paper by the runs' names, or one under `value`.
+        unit: behind numbers.
+        speaks_from: thousands of images from which on the claim is made; a shorter run cannot contradict it.
+    """
+
+    item: str
+    claim: str
+    source: str
+    ran: str
+    command: str
+    metric: str
+    higher: bool = False
+    orders: list[list[str]] = field(default_factory=list)
+    near: dict[str, Any] = field(default_factory=dict)
+    bound: dict[str, Any] = field(default_factory=dict)
+    published: dict[str, float] = field(default_factory=dict)
+    unit: str = ""
+    speaks_from: float = 0.0
+
+    @property
+    def runs(self) -> list[str]:
+        """Names of the runs that it is about, each once."""
+        named = [run for order in self.orders for run in order]
+        return list(dict.fromkeys([*named, *(form["run"] for form in (self.near, self.bound) if form)]))
+
+
+Evidence = dict[str, list[Seen]]
+
+
+def read_claims(path: Path) -> list[Claim]:
+    """The claims in the file's order.
+
+    Raises:
+        FileNotFoundError, ValueError: naming the entry that is none.
+    """
+    if not path.is_file():
+        raise FileNotFoundError(f"there are no claims at {path}")
+    known = {f.name for f in fields(Claim)}
+    claims = []
+    for number, entry in enumerate(yaml.safe_load(path.read_text(encoding="utf-8"))["claims"], 1):
+        where = f"{path}, claim {number}"
+        if unknown := sorted(set(entry) - known):
+            raise ValueError(f"{where} has the unknown key {unknown[0]}")
+        try:
+            claims.append(Claim(**entry))
+        except TypeError as error:
+            raise ValueError(f"{where} is not complete ({error})") from error
+        if sum(map(bool, (claims[-1].orders, claims[-1].near, claims[-1].bound))) != 1:
+            raise ValueError(f"{where} needs exactly one of orders, near and bound")
+    return claims
+
+
+def evidence(results_dir: Path) -> Evidence:
+    """All runs by name, in the order of their seeds; of several rows of a run and seed the newest."""
+    found: dict[str, dict[int, Seen]] = defaultdict(dict)
+    folders = (results_dir, results_dir / FOLDER)
+    rows = sorted((row for folder in folders for _, row in read_rows(folder)), key=lambda row: row["date"])
+    for row in rows:
+        training = row["training"]
+        seed = training["seed"] or 0
+        name = f"{row['paper']}/{row['recipe']}"
+        found[name][seed] = Seen(seed, row["metrics"], training["kimg"] or 0)
+    for trial in read_trials(results_dir):
+        name = f"{trial.experiment}/{trial.variant}"
+        found[name][trial.seed] = Seen(trial.seed, trial.metrics, trial.kimg)
+    return {name: [runs[seed] for seed in sorted(runs)] for name, runs in found.items()}
+
+
+def values(seen: Evidence, run: str, metric: str) -> list[float]:
+    """One number for each seed of a run that has it."""
+    return [one.metrics[metric] for one in seen.get(run, []) if metric in one.metrics]
+
+
+# ---- the rule
+
+
+def apart(better: list[float], worse: list[float], higher: bool) -> int:
+    """1 if every run of `better` beats every run of `worse`, -1 if none beats any, 0 in between."""
+    if higher:
+        better, worse = [-x for x in better], [-x for x in worse]
+    return int(max(better) < min(worse)) - int(min(better) > max(worse))
+
+
+def effect(better: float, worse: float) -> float:
+    """By which share of the worse value the two differ."""
+    return abs(worse - better) / abs(worse) if worse else 0.0
+
+
+def verdict(claim: Claim, seen: Evidence) -> tuple[str, str]:
+    """One of `VERDICTS`, and the sentence that says why."""
+    missing = [run for run in claim.runs if not values(seen, run, claim.metric)]
+    if missing:
+        return NO_ROWS, f"{missing[0]} has no {claim.metric}"
+    return (_ordered if claim.orders else _near if claim.near else _bound)(claim, seen)
+
+
+def _ordered(claim: Claim, seen: Evidence) -> tuple[str, str]:
+    pairs = [pair for order in claim.orders for pair in combinations(order, 2)]
+    found = {pair: apart(*(values(seen, run, claim.metric) for run in pair), claim.higher) for pair in pairs}
+    right, wrong = sum(x > 0 for x in found.values()), sum(x < 0 for x in found.values())
+    why = f"{right} of {len(pairs)} pairs apart as claimed, {wrong} reversed"
+    if len(pairs) == 1:
+        a, b = (len(values(seen, run, claim.metric)) for run in pairs[0])
+        order = {1: "all seeds apart as claimed", 0: "seeds overlap", -1: "all seeds reversed"}[found[pairs[0]]]
+        why = f"{order}; chance of a separation is 1 in {comb(a + b, a)} each way"
+    if right == len(pairs):
+        if weak := [pair for pair in pairs if _weak(claim, seen, *pair)]:
+            return DIRECTION, f"{why}; the effect is below half of the published one for {' and '.join(weak[0])}"
+        return HOLDS, why
+    share = (right - wrong) / len(pairs)
+    if share >= 1 / 3:
+        return DIRECTION, why
+    if share <= -1 / 3:
+        return _reversed(claim, seen, why)
+    return NOT_SEEN, why
+
+
+def _weak(claim: Claim, seen: Evidence, better: str, worse: str) -> bool:
+    """Whether the paper gives both numbers, and ours differ by less than half of what its do."""
+    if not {better, worse} <= claim.published.keys():
+        return False
+    ours = [statistics.mean(values(seen, run, claim.metric)) for run in (better, worse)]
+    return effect(*ours) < ENOUGH * effect(claim.published[better], claim.published[worse])
+
+
+def _reversed(claim: Claim, seen: Evidence, why: str) -> tuple[str, str]:
+    shown = min(one.kimg for run in claim.runs for one in seen[run])
+    if shown < claim.speaks_from:
+        return NOT_SEEN, f"{why}; {shown:g} of the {claim.speaks_from:g} kimg that the claim is about"
+    return CONTRADICTED, why
+
+
+def _near(claim: Claim, seen: Evidence) -> tuple[str, str]:
+    found, target, within = values(seen, claim.near["run"], claim.metric), claim.near["value"], claim.near["within"]
+    off = statistics.mean(found) - target
+    why = f"{off:+.3g} from the published value, which is good to {within:g}"
+    if abs(off) <= within:
+        return HOLDS, why
+    towards = claim.near.get("start")
+    if towards is not None and abs(off) < ENOUGH * abs(towards - target):
+        return DIRECTION, f"{why}; nearer to it than to {towards:g}, where nothing is learned"
+    return _reversed(claim, seen, why)
+
+
+def _bound(claim: Claim, seen: Evidence) -> tuple[str, str]:
+    found = values(seen, claim.bound["run"], claim.metric)
+    least, most = claim.bound.get("least", -float("inf")), claim.bound.get("most", float("inf"))
+    inside = sum(least <= x <= most for x in found)
+    why = f"{inside} of {len(found)} runs keep the bound"
+    if inside == len(found):
+        return HOLDS, why
+    return (DIRECTION, why) if inside else _reversed(claim, seen, why)
+
+
+# ---- the page
+
+HEAD = """\
+<!-- Generated by `zoo claims` from results/claims; do not edit. -->
+# Claims of the papers
+
+What the papers say, redone at the size of one CPU core. Sentences and published numbers are those of
+[claims.yaml](claims/claims.yaml), ours come from the rows beside it, and the verdict from this rule:
+
+- Two runs are *apart* if every seed of the one beats every seed of the other; with two seeds each, chance does that
+  one time in six. A claim of an order is one of all its pairs.
+- **holds**: all pairs are apart as claimed, and where the paper gives both numbers, the relative effect is at
+  least half of the published one; a value lies within the published spread; a bound is kept by every run.
+- **holds in direction**: pairs apart as claimed exceed the reversed ones by a third of all, or the effect is
+  smaller; a value is nearer to the published one than to where it starts.
+- **contradicted**: the same the other way round, in runs as long as the claim asks for.
+- **not seen at this budget**: all else, also what is reversed in shorter runs.
+
+Numbers are means ± standard deviations, with the number of seeds in brackets. Distances are over this project's own
+features or none: they compare with no published FID. Budgets are a few minutes a run, so a verdict speaks of these
+runs: the command goes on with larger ones.
+"""
+
+
+def render(results_dir: Path) -> str:
+    """The page: a summary, then each item's claims and the rows behind them."""
+    claims, seen = read_claims(results_dir / FOLDER / "claims.yaml"), evidence(results_dir)
+    verdicts = [verdict(claim, seen) for claim in claims]
+    counts = [(name, sum(v == name for v, _ in verdicts)) for name in VERDICTS]
+    text = [HEAD, as_table(["verdict", "claims"], [[name, n] for name, n in counts if n])]
+    for item in dict.fromkeys(claim.item for claim in claims):
+        group = [(claim, v) for claim, v in zip(claims, verdicts, strict=True) if claim.item == item]
+        head = ["claim", "source", "what was run", "published", "ours", "verdict", "command"]
+        lines = [
+            [
+                claim.claim,
+                claim.source,
+                claim.ran,
+                told(claim.published, claim.unit) or "no number",
+                ours(claim, seen),
+                f"**{name}**: {why}",
+                f"`{claim.command}`",
+            ]
+            for claim, (name, why) in group
+        ]
+        text.append(f"## {item}\n\n{as_table(head, lines)}")
+    for name, title in FIGURES.items():
+        if (results_dir / FOLDER / f"{name}.png").is_file():
+            text.append(f"![{title}]({FOLDER}/{name}.png)\n")
+    return "\n".join(text)
+
+
+def told(numbers: dict[str, float], unit: str) -> str:
+    return "; ".join(f"{short(name)} {number:g}{unit}" for name, number in numbers.items())
+
+
+def short(run: str) -> str:
+    return run.partition("/")[2] or run
+
+
+def ours(claim: Claim, seen: Evidence) -> str:
+    """Mean ± deviation of every run of a claim."""
+    parts = []
+    for run in claim.runs:
+        if found := values(seen, run, claim.metric):
+            spread = f" ± {statistics.stdev(found):.2g}" if len(found) > 1 else ""
+            parts.append(f"{short(run)} {statistics.mean(found):.4g}{spread}{claim.unit} ({len(found)})")
+    return f"{claim.metric}: {'; '.join(parts)}" if parts else "no rows yet"
+
+
+def write(results_dir: Path) -> Path:
+    """Write `claims.md` into the results folder; the same rows always give the same bytes."""
+    path = results_dir / "claims.md"
+    write_atomically(path, render(results_dir))
+    return path
