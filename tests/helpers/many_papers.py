@@ -48,8 +48,6 @@ class Sent(Callback):
 
     def on_train_start(self, trainer: L.Trainer, gan: L.LightningModule) -> None:
         self.counted["wrapped"] = int(trainer.strategy.model is not gan)
-        for optimizer in trainer.optimizers:
-            optimizer.register_step_post_hook(self.moved)
         self.kept = [(dist, name, getattr(dist, name)) for name in COLLECTIVES] + [(sums, "add_up", sums.add_up)]
         for name in COLLECTIVES:
             setattr(dist, name, self.counting(getattr(dist, name), name))
@@ -72,7 +70,7 @@ class Sent(Callback):
 
         return counted
 
-    def moved(self, optimizer, *_) -> None:
+    def on_before_optimizer_step(self, trainer: L.Trainer, gan: L.LightningModule, optimizer) -> None:
         params = [p for group in optimizer.param_groups for p in group["params"] if p.grad is not None]
         self.counted["moved"] += sum(p.numel() for p in params)
         self.counted["updates"] += 1
