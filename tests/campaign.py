@@ -4,10 +4,10 @@
     python tests/campaign.py --kills 10 --papers sngan,vail  some
 
 Each reproduction is trained once without a kill, and in chains: killed, gone on with by the same command and
-`--ckpt_path last`, killed again, up to three times; then it goes on to its end, and its folder, log, pictures, row and
-checkpoints are compared with those of the run that was never killed. Half of the moments are drawn from the clock, half
-are places inside a writer: the n-th file that is put in its place, before or after it is. Processes are forked from
-one that has imported everything, so that a kill costs a second.
+`--ckpt_path last`, killed again, up to three times. Then it goes on to its end, and its folder, log, pictures, row
+and checkpoints are compared with those of the run that was never killed. Half of the moments are drawn from the
+clock, half are places inside a writer: the n-th file that takes its place, before or after it does. Processes are
+forked from one that has imported everything, so that a kill costs a second.
 """
 
 import argparse
@@ -116,6 +116,12 @@ def done(folder: Path, code: int) -> bool:
     return code == 0 or (code == 2 and "has already reached" in (folder / "said").read_text())
 
 
+def kind_of(text: str) -> str:
+    """What a sentence of `owed.compare` says was lost."""
+    kinds = {" rows for ": "rows", "left over": "leftovers", ".ckpt": "bits"}
+    return next((kind for words, kind in kinds.items() if words in text), "duties")
+
+
 def campaign(papers: list[str], kills: int, seed: int, folder: Path, tell=print) -> Counter:
     """Kill until there were so many; counts of kills, chains, and what was lost, by kind."""
     rng, counts = random.Random(seed), Counter()
@@ -155,16 +161,7 @@ def campaign(papers: list[str], kills: int, seed: int, folder: Path, tell=print)
             wrong = compare(home, chain) if done(chain, code) else [(chain / "said").read_text()[-2000:]]
             counts["chains that lost something"] += bool(wrong)
             for text in wrong:
-                kind = (
-                    "rows"
-                    if " rows for " in text
-                    else "bits"
-                    if ".ckpt" in text
-                    else "leftovers"
-                    if "left over" in text
-                    else "duties"
-                )
-                counts[kind] += 1
+                counts[kind_of(text)] += 1
                 tell(f"{paper} {plan}: {text}", flush=True)
             if not wrong:
                 shutil.rmtree(chain)
