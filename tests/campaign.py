@@ -61,22 +61,24 @@ def command(paper: str) -> list[str]:
     return [*own[paper].split(), *shared.split(), *more.split()]
 
 
-def dying(n: float) -> None:
-    """Let this process die at its n-th replacement of a file, after it, or before it where n ends in a half."""
+def signalled(n: float, number: int = signal.SIGKILL) -> None:
+    """Signal this process at its n-th replacement of a file, after it, or before it where n ends in a half."""
     replace, seen = os.replace, [0]
 
     def counted(*args: object, **kwargs: object) -> None:
         seen[0] += 1
         if seen[0] - 0.5 == n:
-            os.kill(os.getpid(), signal.SIGKILL)
+            os.kill(os.getpid(), number)
         replace(*args, **kwargs)
         if seen[0] == n:
-            os.kill(os.getpid(), signal.SIGKILL)
+            os.kill(os.getpid(), number)
 
     os.replace = counted
 
 
-def attempt(paper: str, folder: Path, kill: Kill | None = None) -> tuple[bool, int, float]:
+def attempt(
+    paper: str, folder: Path, kill: Kill | None = None, number: int = signal.SIGKILL, words: list[str] | None = None
+) -> tuple[bool, int, float]:
     """One process in a folder: whether it was killed, its exit status, and its seconds; its words are in `said`."""
     started = time.monotonic()
     child = os.fork()
@@ -88,11 +90,11 @@ def attempt(paper: str, folder: Path, kill: Kill | None = None) -> tuple[bool, i
             os.dup2(said, 1)
             os.dup2(said, 2)
             if kill and kill[0] == "file":
-                dying(kill[1])
+                signalled(kill[1], number)
             if paper in ALGORITHMS:
-                imitate.train(algorithm_class(paper), args=command(paper))
+                imitate.train(algorithm_class(paper), args=words or command(paper))
             else:
-                train(model_class(paper), Drawn, args=command(paper))
+                train(model_class(paper), Drawn, args=words or command(paper))
             code = 0
         except SystemExit as end:
             code = int(end.code or 0)

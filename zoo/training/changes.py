@@ -48,8 +48,8 @@ def check_resume(
     """Refuse what cannot be gone on with, before anything starts.
 
     An optimizer brings its own settings back from the checkpoint, so a changed beta would be told in the results
-    but never used. Of the model only its length may change, a watcher's cadence, and what a shorter length had drawn
-    near.
+    but never used. Of the model only its length may change, a watcher's cadence, and what a shorter length had
+    drawn near.
 
     Args:
         now: what `computed` says of this command.
