@@ -1,4 +1,4 @@
-"""A step over several processes is the step of one, for every paper: uneven shares and stand-ins, with real processes.
+"""A step over several processes is the step of one, for every paper: uneven shares, stand-ins, real processes.
 
 7 images on 3 processes (3, 2 and 2), 3 images on 4 (one has a stand-in), and where a paper draws batches of
 another size or in parts, those too. Each process sends the gradient of each trained parameter once an update.
@@ -80,10 +80,12 @@ def cases(world: int, batch: int, small: int) -> dict[str, dict]:
         found[paper] = {"paper": paper, "model": model | sizes, "data": {"flip": True, "noise": 0.01}}
     pack = {"game": "wgan-gp", "pack": 2, "n_dis": 2, "batch_size": 2 * batch, "total_kimg": 8 * batch / 1000}
     parts = {"accumulate_d": 2, "accumulate_g": 2, "batch_size": 2 * batch, "batch_size_g": 2 * small}
+    rows = {"gulrajani": True, "kernels": 3, "stddev_group": 0, "n_critic": 2}
     groups = {"batch_size": 6, "batch_size_at": {}, "stddev_group": 3, "train_kimg": 0.012}
     more = {
         "ttur-pack": ("ttur", SMALL["ttur"] | {"resolution": 32} | pack),
         "biggan-parts": ("biggan", found["biggan"]["model"] | parts | {"total_kimg": 8 * batch / 1000}),
+        "pggan-rows": ("pggan", found["pggan"]["model"] | rows | {"total_kimg": 0.06}),
         "pggan-groups": ("pggan", found["pggan"]["model"] | groups | {"total_kimg": 0.012}),
     }
     found |= {name: {"paper": paper, "model": model} for name, (paper, model) in more.items()}

@@ -20,12 +20,11 @@ from forks import forked
 from lightning.pytorch.callbacks import Callback
 from torch.utils.data import DataLoader, TensorDataset
 
-from zoo.baselines import BASELINES, baseline_class
 from zoo.data import Drawn
 from zoo.engine.stop import Stop
-from zoo.papers import paper_class
 from zoo.ranks import sums
 from zoo.training.devices import strategy_for
+from zoo.training.loading import model_class
 
 COLLECTIVES = ("all_reduce", "broadcast", "reduce", "all_gather", "all_gather_into_tensor", "reduce_scatter_tensor")
 
@@ -49,8 +48,6 @@ class Sent(Callback):
 
     def on_train_start(self, trainer: L.Trainer, gan: L.LightningModule) -> None:
         self.counted["wrapped"] = int(trainer.strategy.model is not gan)
-        for optimizer in trainer.optimizers:
-            optimizer.register_step_post_hook(self.moved)
         self.kept = [(dist, name, getattr(dist, name)) for name in COLLECTIVES] + [(sums, "add_up", sums.add_up)]
         for name in COLLECTIVES:
             setattr(dist, name, self.counting(getattr(dist, name), name))
@@ -73,7 +70,7 @@ class Sent(Callback):
 
         return counted
 
-    def moved(self, optimizer, *_) -> None:
+    def on_before_optimizer_step(self, trainer: L.Trainer, gan: L.LightningModule, optimizer) -> None:
         params = [p for group in optimizer.param_groups for p in group["params"] if p.grad is not None]
         self.counted["moved"] += sum(p.numel() for p in params)
         self.counted["updates"] += 1
@@ -86,8 +83,7 @@ class Sent(Callback):
 def train(out: Path, case: dict, world: int) -> tuple[L.LightningModule, Counter]:
     """A model after so many steps in float64, and what its process sent."""
     torch.manual_seed(0)
-    paper = case["paper"]
-    gan = (baseline_class if paper in BASELINES else paper_class)(paper)(**case["model"])
+    gan = model_class(case["paper"])(**case["model"])
     drawn = Drawn(resolution=gan.resolution, **{"n_images": 64, "seed": 0} | case.get("data", {}))
     drawn.enter(gan.stage)
     sent = Sent()
@@ -131,4 +127,6 @@ if __name__ == "__main__":
     torch.set_num_threads(1)
     _, base, given, *worlds = sys.argv
     loaded = json.loads(Path(given).read_text())
+    for one in loaded.values():
+        model_class(one["paper"])  # imported once, before the processes are forked
     sys.exit(0 if all(forked(partial(run, Path(base), loaded), int(world)) for world in worlds) else 1)
