@@ -72,3 +72,17 @@ def log_pictures(logger: L.loggers.Logger, pictures: dict[str, Path], kimg: floa
         for name, file in pictures.items():
             image = np.asarray(Image.open(file).convert("RGB"))
             logger.experiment.add_image(name, image, step, dataformats="HWC")
+
+
+def wandb_summary(row: dict) -> dict:
+    """What of a row a table of W&B runs shows, so that it can serve as a leaderboard there."""
+    training, software = row["training"], row["software"]
+    return {
+        "protocol": row["conditions"]["protocol"],
+        "data": row["data"]["name"],
+        "fingerprint": row["data"]["fingerprint"][:12],
+        "kimg": training["kimg"],
+        "hours": training["hours"],
+        "commit": software["commit"][:8],
+        **row["metrics"],
+    }
