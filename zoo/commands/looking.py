@@ -1,7 +1,7 @@
 """What moves and what can be played with: walks as video, a run's growth, an explorer in the browser."""
 
 from pathlib import Path
-from typing import Literal
+from typing import Any, Literal
 
 from zoo.options.ranges import FiniteFloat, NonNegativeFloat, NonNegativeInt, Port, PositiveFloat, PositiveInt, Seed
 
@@ -48,51 +48,53 @@ def walk(
         ema: Use the average of G where the model keeps one.
         device: Where to compute, such as cuda.
     """
-    import re
-
-    import torch
-
-    from zoo.data.photos import read_photo
     from zoo.engine.progress import track
     from zoo.pictures import paths, video
     from zoo.pictures.seeds import parse
-    from zoo.training.loading import load, load_encoder
 
     video.check_kind(out)
+    columns, rows = _sides(grid)
+    ways = {"classes": classes, "truncations": truncations, "layers": layers, "photos": photos}
+    numbers = parse(seeds)
+    gan, way, stops = _way(checkpoint, device, {name: way for name, way in ways.items() if way is not None})
+    common = {"frames": frames, "kind": kind, "loop": loop, "label": label, "truncation": truncation}
+    step = max(numbers) - min(numbers) + 1
+    seeds_of = [[i * step + number for number in numbers] for i in range(columns * rows)]
+    walks = [paths.walk(gan, own, way, **common, ema=ema, seed=seed) for own in seeds_of]
+    total = 2 * frames if truncations else frames * ((stops or len(numbers)) - (not loop))
+    n = video.write(out, track(paths.beside(walks, columns), total), fps)
+    print(f"{out}: {n} frames, {n / fps:.1f} s, at {gan.nimg / 1000:g} kimg")
+
+
+def _sides(grid: str) -> tuple[int, int]:
+    """Columns and rows of a grid such as 3x2."""
+    import re
+
     sides = re.fullmatch(r"(\d+)x(\d+)", grid)
     if not sides or "0" in sides.groups():
         raise ValueError(f"--grid is columns x rows, such as 3x2, not {grid}")
-    columns, rows = map(int, sides.groups())
-    if frames < 1 or fps <= 0:
-        raise ValueError(f"a walk needs at least 1 frame and a positive fps, not {frames} and {fps:g}")
-    if sum(option is not None for option in (classes, truncations, layers, photos)) > 1:
+    return int(sides[1]), int(sides[2])
+
+
+def _way(checkpoint: Path, device: str, ways: dict[str, Any]) -> tuple[Any, tuple[str, Any] | None, int | None]:
+    """The model, what it walks through if not through seeds, and the number of stops there."""
+    import torch
+
+    from zoo.data.photos import read_photo
+    from zoo.pictures.seeds import parse
+    from zoo.training.loading import load, load_encoder
+
+    if len(ways) > 1:
         raise ValueError("choose one of --classes, --truncations, --layers and --photos")
-    numbers = parse(seeds)
-    gan = load_encoder(checkpoint, device) if photos else load(checkpoint, device)
-
-    def one(start: int):
-        own = [start + number for number in numbers]
-        if classes is not None:
-            return paths.classes_walk(gan, parse(classes), own[0], frames, loop, truncation, ema, seed)
-        if truncations is not None:
-            if len(truncations) != 2:
-                raise ValueError("--truncations takes two strengths, such as [-1,1]")
-            first, last = truncations
-            return paths.truncation_walk(gan, own[0], first, last, frames, label, ema, seed)
-        if layers is not None:
-            chosen = parse(layers)
-            return paths.mixing_walk(gan, own, (chosen[0], chosen[-1]), frames, kind, loop, truncation, ema, seed)
-        if photos is not None:
-            images = torch.stack([read_photo(path, gan.resolution) for path in photos])
-            return paths.photos_walk(gan, images, frames, loop, ema)
-        return paths.latents_walk(gan, own, frames, kind, loop, label, truncation, ema, seed)
-
-    step = max(numbers) - min(numbers) + 1
-    walks = [one(i * step) for i in range(columns * rows)]
-    stops = len(photos or (parse(classes) if classes else numbers))
-    total = 2 * frames if truncations else frames * (stops if loop else stops - 1)
-    n = video.write(out, track(paths.beside(walks, columns), total), fps)
-    print(f"{out}: {n} frames, {n / fps:.1f} s, at {gan.nimg / 1000:g} kimg")
+    name, value = next(iter(ways.items()), ("seeds", None))
+    if name == "truncations" and len(value) != 2:
+        raise ValueError("--truncations takes two strengths, such as [-1,1]")
+    gan = load_encoder(checkpoint, device) if name == "photos" else load(checkpoint, device)
+    if name == "photos":
+        value = torch.stack([read_photo(path, gan.resolution) for path in value])
+    elif name in ("classes", "layers"):
+        value = parse(value)
+    return gan, None if name == "seeds" else (name, value), len(value) if name in ("classes", "photos") else None
 
 
 def grow(run: Path, out: Path = Path("training.mp4"), fps: PositiveFloat = 6, hold: NonNegativeFloat = 1.5) -> None:

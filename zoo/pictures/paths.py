@@ -2,6 +2,7 @@
 
 import math
 from collections.abc import Iterator, Sequence
+from typing import Any
 
 import numpy as np
 import torch
@@ -182,3 +183,33 @@ def beside(walks: Sequence[Iterator[Tensor]], columns: int) -> Iterator[np.ndarr
         for images in zip(*(to_bytes(part) for part in parts), strict=True):
             rows = [np.concatenate(images[i : i + columns], 1) for i in range(0, len(images), columns)]
             yield np.concatenate(rows, 0)
+
+
+def walk(
+    gan: GAN,
+    seeds: Sequence[int],
+    way: tuple[str, Any] | None = None,
+    *,
+    frames: int = 60,
+    kind: str = "spherical",
+    loop: bool = True,
+    label: int | None = None,
+    truncation: float | None = None,
+    ema: bool = True,
+    seed: int = 0,
+) -> Iterator[Tensor]:
+    """One of the walks above: through seeds, or with the first seed's latent through what `way` names.
+
+    Args:
+        way: ("classes", numbers), ("truncations", (first, last)), ("layers", numbers) or ("photos", images).
+    """
+    name, value = way or ("seeds", None)
+    if name == "classes":
+        return classes_walk(gan, value, seeds[0], frames, loop, truncation, ema, seed)
+    if name == "truncations":
+        return truncation_walk(gan, seeds[0], *value, frames, label, ema, seed)
+    if name == "layers":
+        return mixing_walk(gan, seeds, (value[0], value[-1]), frames, kind, loop, truncation, ema, seed)
+    if name == "photos":
+        return photos_walk(gan, value, frames, loop, ema)
+    return latents_walk(gan, seeds, frames, kind, loop, label, truncation, ema, seed)
