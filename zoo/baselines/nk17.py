@@ -44,6 +44,8 @@ class NK17(GAN):
         total_kimg: end of training, in thousands of real images.
     """
 
+    second_order = True
+
     def __init__(
         self,
         resolution: int = 32,

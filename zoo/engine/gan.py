@@ -14,7 +14,7 @@ from lightning.pytorch.core.optimizer import LightningOptimizer
 from torch import Tensor, nn
 
 from zoo.data.stage import Stage
-from zoo.engine import batches, draws, reporting, sampling, state, updates
+from zoo.engine import batches, draws, reporting, sampling, speed, state, updates
 from zoo.engine.checks import check_batches, check_classes
 from zoo.engine.clock import Clock
 from zoo.engine.ema import EMA
@@ -53,6 +53,10 @@ class GAN(L.LightningModule, OnHub):
     prior = staticmethod(normal)
     #: images of a group of D's minibatch stddev, which must divide them too; None or 0 for none
     group: int | None = None
+    #: whether penalties run in the training's precision, not in float32
+    half_penalties = False
+    #: whether the step differentiates the gradients of parameters
+    second_order = False
 
     def __init__(
         self,
@@ -156,6 +160,7 @@ class GAN(L.LightningModule, OnHub):
     update_ema = updates.update_ema
     set_lr = updates.set_lr
     forget = updates.forget
+    differentiated_twice = speed.differentiated_twice
 
     report = reporting.report
     log_scalars = reporting.log_scalars
