@@ -242,7 +242,7 @@ def test_the_module_anneals_as_the_image_script():
             seen.append(gamma)
             return {"loss/d": torch.zeros(())}
 
-        def generator_step(self):
+        def generator_step(self, gamma):
             return {}
 
     gan = Spied(resolution=16, width_g=1, width_d=1, batch_size=4, gamma=0.7, annealing=0.05, total_kimg=0.024)

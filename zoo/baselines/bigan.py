@@ -19,6 +19,7 @@ from zoo.evaluation import reconstruction
 from zoo.networks import bigan as networks
 from zoo.networks.modes import evaluating, frozen
 from zoo.objectives.losses import nonsaturating_d
+from zoo.options.ranges import BatchSize, Decay, Fraction, NonNegativeFloat, PositiveFloat, Side, Width
 
 
 class BiGAN(GAN):
@@ -45,19 +46,19 @@ class BiGAN(GAN):
 
     def __init__(
         self,
-        resolution: int = 28,
-        channels: int = 1,
-        width: int = 1024,
-        latent_dim: int = 50,
+        resolution: Side = 28,
+        channels: Literal[1, 3] = 1,
+        width: Width = 1024,
+        latent_dim: Width = 50,
         prior: Literal["uniform"] = "uniform",
-        lr: float = 2e-4,
-        beta1: float = 0.5,
-        beta2: float = 0.999,
-        l2: float = 2.5e-5,
-        decay_start_kimg: float = 12_000,
-        decay: float = 0.01,
-        batch_size: int = 128,
-        total_kimg: float = 24_000,
+        lr: PositiveFloat = 2e-4,
+        beta1: Decay = 0.5,
+        beta2: Decay = 0.999,
+        l2: NonNegativeFloat = 2.5e-5,
+        decay_start_kimg: NonNegativeFloat = 12_000,
+        decay: Fraction = 0.01,
+        batch_size: BatchSize = 128,
+        total_kimg: PositiveFloat = 24_000,
     ) -> None:
         shape = (channels, resolution, resolution)
         super().__init__(

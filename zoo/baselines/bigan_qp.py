@@ -5,6 +5,8 @@ Official code: bojone/gan-qp @ f81ec73, bigan-qp/bigan_qp_128.py ("Q").
     python reproductions/bigan_qp.py                                             # CelebA-HQ 128 px
 """
 
+from typing import Literal
+
 import torch
 from torch import Tensor
 
@@ -17,6 +19,7 @@ from zoo.networks import keras_dcgan as networks
 from zoo.networks.modes import evaluating, frozen
 from zoo.objectives.losses import gan_qp_g, wasserstein_d
 from zoo.objectives.penalties import pair_distance, quadratic_potential
+from zoo.options.ranges import BatchSize, Decay, NonNegativeFloat, PositiveFloat, PositiveInt, Side, Width
 
 
 class BiGAN_QP(GAN):
@@ -45,21 +48,21 @@ class BiGAN_QP(GAN):
 
     def __init__(
         self,
-        resolution: int = 128,
-        channels: int = 3,
-        width: int | None = None,
-        hidden: int = 1024,
-        latent_dim: int = 128,
-        lambda_qp: float = 10.0,
-        weight_z: float = 2.0,
-        weight_x: float = 3.0,
-        n_dis: int = 2,
-        lr: float = 2e-4,
-        beta1: float = 0.5,
-        beta2: float = 0.999,
-        eps: float = 1e-7,
-        batch_size: int = 64,
-        total_kimg: float = 12_800,
+        resolution: Side = 128,
+        channels: Literal[1, 3] = 3,
+        width: Width | None = None,
+        hidden: Width = 1024,
+        latent_dim: Width = 128,
+        lambda_qp: PositiveFloat = 10.0,
+        weight_z: NonNegativeFloat = 2.0,
+        weight_x: NonNegativeFloat = 3.0,
+        n_dis: PositiveInt = 2,
+        lr: PositiveFloat = 2e-4,
+        beta1: Decay = 0.5,
+        beta2: Decay = 0.999,
+        eps: PositiveFloat = 1e-7,
+        batch_size: BatchSize = 64,
+        total_kimg: PositiveFloat = 12_800,
     ) -> None:
         super().__init__(
             networks.Generator(resolution, width, latent_dim, channels),

@@ -23,6 +23,16 @@ from zoo.networks import cgan as networks
 from zoo.networks import dcgan
 from zoo.networks.modes import frozen
 from zoo.objectives.losses import nonsaturating_d, nonsaturating_g
+from zoo.options.ranges import (
+    AtLeastOne,
+    BatchSize,
+    Decay,
+    NonNegativeFloat,
+    PositiveFloat,
+    Side,
+    SomeClasses,
+    Width,
+)
 
 Architecture = Literal["maxout", "mnist", "dcgan"]
 
@@ -88,25 +98,25 @@ class CGAN(GAN):
 
     def __init__(
         self,
-        resolution: int = 28,
-        n_classes: int = 10,
+        resolution: Side = 28,
+        n_classes: SomeClasses = 10,
         architecture: Architecture = "maxout",
-        channels: int = 1,
-        width_g: int | None = None,
-        width_d: int | None = None,
-        latent_dim: int = 100,
+        channels: Literal[1, 3] = 1,
+        width_g: Width | None = None,
+        width_d: Width | None = None,
+        latent_dim: Width = 100,
         prior: Literal["uniform", "unit_uniform", "normal"] = "unit_uniform",
         half: bool = True,
         optimizer: Literal["sgd", "adam"] = "sgd",
-        lr: float = 0.1,
-        lr_divisor: float = 1.00004,
-        momentum: tuple[float, float] = (0.5, 0.7),
-        momentum_kimg: float = 12_500,
-        beta1: float = 0.5,
-        l2: float = 0.0,
-        decay_start_kimg: float | None = None,
-        batch_size: int = 100,
-        total_kimg: float = 12_500,
+        lr: PositiveFloat = 0.1,
+        lr_divisor: AtLeastOne = 1.00004,
+        momentum: tuple[Decay, Decay] = (0.5, 0.7),
+        momentum_kimg: NonNegativeFloat = 12_500,
+        beta1: Decay = 0.5,
+        l2: NonNegativeFloat = 0.0,
+        decay_start_kimg: NonNegativeFloat | None = None,
+        batch_size: BatchSize = 100,
+        total_kimg: PositiveFloat = 12_500,
     ) -> None:
         super().__init__(
             *build(architecture, resolution, channels, latent_dim, n_classes, width_g, width_d),

@@ -17,6 +17,7 @@ from zoo.engine.optim import RMSPropTF1
 from zoo.networks import conopt as networks
 from zoo.networks.modes import frozen
 from zoo.objectives.losses import nonsaturating_d, nonsaturating_g, saturating_g, wasserstein_d, wasserstein_g
+from zoo.options.ranges import BatchSize, NonNegativeFloat, PositiveFloat, Side, Width
 from zoo.ranks import share
 from zoo.ranks.sums import of_gradients
 
@@ -74,18 +75,18 @@ class ConOpt(GAN):
 
     def __init__(
         self,
-        resolution: int = 32,
+        resolution: Side = 32,
         architecture: networks.Architecture = "dcgan4_nobn_cf",
-        width_g: int = 64,
-        width_d: int = 64,
-        latent_dim: int = 256,
+        width_g: Width = 64,
+        width_d: Width = 64,
+        latent_dim: Width = 256,
         loss: Literal["standard", "JS", "KL", "tv", "indicator"] = "standard",
         method: Literal["conopt", "simgd", "altgd", "smooth", "clip"] = "conopt",
-        gamma: float = 10.0,
-        clip: float = 0.1,
-        lr: float = 1e-4,
-        batch_size: int = 64,
-        total_kimg: float = 9_600,
+        gamma: NonNegativeFloat = 10.0,
+        clip: PositiveFloat = 0.1,
+        lr: PositiveFloat = 1e-4,
+        batch_size: BatchSize = 64,
+        total_kimg: PositiveFloat = 9_600,
     ) -> None:
         super().__init__(
             *networks.build(architecture, resolution, latent_dim, width_g, width_d),

@@ -19,6 +19,7 @@ from zoo.engine.schedules import linear_decay
 from zoo.networks.modes import frozen
 from zoo.networks.pairs import Architecture, NormName, build
 from zoo.objectives.losses import nonsaturating_d, nonsaturating_g
+from zoo.options.ranges import BatchSize, Decay, NonNegativeFloat, PositiveFloat, Side, Width
 
 
 class DCGAN(GAN):
@@ -49,22 +50,22 @@ class DCGAN(GAN):
 
     def __init__(
         self,
-        resolution: int = 64,
+        resolution: Side = 64,
         architecture: Architecture = "theano",
         norm_d: NormName = "batch",
-        channels: int = 3,
-        width_g: int | None = None,
-        width_d: int | None = None,
-        latent_dim: int = 100,
+        channels: Literal[1, 3] = 3,
+        width_g: Width | None = None,
+        width_d: Width | None = None,
+        latent_dim: Width = 100,
         prior: Literal["uniform", "unit_uniform", "normal"] = "uniform",
         order: Literal["theano", "torch"] = "theano",
-        lr: float = 2e-4,
-        beta1: float = 0.5,
-        beta2: float = 0.999,
-        l2: float = 1e-5,
-        decay_start_kimg: float | None = None,
-        batch_size: int = 128,
-        total_kimg: float = 2_532,
+        lr: PositiveFloat = 2e-4,
+        beta1: Decay = 0.5,
+        beta2: Decay = 0.999,
+        l2: NonNegativeFloat = 1e-5,
+        decay_start_kimg: NonNegativeFloat | None = None,
+        batch_size: BatchSize = 128,
+        total_kimg: PositiveFloat = 2_532,
     ) -> None:
         super().__init__(
             *build(architecture, resolution, latent_dim, channels, width_g, width_d, norm_d),

@@ -19,6 +19,7 @@ from zoo.networks.modes import frozen
 from zoo.networks.pairs import Architecture, NormName, build
 from zoo.objectives.divergences import DIVERGENCES, f_gan_d, f_gan_g
 from zoo.objectives.penalties import r1
+from zoo.options.ranges import BatchSize, Decay, NonNegativeFloat, PositiveFloat, Side, Width
 
 DivergenceName = Literal["gan", "js", "kl", "reverse_kl", "pearson_chi2", "neyman_chi2", "squared_hellinger"]
 
@@ -51,22 +52,22 @@ class FGAN(GAN):
 
     def __init__(
         self,
-        resolution: int = 32,
+        resolution: Side = 32,
         architecture: Architecture = "notebook",
         norm_d: NormName = "batch",
-        channels: int = 3,
-        width_g: int | None = None,
-        width_d: int | None = None,
-        latent_dim: int = 100,
+        channels: Literal[1, 3] = 3,
+        width_g: Width | None = None,
+        width_d: Width | None = None,
+        latent_dim: Width = 100,
         prior: Literal["uniform", "unit_uniform", "normal"] = "unit_uniform",
         divergence: DivergenceName = "gan",
         saturating: bool = False,
-        gamma: float = 10.0,
-        lr: float = 1e-3,
-        beta1: float = 0.9,
-        beta2: float = 0.999,
-        batch_size: int = 64,
-        total_kimg: float = 1_250,
+        gamma: NonNegativeFloat = 10.0,
+        lr: PositiveFloat = 1e-3,
+        beta1: Decay = 0.9,
+        beta2: Decay = 0.999,
+        batch_size: BatchSize = 64,
+        total_kimg: PositiveFloat = 1_250,
     ) -> None:
         super().__init__(
             *build(architecture, resolution, latent_dim, channels, width_g, width_d, norm_d),

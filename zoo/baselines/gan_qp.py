@@ -18,6 +18,7 @@ from zoo.networks.modes import frozen
 from zoo.networks.pairs import Architecture, NormName, build
 from zoo.objectives.losses import gan_qp_g, wasserstein_d
 from zoo.objectives.penalties import pair_distance, quadratic_potential
+from zoo.options.ranges import BatchSize, Decay, PositiveFloat, PositiveInt, Side, Width
 
 
 class GAN_QP(GAN):
@@ -48,22 +49,22 @@ class GAN_QP(GAN):
 
     def __init__(
         self,
-        resolution: int = 128,
+        resolution: Side = 128,
         architecture: Architecture = "keras",
         norm_d: NormName = "batch",
-        channels: int = 3,
-        width_g: int | None = None,
-        width_d: int | None = None,
-        latent_dim: int = 128,
+        channels: Literal[1, 3] = 3,
+        width_g: Width | None = None,
+        width_d: Width | None = None,
+        latent_dim: Width = 128,
         distance: Literal["l1", "l2"] = "l1",
-        lambda_qp: float = 10.0,
-        n_dis: int = 2,
-        lr: float = 2e-4,
-        beta1: float = 0.5,
-        beta2: float = 0.999,
-        eps: float = 1e-7,
-        batch_size: int = 64,
-        total_kimg: float = 12_800,
+        lambda_qp: PositiveFloat = 10.0,
+        n_dis: PositiveInt = 2,
+        lr: PositiveFloat = 2e-4,
+        beta1: Decay = 0.5,
+        beta2: Decay = 0.999,
+        eps: PositiveFloat = 1e-7,
+        batch_size: BatchSize = 64,
+        total_kimg: PositiveFloat = 12_800,
     ) -> None:
         super().__init__(
             *build(architecture, resolution, latent_dim, channels, width_g, width_d, norm_d),

@@ -15,6 +15,7 @@ from zoo.engine.gan import GAN
 from zoo.networks import conopt as networks
 from zoo.networks.modes import frozen
 from zoo.objectives.losses import ADVERSARIAL
+from zoo.options.ranges import BatchSize, Decay, NonNegativeFloat, PositiveFloat, Side, Width
 from zoo.ranks import share
 from zoo.ranks.sums import of_gradients
 
@@ -48,18 +49,18 @@ class NK17(GAN):
 
     def __init__(
         self,
-        resolution: int = 32,
+        resolution: Side = 32,
         architecture: networks.Architecture = "dcgan4_nobn_cf",
-        width_g: int = 64,
-        width_d: int = 64,
-        latent_dim: int = 256,
+        width_g: Width = 64,
+        width_d: Width = 64,
+        latent_dim: Width = 256,
         loss: Literal["saturating", "nonsaturating", "wasserstein"] = "saturating",
-        eta: float = 0.5,
-        lr: float = 1e-4,
-        beta1: float = 0.5,
-        beta2: float = 0.999,
-        batch_size: int = 64,
-        total_kimg: float = 6_400,
+        eta: NonNegativeFloat = 0.5,
+        lr: PositiveFloat = 1e-4,
+        beta1: Decay = 0.5,
+        beta2: Decay = 0.999,
+        batch_size: BatchSize = 64,
+        total_kimg: PositiveFloat = 6_400,
     ) -> None:
         super().__init__(
             *networks.build(architecture, resolution, latent_dim, width_g, width_d),

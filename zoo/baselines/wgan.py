@@ -18,6 +18,7 @@ from zoo.engine.pixels import Pixels
 from zoo.networks.modes import frozen
 from zoo.networks.pairs import Architecture, NormName, build
 from zoo.objectives.losses import wasserstein_d, wasserstein_g
+from zoo.options.ranges import BatchSize, PositiveFloat, PositiveInt, Side, Width
 
 #: TensorFlow's mean square starts at one, torch's at zero: its first steps are ten times the rate
 OPTIMIZERS = {"rmsprop": torch.optim.RMSprop, "rmsprop-tf": RMSPropTF1}
@@ -71,21 +72,21 @@ class WGAN(GAN):
 
     def __init__(
         self,
-        resolution: int = 64,
+        resolution: Side = 64,
         architecture: Architecture = "dcgan",
         norm_d: NormName = "batch",
-        channels: int = 3,
-        width_g: int | None = None,
-        width_d: int | None = None,
-        latent_dim: int = 100,
-        clip: float = 0.01,
+        channels: Literal[1, 3] = 3,
+        width_g: Width | None = None,
+        width_d: Width | None = None,
+        latent_dim: Width = 100,
+        clip: PositiveFloat = 0.01,
         clip_first: bool = True,
         optimizer: Literal["rmsprop", "rmsprop-tf"] = "rmsprop",
-        lr: float = 5e-5,
-        n_critic: int = 5,
-        n_critic_long: int | None = 100,
-        batch_size: int = 64,
-        total_kimg: float = 75_826,
+        lr: PositiveFloat = 5e-5,
+        n_critic: PositiveInt = 5,
+        n_critic_long: PositiveInt | None = 100,
+        batch_size: BatchSize = 64,
+        total_kimg: PositiveFloat = 75_826,
     ) -> None:
         super().__init__(
             *build(architecture, resolution, latent_dim, channels, width_g, width_d, norm_d),

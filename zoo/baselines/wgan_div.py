@@ -21,6 +21,7 @@ from zoo.networks.modes import frozen
 from zoo.networks.pairs import Architecture, NormName, build
 from zoo.objectives.losses import wasserstein_d, wasserstein_g
 from zoo.objectives.penalties import between, wgan_div
+from zoo.options.ranges import BatchSize, Decay, PositiveFloat, PositiveInt, Side, Width
 from zoo.ranks.sums import whole
 
 
@@ -80,23 +81,23 @@ class WGAN_Div(GAN):
 
     def __init__(
         self,
-        resolution: int = 64,
+        resolution: Side = 64,
         architecture: Architecture = "resnet",
         norm_d: NormName = "layer",
-        channels: int = 3,
-        width_g: int | None = None,
-        width_d: int | None = None,
-        latent_dim: int = 128,
-        k: float = 2.0,
-        power: float = 6.0,
+        channels: Literal[1, 3] = 3,
+        width_g: Width | None = None,
+        width_d: Width | None = None,
+        latent_dim: Width = 128,
+        k: PositiveFloat = 2.0,
+        power: PositiveFloat = 6.0,
         points: Literal["mixture", "lines", "lines-within", "lines-mixture", "real", "fake"] = "mixture",
-        n_dis: int = 4,
-        lr: float = 2e-4,
-        beta1: float = 0.0,
-        beta2: float = 0.9,
-        eps: float = 1e-8,
-        batch_size: int = 64,
-        total_kimg: float = 51_200,
+        n_dis: PositiveInt = 4,
+        lr: PositiveFloat = 2e-4,
+        beta1: Decay = 0.0,
+        beta2: Decay = 0.9,
+        eps: PositiveFloat = 1e-8,
+        batch_size: BatchSize = 64,
+        total_kimg: PositiveFloat = 51_200,
     ) -> None:
         super().__init__(
             *build(architecture, resolution, latent_dim, channels, width_g, width_d, norm_d),

@@ -2,9 +2,24 @@
 
 from pathlib import Path
 
+from zoo.options.ranges import (
+    BatchSize,
+    NonNegativeFloat,
+    PositiveFloat,
+    PositiveInt,
+    Processes,
+    Side,
+    Width,
+    Workers,
+)
+
 
 def data(
-    path: Path | None = None, resolution: int = 128, workers: int = 2, batch: int = 64, step_ms: float = 50
+    path: Path | None = None,
+    resolution: Side = 128,
+    workers: Workers = 2,
+    batch: BatchSize = 64,
+    step_ms: NonNegativeFloat = 50,
 ) -> None:
     """Measure how fast images reach training.
 
@@ -21,14 +36,14 @@ def data(
 
 
 def evaluation(
-    n: int = 64,
-    full: int = 10_000,
-    resolution: int = 32,
-    batch_size: int = 32,
+    n: PositiveInt = 64,
+    full: PositiveInt = 10_000,
+    resolution: Side = 32,
+    batch_size: BatchSize = 32,
     device: str = "cpu",
-    memory: int | None = None,
-    width: int = 2048,
-    threads: int | None = None,
+    memory: PositiveInt | None = None,
+    width: Width = 2048,
+    threads: Processes | None = None,
 ) -> None:
     """Time scoring against the bare forward pass of FID's network.
 
@@ -56,11 +71,11 @@ def evaluation(
 
 def step(
     recipe: Path,
-    batch_size: int | None = 2,
-    steps: int = 2,
+    batch_size: BatchSize | None = 2,
+    steps: PositiveInt = 2,
     precisions: list[str] | None = None,
     layouts: list[str] | None = None,
-    timeout: float = 600,
+    timeout: PositiveFloat = 600,
     device: str = "cpu",
 ) -> None:
     """Time and peak memory of one training step of a recipe, in float32 and bfloat16, channels_last and contiguous.
@@ -87,12 +102,12 @@ def distances(
     photographs: str = "data/imagenette-train-64.zip",
     name: str = "CIFAR-10 (JPEG copy)",
     out: Path = Path("zoo/evaluation/distances"),
-    n: int = 1000,
-    n_real: int = 10_000,
+    n: PositiveInt = 500,
+    n_real: PositiveInt = 5000,
 ) -> None:
     """Measure what each distance is worth: which faults it sees, how few images do, how biased it is.
 
-    Writes OUT.json, OUT.md (a table) and OUT.png; about half an hour of one core.
+    Writes OUT.json, OUT.md (a table) and OUT.png, anew after each distance; about half an hour of one core.
 
     Args:
         data: Zips of labelled images of 32 px that are joined.
@@ -104,6 +119,8 @@ def distances(
         n: Images of each disturbed set.
         n_real: Images of the reference.
     """
+    from functools import partial
+
     from zoo.bench import distances as bench
     from zoo.data import ImageDataModule
 
@@ -111,7 +128,7 @@ def distances(
         kind: ImageDataModule(path, 32, source_resolution=64, labels=False, limit=n)
         for kind, path in (("faces", faces), ("photographs", photographs))
     }
-    result = bench.run(ImageDataModule(data, 32, name=name), ImageDataModule(tests, 32), strangers, n, n_real)
-    print(bench.table(result))
-    for path in bench.save(result, out):
-        print(path)
+    sets = ImageDataModule(data, 32, name=name), ImageDataModule(tests, 32)
+    for result in bench.run(*sets, strangers, n, n_real, report=partial(print, flush=True)):
+        files = bench.save(result, out)
+    print(bench.table(result), *files, sep="\n")

@@ -3,21 +3,23 @@
 from pathlib import Path
 from typing import Literal
 
+from zoo.options.ranges import PositiveInt, Processes, Side
+
 
 def prepare(
     kind: Literal["celebahq", "ffhq", "imagenet", "lsun", "celeba", "cifar10", "stl10", "svhn", "folder"],
     source: Path,
     dest: Path,
-    resolution: int | None = None,
+    resolution: Side | None = None,
     pyramid: bool = False,
     crop: str | None = None,
     filter: Literal["mean", "box", "lanczos", "bilinear", "bicubic"] | None = None,
     format: Literal["png", "webp"] = "png",
-    min_side: int | None = None,
+    min_side: Side | None = None,
     split: str | None = None,
-    limit: int | None = None,
+    limit: PositiveInt | None = None,
     duplicates: Literal["keep", "drop"] = "keep",
-    workers: int | None = None,
+    workers: Processes | None = None,
     download: bool = False,
     stretch: bool = False,
 ) -> None:
@@ -61,7 +63,7 @@ def inspect(
         "celebahq", "ffhq", "imagenet", "lsun", "celeba", "cifar10", "stl10", "svhn", "folder"
     ] = "folder",
     split: str | None = None,
-    sample: int = 5000,
+    sample: PositiveInt = 5000,
 ) -> None:
     """Say what a data set holds and draw a contact sheet with its suspicious images.
 
@@ -81,7 +83,7 @@ def inspect(
     print(f"contact sheet: {out}")
 
 
-def stream(source: Path, dest: Path, chunk_mb: int = 64) -> None:
+def stream(source: Path, dest: Path, chunk_mb: PositiveInt = 64) -> None:
     """Cut a prepared zip into chunks that training streams from object storage, for sets larger than a disk.
 
     Args:

@@ -2,17 +2,19 @@
 
 from pathlib import Path
 
+from zoo.options.ranges import PositiveInt, Processes
+
 
 def floor(
     recipe: Path,
     data: str | None = None,
     held_out: str | None = None,
-    n_fake: int | None = None,
-    n_real: int | None = None,
-    n_seeds: int = 3,
+    n_fake: PositiveInt | None = None,
+    n_real: PositiveInt | None = None,
+    n_seeds: PositiveInt = 3,
     extractors: list[str] | None = None,
     results_dir: Path | None = Path("results"),
-    threads: int | None = None,
+    threads: Processes | None = None,
 ) -> None:
     """Score real images against a recipe's reference, as its models are scored: the floor under every distance.
 

@@ -3,8 +3,12 @@
 from pathlib import Path
 from typing import Literal
 
+from zoo.options.ranges import FiniteFloat, NonNegativeFloat, PositiveFloat, PositiveInt, Seed
 
-def saddle(out: Path = Path("saddle.png"), steps: int = 5000, runs: int = 20, seed: int = 0) -> None:
+
+def saddle(
+    out: Path = Path("saddle.png"), steps: PositiveInt = 5000, runs: PositiveInt = 20, seed: Seed = 0
+) -> None:
     """Play TTUR's toy problem, a saddle with noisy gradients, at one rate and at two.
 
     Args:
@@ -22,8 +26,8 @@ def plane(
     paper: str,
     data: str = "ring",
     out: Path | None = None,
-    kimg: float | None = None,
-    seed: int = 0,
+    kimg: PositiveFloat | None = None,
+    seed: Seed = 0,
     options: dict | None = None,
 ) -> None:
     """Train a paper's method on points, in about a minute: samples, D's level sets and gradient, modes covered.
@@ -44,8 +48,8 @@ def plane(
 def ring(
     papers: str = "all",
     data: str = "ring",
-    seeds: int = 1,
-    kimg: float | None = None,
+    seeds: PositiveInt = 1,
+    kimg: PositiveFloat | None = None,
     out: Path | None = None,
     results: Path | None = None,
     animate: Path | None = None,
@@ -70,7 +74,9 @@ def ring(
         print(animation(papers, data, kimg, animate))
 
 
-def trial(name: str, seeds: int = 2, kimg: float | None = None, results: Path = Path("results")) -> None:
+def trial(
+    name: str, seeds: PositiveInt = 2, kimg: PositiveFloat | None = None, results: Path = Path("results")
+) -> None:
     """Play a small experiment behind the papers' claims and write its rows: methods-2d, noise-2d, disturbances.
 
     Args:
@@ -86,17 +92,17 @@ def trial(name: str, seeds: int = 2, kimg: float | None = None, results: Path = 
 
 def dirac(
     method: str = "r1",
-    gamma: float | None = None,
-    sigma: float | None = None,
-    eta: float | None = None,
-    target: float | None = None,
-    clip: float = 1.0,
-    h: float = 0.2,
-    h_d: float | None = None,
+    gamma: NonNegativeFloat | None = None,
+    sigma: NonNegativeFloat | None = None,
+    eta: NonNegativeFloat | None = None,
+    target: NonNegativeFloat | None = None,
+    clip: PositiveFloat = 1.0,
+    h: PositiveFloat = 0.2,
+    h_d: PositiveFloat | None = None,
     scheme: Literal["sim", "alt_gd", "alt_dg"] = "alt_gd",
-    n_d: int = 1,
-    start: tuple[float, float] = (1.0, 1.0),
-    steps: int = 500,
+    n_d: PositiveInt = 1,
+    start: tuple[FiniteFloat, FiniteFloat] = (1.0, 1.0),
+    steps: PositiveInt = 500,
     out: Path = Path("dirac.png"),
     animate: Path | None = None,
 ) -> None:
@@ -126,7 +132,7 @@ def dirac(
     print(dirac(method, numbers, clip, (h, h if h_d is None else h_d), scheme, n_d, start, steps, out, animate))
 
 
-def verdicts(h: float | None = None, out: Path | None = None) -> None:
+def verdicts(h: PositiveFloat | None = None, out: Path | None = None) -> None:
     """Which methods converge on the Dirac-GAN: eigenvalues, rates, end radii and verdicts, all computed.
 
     Args:
@@ -141,10 +147,10 @@ def verdicts(h: float | None = None, out: Path | None = None) -> None:
 def eigen(
     subject: str,
     data: str = "ring-m17",
-    kimg: float | None = None,
-    n: int | None = None,
-    k: int = 12,
-    seed: int = 0,
+    kimg: PositiveFloat | None = None,
+    n: PositiveInt | None = None,
+    k: PositiveInt = 12,
+    seed: Seed = 0,
     out: Path = Path("eigen.png"),
 ) -> None:
     """Eigenvalues of a game's Jacobian: of a checkpoint, or of a paper on points before and after training.
@@ -178,15 +184,15 @@ def paper(out: Path = Path("results/toy/figures"), only: str = "all") -> None:
 def expert(
     env: str,
     out: Path | None = None,
-    episodes: int = 10,
+    episodes: PositiveInt = 10,
     by: Literal["rule", "trpo"] = "rule",
-    noise: float = 0.0,
-    horizon: int = 200,
-    seed: int = 0,
-    iterations: int = 200,
-    n_envs: int = 100,
-    std: float = 1.0,
-    kl_step: float = 0.01,
+    noise: NonNegativeFloat = 0.0,
+    horizon: PositiveInt = 200,
+    seed: Seed = 0,
+    iterations: PositiveInt = 200,
+    n_envs: PositiveInt = 100,
+    std: PositiveFloat = 1.0,
+    kl_step: PositiveFloat = 0.01,
 ) -> None:
     """Make demonstrations for imitation learning, as an npz.
 
@@ -208,7 +214,9 @@ def expert(
     print(lab(env, out or Path(f"{env}.npz"), episodes, by, noise, horizon, seed, iterations, n_envs, std, kl_step))
 
 
-def play(checkpoint: Path, out: Path | None = None, episodes: int = 50, best: bool = False, seed: int = 0) -> None:
+def play(
+    checkpoint: Path, out: Path | None = None, episodes: PositiveInt = 50, best: bool = False, seed: Seed = 0
+) -> None:
     """Play the policy of an imitation run: its true return, and a picture of it.
 
     Args:

@@ -3,23 +3,25 @@
 from pathlib import Path
 from typing import Literal
 
+from zoo.options.ranges import FiniteFloat, NonNegativeFloat, NonNegativeInt, Port, PositiveFloat, PositiveInt, Seed
+
 
 def walk(
     checkpoint: Path,
     out: Path = Path("walk.mp4"),
     seeds: str = "0-3",
-    frames: int = 60,
-    fps: float = 30,
+    frames: PositiveInt = 60,
+    fps: PositiveFloat = 30,
     kind: Literal["spherical", "spline", "linear"] = "spherical",
     loop: bool = True,
     grid: str = "1x1",
-    label: int | None = None,
-    truncation: float | None = None,
+    label: NonNegativeInt | None = None,
+    truncation: FiniteFloat | None = None,
     classes: str | None = None,
-    truncations: list[float] | None = None,
+    truncations: list[FiniteFloat] | None = None,
     layers: str | None = None,
     photos: list[Path] | None = None,
-    seed: int = 0,
+    seed: Seed = 0,
     ema: bool = True,
     device: str = "cpu",
 ) -> None:
@@ -93,7 +95,7 @@ def walk(
     print(f"{out}: {n} frames, {n / fps:.1f} s, at {gan.nimg / 1000:g} kimg")
 
 
-def grow(run: Path, out: Path = Path("training.mp4"), fps: float = 6, hold: float = 1.5) -> None:
+def grow(run: Path, out: Path = Path("training.mp4"), fps: PositiveFloat = 6, hold: NonNegativeFloat = 1.5) -> None:
     """The samples of a run from the first to the last as a video; the stages of a growing model at one size.
 
     Args:
@@ -111,7 +113,7 @@ def grow(run: Path, out: Path = Path("training.mp4"), fps: float = 6, hold: floa
 
 
 def explore(
-    checkpoints: list[Path], port: int = 7860, device: str = "cpu", share: bool = False, open_browser: bool = False
+    checkpoints: list[Path], port: Port = 7860, device: str = "cpu", share: bool = False, open_browser: bool = False
 ) -> None:
     """Play with checkpoints in the browser: latents, truncation, classes, styles, photos.
 

@@ -3,14 +3,16 @@
 from pathlib import Path
 from typing import Literal
 
+from zoo.options.ranges import FiniteFloat, NonNegativeInt, PositiveInt, Seed, SheetSize
+
 
 def sample(
     checkpoint: Path,
     out: Path = Path("samples.png"),
-    n: int = 64,
-    label: int | None = None,
-    truncation: float | None = None,
-    seed: int = 0,
+    n: SheetSize = 64,
+    label: NonNegativeInt | None = None,
+    truncation: FiniteFloat | None = None,
+    seed: Seed = 0,
     ema: bool = True,
     device: str = "cpu",
     sheet: Literal["grid", "mixing", "truncation", "classes", "latents"] = "grid",
@@ -114,7 +116,7 @@ def reconstruct(
     checkpoint: Path,
     images: Path,
     out: Path = Path("reconstructions.png"),
-    n: int = 32,
+    n: SheetSize = 32,
     ema: bool = True,
     device: str = "cpu",
 ) -> None:
@@ -152,7 +154,7 @@ def encode(
     images: Path,
     out: Path = Path("latents.npz"),
     picture: Path = Path("neighbours.png"),
-    rows: int = 8,
+    rows: PositiveInt = 8,
     device: str = "cpu",
 ) -> None:
     """Write the latents of photos, and a picture of some of them, each before its nearest in latent space.
@@ -187,7 +189,7 @@ def interpolate(
     a: Path,
     b: Path,
     out: Path = Path("interpolation.png"),
-    steps: int = 8,
+    steps: PositiveInt = 8,
     ema: bool = True,
     device: str = "cpu",
 ) -> None:
@@ -218,8 +220,8 @@ def attribute(
     lacking: Path,
     images: Path,
     out: Path = Path("attribute.png"),
-    strengths: list[float] | None = None,
-    n: int = 8,
+    strengths: list[FiniteFloat] | None = None,
+    n: SheetSize = 8,
     ema: bool = True,
     device: str = "cpu",
 ) -> None:

@@ -2,6 +2,8 @@
 
 from pathlib import Path
 
+from zoo.options.ranges import PositiveInt
+
 
 def train(paper: str, recipe: str = "paper", options: list[str] | None = None) -> None:
     """Train a paper by one of its recipes: `zoo train sngan tiny --model.lr 1e-4`.
@@ -27,7 +29,7 @@ def train(paper: str, recipe: str = "paper", options: list[str] | None = None) -
 
 def suite(
     plan: Path,
-    jobs: int = 1,
+    jobs: PositiveInt = 1,
     results: Path = Path("results"),
     runs: Path = Path("runs"),
     leaderboard: bool = True,

@@ -3,6 +3,8 @@
 from pathlib import Path
 from typing import Literal
 
+from zoo.options.ranges import FiniteFloat
+
 
 def import_(file: Path, out: Path | None = None, paper: str | None = None) -> None:
     """Turn a file of official weights into a checkpoint that all other commands take; nothing in the file is run.
@@ -23,7 +25,7 @@ def export(
     to: Literal["safetensors", "onnx", "torchscript"] = "safetensors",
     what: Literal["G", "D", "E"] | None = None,
     out: Path | None = None,
-    truncation: float | None = None,
+    truncation: FiniteFloat | None = None,
     ema: bool = True,
 ) -> None:
     """Write a model for other programs, and check that it computes the same there.

@@ -6,7 +6,7 @@ from zoo.data.images import Images
 from zoo.data.module import ImageDataModule
 from zoo.data.named import FFHQ, CelebAHQ, Drawn, ImageNet
 from zoo.data.order import EndlessBatches
-from zoo.data.torchvision_sets import CIFAR10, MNIST, STL10, SVHN
+from zoo.data.torchvision_sets import CIFAR10, MNIST, STL10, SVHN, StackedMNIST
 
 __all__ = [
     "CIFAR10",
@@ -22,5 +22,6 @@ __all__ = [
     "ImageNet",
     "Images",
     "MissingDataset",
+    "StackedMNIST",
     "to_float",
 ]

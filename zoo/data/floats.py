@@ -1,6 +1,7 @@
 """Bytes as the numbers that networks see."""
 
 import torch
+import torch.nn.functional as F
 from torch import Tensor
 
 
@@ -30,3 +31,19 @@ def to_float(
     if flip:
         x = torch.where(drawn(1, 1, 1) < 0.5, x.flip(-1), x)
     return x
+
+
+def cropped(x: Tensor, share: float, generator: torch.Generator | None = None) -> Tensor:
+    """Of each image (N, C, R, R) a square of `share` of its side at a random place, enlarged to R bilinearly.
+
+    Places are whole pixels, as pfnet-research/sngan_projection datasets/imagenet_dog_and_cat.py draws them.
+    """
+    n, _, side, _ = x.shape
+    kept = int(side * share)
+    corner = torch.randint(side - kept + 1, (n, 2), generator=generator, device=x.device)
+    shift = (2 * corner + kept - side).to(x.dtype) / side  # of the square's middle, in half sides
+    theta = x.new_zeros(n, 2, 3)
+    theta[:, 0, 0] = theta[:, 1, 1] = kept / side
+    theta[:, :, 2] = shift
+    grid = F.affine_grid(theta, list(x.shape), align_corners=False)
+    return F.grid_sample(x, grid, mode="bilinear", padding_mode="border", align_corners=False)

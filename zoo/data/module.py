@@ -23,10 +23,12 @@ from zoo.data.images import Batch, Images, loader, worth_workers
 from zoo.data.order import EndlessBatches, seed_of, subset
 from zoo.data.stage import Stage
 from zoo.data.streaming import is_stream, open_stream
+from zoo.options.checked import Checked
+from zoo.options.ranges import BatchSize, NonNegativeFloat, PositiveFloat, PositiveInt, Seed, Side, Workers
 from zoo.ranks.share import Share
 
 
-class ImageDataModule(L.LightningDataModule):
+class ImageDataModule(Checked, L.LightningDataModule):
     """Images from a folder, a StyleGAN2-ADA style zip, several zips joined, or a stream of chunks.
 
     A folder's sub-folders are its classes unless a dataset.json says otherwise. Grey, palette and CMYK images
@@ -62,22 +64,22 @@ class ImageDataModule(L.LightningDataModule):
     def __init__(
         self,
         path: str | list[str],
-        resolution: int,
-        batch_size: int = 64,
+        resolution: Side,
+        batch_size: BatchSize = 64,
         labels: bool = True,
         flip: bool = False,
-        divisor: float = 127.5,
-        noise: float = 0.0,
-        memory_gib: float = 8.0,
-        num_workers: int = 2,
-        seed: int | None = None,
-        limit: int | None = None,
+        divisor: PositiveFloat = 127.5,
+        noise: NonNegativeFloat = 0.0,
+        memory_gib: NonNegativeFloat = 8.0,
+        num_workers: Workers = 2,
+        seed: Seed | None = None,
+        limit: PositiveInt | None = None,
         limit_to: Literal["random", "first"] = "random",
-        source_resolution: int | None = None,
+        source_resolution: Side | None = None,
         filter: str | None = None,
         stretch: bool | None = None,
         test_path: str | None = None,
-        cache_gib: float | None = None,
+        cache_gib: PositiveFloat | None = None,
         name: str | None = None,
     ) -> None:
         super().__init__()
@@ -94,15 +96,13 @@ class ImageDataModule(L.LightningDataModule):
             raise ValueError("path is an empty list: name a folder or at least one zip.")
         self.resolution, self.full_resolution = resolution, source_resolution or resolution
         self.batch_size, self.parts, self.block = batch_size, 1, 1
-        self.use_labels = labels
-        self.flip, self.divisor, self.noise = flip, divisor, noise
+        self.use_labels, self.flip, self.divisor, self.noise = labels, flip, divisor, noise
         self.memory_gib, self.num_workers, self.cache_gib = memory_gib, num_workers, cache_gib
-        self.seed, self.limit, self.limit_to, self.filter = seed, limit, limit_to, filter
-        self.stretch, self.test_path = stretch, test_path
+        self.seed, self.limit, self.limit_to = seed, limit, limit_to
+        self.filter, self.stretch, self.test_path = filter, stretch, test_path
         self.name = name or " + ".join(Path(p).stem for p in self.paths)
         self._images: Images | None = None
-        self._opened_at = 0
-        self._n_classes = 0
+        self._opened_at = self._n_classes = 0
         self.left_out = 0  # images that were skipped when the files were prepared
         # one for each resolution seen, here or in the run that wrote the checkpoint: growing models change it
         self._fingerprints: dict[int, str] = {}
@@ -275,8 +275,8 @@ class ImageDataModule(L.LightningDataModule):
         self.enter(stage)
         images = self.opened
         nimg, rank, world = self._progress()
-        where = (nimg, rank, world, stage.end, images.chunks, self.parts, self.block)
-        order = EndlessBatches(len(images), self.batch_size, self.seed, *where)
+        where = (self.seed, nimg, rank, world, stage.end, images.chunks, self.parts, self.block)
+        order = EndlessBatches(len(images), self.batch_size, *where)
         return loader(images, order, self._workers(images), pin=torch.cuda.is_available())
 
     def on_after_batch_transfer(self, batch: Batch, dataloader_idx: int) -> Batch:

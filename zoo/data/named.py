@@ -1,6 +1,7 @@
 """Data sets by name: each says where its images are; all else, and the other options, are `ImageDataModule`'s."""
 
 from collections.abc import Sequence
+from dataclasses import replace
 from functools import partial
 from typing import Any, Literal
 
@@ -8,10 +9,13 @@ import torch
 from torch import Tensor
 
 from zoo.data import drawn
-from zoo.data.images import Images, Remembered
+from zoo.data.floats import cropped
+from zoo.data.images import Batch, Images, Remembered
 from zoo.data.kinds import KINDS
 from zoo.data.manifests import at_resolution
 from zoo.data.module import ImageDataModule
+from zoo.data.order import seed_of
+from zoo.options.ranges import PositiveInt, Side
 
 
 class Drawn(ImageDataModule):
@@ -22,7 +26,7 @@ class Drawn(ImageDataModule):
         n_images: How many different faces there are.
     """
 
-    def __init__(self, resolution: int = 32, n_images: int = 20_000, **options: Any) -> None:
+    def __init__(self, resolution: Side = 32, n_images: PositiveInt = 20_000, **options: Any) -> None:
         super().__init__(path="drawn", resolution=resolution, name="drawn faces", **options)
         if n_images < 1:
             raise ValueError(f"n_images must be at least 1, got {n_images}.")
@@ -81,6 +85,18 @@ def _whole(data: ImageDataModule, images: Images, split: str) -> Images:
     return images.take(torch.arange(n) if split == "train" else torch.arange(len(images) - n, len(images)))
 
 
+def between_classes(images: Images, first: int, last: int) -> Images:
+    """The images of the classes first to last, renumbered from 0 on.
+
+    Raises:
+        ValueError: without labels.
+    """
+    if images.labels is None:
+        raise ValueError("a range of classes needs the labels: leave labels at true.")
+    kept = images.take(((images.labels >= first) & (images.labels <= last)).nonzero()[:, 0])
+    return replace(kept, labels=kept.labels - first)
+
+
 class ImageNet(ImageDataModule):
     """ImageNet (ILSVRC 2012, 1000 classes) from a zip made with `zoo data prepare imagenet`.
 
@@ -90,6 +106,9 @@ class ImageNet(ImageDataModule):
         resolution: Side of the images in pixels.
         split: 1,281,167 training or 50,000 validation images.
         filter: How the images were resized; bilinear is what the papers' codes take.
+        classes: First and last of the classes to take, which are numbered from 0 on then: 151 and 293 are SNGAN's
+            143 dogs and cats. All by default.
+        crop: Train on random squares of this share of the side, enlarged again (SNGAN's dogs and cats: 0.9).
     """
 
     kind = "imagenet"
@@ -97,15 +116,30 @@ class ImageNet(ImageDataModule):
     def __init__(
         self,
         path: str | None = None,
-        resolution: int = 128,
+        resolution: Side = 128,
         split: Literal["train", "val"] = "train",
         filter: str | None = KINDS["imagenet"].filter,
+        classes: tuple[int, int] | None = None,
+        crop: float = 1.0,
         **options: Any,
     ) -> None:
         part, name = {"train": ("", "ImageNet"), "val": ("-val", "ImageNet val")}[split]
+        if classes is not None and not 0 <= classes[0] <= classes[1] < 1000:
+            raise ValueError(f"classes are the first and the last to take, within 0..999, not {list(classes)}.")
+        if not 0 < crop <= 1:
+            raise ValueError(f"crop is a share of the side, above 0 and at most 1, not {crop:g}.")
         path = path or f"data/imagenet{part}-{{resolution}}.zip"
+        name += f", classes {classes[0]} to {classes[1]}" if classes else ""
         super().__init__(path=path, resolution=resolution, filter=filter, name=name, **options)
-        self.split = split
+        self.split, self.classes, self.crop = split, classes, crop
+
+    def on_after_batch_transfer(self, batch: Batch, dataloader_idx: int) -> Batch:
+        images, labels = super().on_after_batch_transfer(batch, dataloader_idx)
+        if self.crop < 1:
+            nimg, rank, _ = self._progress()
+            rng = torch.Generator(images.device).manual_seed(seed_of("crop", self.seed, nimg, rank))
+            images = cropped(images, self.crop, rng)
+        return images, labels
 
     def open(self) -> Images:
         images = _whole(self, super().open(), self.split)
@@ -114,7 +148,7 @@ class ImageNet(ImageDataModule):
             raise ValueError(
                 f"ImageNet has 1000 classes, {self.paths[0]} labels {classes}: its folders must be named by synset."
             )
-        return images
+        return images if self.classes is None else between_classes(images, *self.classes)
 
 
 class CelebAHQ(ImageDataModule):
@@ -133,7 +167,7 @@ class CelebAHQ(ImageDataModule):
     def __init__(
         self,
         path: str = "data/celebahq-{resolution}.zip",
-        resolution: int = 1024,
+        resolution: Side = 1024,
         split: Literal["all", "train", "val"] = "all",
         filter: str | None = KINDS["celebahq"].filter,
         **options: Any,
@@ -161,7 +195,7 @@ class FFHQ(ImageDataModule):
     def __init__(
         self,
         path: str = "data/ffhq-{resolution}.zip",
-        resolution: int = 1024,
+        resolution: Side = 1024,
         split: Literal["all", "train", "val"] = "all",
         filter: str | None = KINDS["ffhq"].filter,
         **options: Any,

@@ -18,6 +18,8 @@ from torch.utils.data import DataLoader, IterableDataset
 
 from zoo.data import mixture
 from zoo.data.order import seed_of
+from zoo.options.checked import Checked
+from zoo.options.ranges import BatchSize, ClassCount, Seed
 
 
 def same(points: Tensor) -> Tensor:
@@ -187,7 +189,7 @@ class Batches(IterableDataset):
             k += 1
 
 
-class Points(L.LightningDataModule):
+class Points(Checked, L.LightningDataModule):
     """Fresh points in every batch, for the same LightningModules that train on images.
 
     Args:
@@ -200,7 +202,7 @@ class Points(L.LightningDataModule):
         ValueError: for a name that is not there.
     """
 
-    def __init__(self, target: str, batch_size: int, seed: int = 0, n_classes: int = 0) -> None:
+    def __init__(self, target: str, batch_size: BatchSize, seed: Seed = 0, n_classes: ClassCount = 0) -> None:
         super().__init__()
         self.n_classes = n_classes
         if target not in TARGETS:

@@ -1,6 +1,8 @@
 """Data sets that torchvision reads: CIFAR-10, SVHN, MNIST, STL-10."""
 
 import hashlib
+from collections.abc import Sequence
+from functools import partial
 from typing import Any, Literal
 
 import numpy as np
@@ -12,6 +14,7 @@ from torch import Tensor
 from zoo.data.files import TINY, MissingDataset
 from zoo.data.images import Images
 from zoo.data.module import ImageDataModule
+from zoo.options.ranges import Side
 
 
 class _Torchvision(ImageDataModule):
@@ -24,7 +27,7 @@ class _Torchvision(ImageDataModule):
     title: str
     side: int
 
-    def __init__(self, path: str, resolution: int, split: str, download: bool, **options: Any) -> None:
+    def __init__(self, path: str, resolution: Side, split: str, download: bool, **options: Any) -> None:
         name = self.title if split == "train" else f"{self.title} {split}"
         super().__init__(path=path, resolution=resolution, name=name, **options)
         self.split, self.download = split, download
@@ -69,7 +72,7 @@ class CIFAR10(_Torchvision):
     def __init__(
         self,
         path: str = "data",
-        resolution: int = 32,
+        resolution: Side = 32,
         split: Literal["train", "test"] = "train",
         download: bool = True,
         **options: Any,
@@ -95,7 +98,7 @@ class SVHN(_Torchvision):
     def __init__(
         self,
         path: str = "data",
-        resolution: int = 32,
+        resolution: Side = 32,
         split: Literal["train", "test", "extra"] = "train",
         download: bool = True,
         **options: Any,
@@ -124,7 +127,7 @@ class MNIST(_Torchvision):
     def __init__(
         self,
         path: str = "data",
-        resolution: int = 28,
+        resolution: Side = 28,
         split: Literal["train", "test"] = "train",
         download: bool = True,
         **options: Any,
@@ -138,6 +141,59 @@ class MNIST(_Torchvision):
         return pixels, torch.as_tensor(data.targets)
 
 
+class StackedMNIST(MNIST):
+    """MNIST's digits by three, one in each colour: 1,000 modes that can be counted, as PGGAN's and others' do.
+
+    The label of an image is its number of three digits, red first. Drawn as in dataset_tool.py:309-322 of
+    tkarras/progressive_growing_of_gans @ 2504c3f; images are put together when they are read.
+
+    Args:
+        path: Folder of torchvision's copy (MNIST/raw).
+        resolution: 28, or 32 with two black pixels around (PGGAN).
+        split: Training or test digits.
+        download: Fetch the files if they are not there.
+        n_images: How many images (PGGAN: 1,000,000).
+    """
+
+    title = "Stacked MNIST"
+
+    def __init__(
+        self,
+        path: str = "data",
+        resolution: int = 32,
+        split: Literal["train", "test"] = "train",
+        download: bool = True,
+        n_images: int = 1_000_000,
+        **options: Any,
+    ) -> None:
+        super().__init__(path, resolution, split, download, **options)
+        self.n_images = n_images
+
+    def digits(self) -> tuple[Tensor, Tensor]:
+        """The single digits, uint8 (60000, 3, R, R) with equal channels, and their classes."""
+        pixels, labels = self.pixels(self.fetch(download=self.download and self.trainer is None))
+        return pixels, labels
+
+    def open(self) -> Images:
+        pixels, labels = self.digits()
+        which = torch.from_numpy(np.random.RandomState(123).randint(len(pixels), size=(self.n_images, 3)))
+        content = hashlib.sha256(pixels[:, 0].contiguous().numpy()).hexdigest()
+        return Images(
+            read=partial(_stacked, pixels[:, 0].contiguous(), which),
+            n=self.n_images,
+            content=f"{content} {self.n_images}",
+            labels=(labels[which] * torch.tensor([100, 10, 1])).sum(1),
+            cheap=True,
+        )
+
+    def test_images(self) -> Images | None:
+        return None
+
+
+def _stacked(digits: Tensor, which: Tensor, indices: Sequence[int]) -> Tensor:
+    return digits[which[torch.as_tensor(indices, dtype=torch.int64)]]
+
+
 class STL10(ImageDataModule):
     """STL-10's 100,000 unlabelled images (96 px), resized to 48 px as the GAN papers do.
 
@@ -149,7 +205,7 @@ class STL10(ImageDataModule):
         download: Fetch the files (2.5 GB) if they are not there.
     """
 
-    def __init__(self, path: str = "data", resolution: int = 48, download: bool = True, **options: Any) -> None:
+    def __init__(self, path: str = "data", resolution: Side = 48, download: bool = True, **options: Any) -> None:
         super().__init__(path=path, resolution=resolution, name="STL-10 (unlabelled)", **options)
         self.download = download
 

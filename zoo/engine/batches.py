@@ -87,11 +87,11 @@ def check_shape(gan: "GAN", images: Tensor) -> None:
         elif side != gan.resolution:
             mend = f"give images of {side} px now, or always of {gan.resolution} px, which are averaged down"
         raise ValueError(f"images are {shape}, {type(gan).__name__} takes (N, 3, {side}, {side}): {mend}")
-    check_parts(gan, gan.images_per_step, "a batch")
+    check_parts(gan, shape[0], "a batch", gan.images_per_step)
 
 
-def check_parts(gan: "GAN", n: int, what: str) -> None:
-    """Refuse n images, over all processes, that do not split into the step's equal parts."""
+def check_parts(gan: "GAN", n: int, what: str, total: int) -> None:
+    """Refuse n images of a process, `total` over all, that do not split into the step's equal parts."""
     mend = "choose another batch size for the loader, with drop_last=True"
     parts = gan.stage.parts * gan.stage.block
     if n % parts:
@@ -99,9 +99,9 @@ def check_parts(gan: "GAN", n: int, what: str) -> None:
             f"{what} has {n} images, which do not split into the {parts} parts of a step of "
             f"{type(gan).__name__}: {mend}"
         )
-    if gan.group and n and n % min(gan.group, n):
+    if gan.group and total and total % min(gan.group, total):
         raise ValueError(
-            f"{what} has {n} images, which do not split into groups of {gan.group} (minibatch stddev): {mend}"
+            f"{what} has {total} images, which do not split into groups of {gan.group} (minibatch stddev): {mend}"
         )
 
 
@@ -113,7 +113,7 @@ def check_last_batch(gan: "GAN") -> None:
             n = len(loader.sampler) % loader.batch_size
         except TypeError:  # endless
             return
-        check_parts(gan, n, "the loader's last batch")
+        check_parts(gan, n, "the loader's last batch", n * gan.world_size)
 
 
 def check_values(gan: "GAN", images: Tensor, labels: Tensor | None) -> None:
@@ -171,7 +171,7 @@ def on_train_batch_start(self: "GAN", batch: tuple[Tensor, Tensor | None], batch
     draws.begin(self)
     if self._own_networks and batch[0].ndim == 2:
         return  # points: what own networks take, they know
-    if not self._seen and len(batch[0]):
+    if not self._seen:
         check_values(self, *batch)
         self._seen = True
     check_shape(self, batch[0])

@@ -11,6 +11,7 @@ A collapse is not come back from: what helps is to have kept a checkpoint from b
 
 import math
 import sys
+from functools import partial
 from pathlib import Path
 
 import lightning.pytorch as L
@@ -19,8 +20,11 @@ from lightning.pytorch.callbacks import Callback
 from torch import Tensor, nn
 
 from zoo.engine.checkpoints import Checkpoints
+from zoo.engine.duties import perform
 from zoo.engine.gan import GAN
 from zoo.networks.modes import evaluating
+from zoo.options.checked import Checked
+from zoo.options.ranges import NonNegativeFloat, PositiveInt
 
 
 @torch.no_grad()
@@ -42,7 +46,7 @@ def top_singular_values(net: nn.Module, k: int = 3) -> dict[str, Tensor]:
     return found
 
 
-class CollapseWatch(Callback):
+class CollapseWatch(Checked, Callback):
     """Logs spectra and D's logits every so many kimg, warns of a collapse, keeps the checkpoint before it.
 
     Rank 0 does it alone, without collectives; the others meet it at their next gradient. It changes nothing that
@@ -66,11 +70,11 @@ class CollapseWatch(Callback):
 
     def __init__(
         self,
-        every_kimg: float = 100,
+        every_kimg: NonNegativeFloat = 100,
         held_out: str | None = None,
-        n: int = 1000,
-        jump: float = 2.0,
-        worse: float = 2.0,
+        n: PositiveInt = 1000,
+        jump: NonNegativeFloat = 2.0,
+        worse: NonNegativeFloat = 2.0,
     ) -> None:
         self.every_kimg, self.held_out, self.n, self.jump, self.worse = every_kimg, held_out, n, jump, worse
         self.at = 0  # images at the last look
@@ -117,8 +121,10 @@ class CollapseWatch(Callback):
     def look(self, trainer: L.Trainer, gan: GAN) -> None:
         """Measure, log, judge and keep, on rank 0, if a multiple of `every_kimg` was passed since the last look."""
         images = self.every_kimg * 1000
-        if not trainer.is_global_zero or gan.nimg // images <= self.at // images:
-            return
+        if trainer.is_global_zero and gan.nimg // images > self.at // images:
+            perform(trainer, partial(self.measure, trainer, gan))
+
+    def measure(self, trainer: L.Trainer, gan: GAN) -> None:
         with gan.off_the_clock():
             signs = self.spectra(gan) + self.distances(trainer)
             gan.log_scalars(self.scalars | self.memory(gan, trainer.datamodule))
@@ -196,7 +202,7 @@ class CollapseWatch(Callback):
                 try:
                     Checkpoints.link(last, kept)
                 except OSError as error:
-                    Checkpoints.complain(gan, Path(f"{kept}.part"), error)
+                    Checkpoints.complain(gan, error)
         elif signs and not self.warned:
             self.warned = True
             good = (

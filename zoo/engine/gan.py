@@ -21,9 +21,10 @@ from zoo.engine.ema import EMA
 from zoo.engine.hub import OnHub
 from zoo.engine.latents import normal
 from zoo.engine.pixels import Pixels
+from zoo.options.checked import Checked
 
 
-class GAN(L.LightningModule, OnHub):
+class GAN(Checked, L.LightningModule, OnHub):
     """Base of the papers' LightningModules (manual optimization).
 
     A paper's `__init__` calls this, then `save_hyperparameters()`; its batch sizes, over all ranks, are arguments

@@ -14,12 +14,14 @@ from lightning.pytorch.callbacks import Callback
 from zoo.engine.checkpoints import Checkpoints
 from zoo.engine.failures import Diverged
 from zoo.engine.gan import GAN
+from zoo.options.checked import Checked
+from zoo.options.ranges import PositiveInt
 
 #: in margins, or in nats for each latent number if that is more; a VAE holds a few nats for each at the most
 EXPLOSION = 100.0
 
 
-class Introspection(Callback):
+class Introspection(Checked, Callback):
     """Watches the logged KLs: stops training at an explosion, and tells each other fault once, when it has lasted.
 
     Args:
@@ -27,21 +29,30 @@ class Introspection(Callback):
             the introspective phase.
     """
 
-    def __init__(self, patience: int = 10) -> None:
+    def __init__(self, patience: PositiveInt = 10) -> None:
         self.patience = patience
         self.highest = 0.0  # KL of a fake so far
         self.lasted: dict[str, int] = {}  # fault -> reports in a row
         self.told: list[str] = []
+        self.at = 0  # the step of the last report that was looked at
 
     def state_dict(self) -> dict[str, Any]:
-        return {"highest": self.highest, "lasted": self.lasted, "told": self.told}
+        return {k: getattr(self, k) for k in ("highest", "lasted", "told", "at")}
 
     def load_state_dict(self, state_dict: dict[str, Any]) -> None:
-        self.highest, self.lasted, self.told = (state_dict[k] for k in ("highest", "lasted", "told"))
+        for name, value in state_dict.items():
+            setattr(self, name, value)
+
+    def on_train_start(self, trainer: L.Trainer, gan: GAN) -> None:
+        self.look(trainer, gan)  # a checkpoint is written before the look at the same step
 
     def on_train_batch_end(self, trainer: L.Trainer, gan: GAN, outputs: Any, batch: Any, batch_idx: int) -> None:
-        if (gan.nimg // gan.images_per_step) % trainer.log_every_n_steps:
+        self.look(trainer, gan)
+
+    def look(self, trainer: L.Trainer, gan: GAN) -> None:
+        if gan.steps % trainer.log_every_n_steps or gan.steps <= self.at:
             return
+        self.at = gan.steps
         kls = {k.removeprefix("L_REG/"): float(v) for k, v in gan.scalars.items() if k.startswith("L_REG/")}
         limit = EXPLOSION * max(gan.margin, gan.latent_dim)
         exploded = [k for k, v in kls.items() if v > limit]

@@ -72,17 +72,17 @@ def judgement(subject: Subject) -> dict[str, float]:
 
 
 def effective_rank(singular_values: Tensor) -> float:
-    """exp of the entropy of the squared values' shares, over their number: 1 for equal ones, 1/n for a single one."""
+    """exp of the entropy of the squared values' shares, over their number: 1 for equal ones, 1/n for one alone."""
     share = singular_values.double().square()
     share = share[share > 0] / share.sum()
     return (-(share * share.log()).sum()).exp().item() / len(singular_values)
 
 
 def spectra(subject: Subject) -> dict[str, float]:
-    """Squared singular values of D's layers over the largest (SNGAN's Figure 3), and `sv_rank`, their effective rank.
+    """Squared singular values of D's layers over the largest (SNGAN's figure), and `sv_rank`, their effective rank.
 
-    `sv_rank_LAYER` of each convolution and dense layer with more than one output unit, `sv_LAYER_q` the squared value
-    at the share q of the spectrum, from the largest down. Weights are those that act (weight norm's, not what it is
+    `sv_rank_LAYER` of each layer with a matrix and more than one output unit, `sv_LAYER_q` the squared value at the
+    share q of the spectrum, from the largest down. Weights are those that act (weight norm's, not what it is
     made of); a factor on all of them, which spectral norm is, changes none of these numbers.
     """
     found, ranks = {}, []

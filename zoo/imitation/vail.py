@@ -18,6 +18,7 @@ from zoo.networks.imitation import CodedMLP
 from zoo.objectives.bottleneck import dual_ascent
 from zoo.objectives.losses import nonsaturating_d
 from zoo.objectives.penalties import r1
+from zoo.options.ranges import Depth, NonNegativeFloat, Width
 
 #: weight of the sum of the two cross-entropies: the paper's, and half of it, the mean over all rows of the released
 #: code
@@ -52,12 +53,12 @@ class VAIL(Imitation):
         self,
         inputs: Literal["state", "state-action"] = "state",
         bottleneck: Literal["gaussian", "none"] = "gaussian",
-        d_width: int = 32,
-        d_depth: int = 2,
-        code: int | None = 128,
-        information: float = 0.5,
-        beta: float = 0.1,
-        beta_step: float = 1e-5,
+        d_width: Width = 32,
+        d_depth: Depth = 2,
+        code: Width | None = 128,
+        information: NonNegativeFloat = 0.5,
+        beta: NonNegativeFloat = 0.1,
+        beta_step: NonNegativeFloat = 1e-5,
         noise: bool = True,
         cross_entropy: Literal["sum", "mean"] = "sum",
         reward: Literal["paper", "released"] = "paper",
@@ -108,8 +109,8 @@ class GAIL(VAIL):
     def __init__(
         self,
         inputs: Literal["state", "state-action"] = "state",
-        d_width: int = 32,
-        d_depth: int = 2,
+        d_width: Width = 32,
+        d_depth: Depth = 2,
         cross_entropy: Literal["sum", "mean"] = "sum",
         reward: Literal["paper", "released"] = "paper",
         **options: Any,

@@ -18,6 +18,7 @@ from zoo.networks.imitation import CodedMLP
 from zoo.objectives.bottleneck import dual_ascent
 from zoo.objectives.losses import nonsaturating_d
 from zoo.objectives.penalties import r1
+from zoo.options.ranges import Depth, NonNegativeFloat, Width
 
 
 class VAIRL(Imitation):
@@ -43,13 +44,13 @@ class VAIRL(Imitation):
     def __init__(
         self,
         bottleneck: Literal["gaussian", "none"] = "gaussian",
-        d_width: int = 32,
-        d_depth: int = 2,
-        code: int | None = None,
-        information: float = 0.5,
-        beta: float = 0.005,
-        beta_step: float = 1e-5,
-        shaping: float = 1.0,
+        d_width: Width = 32,
+        d_depth: Depth = 2,
+        code: Width | None = None,
+        information: NonNegativeFloat = 0.5,
+        beta: NonNegativeFloat = 0.005,
+        beta_step: NonNegativeFloat = 1e-5,
+        shaping: NonNegativeFloat = 1.0,
         cross_entropy: Literal["sum", "mean"] = "mean",
         **options: Any,
     ) -> None:
@@ -106,9 +107,9 @@ class AIRL(VAIRL):
 
     def __init__(
         self,
-        d_width: int = 32,
-        d_depth: int = 2,
-        shaping: float = 1.0,
+        d_width: Width = 32,
+        d_depth: Depth = 2,
+        shaping: NonNegativeFloat = 1.0,
         cross_entropy: Literal["sum", "mean"] = "mean",
         **options: Any,
     ) -> None:

@@ -36,6 +36,11 @@ EXPERIMENTS = {
 }
 
 
+def variants(name: str) -> tuple[str, ...]:
+    """What an experiment makes rows of."""
+    return importlib.import_module(f"zoo.lab.{EXPERIMENTS[name].module}").VARIANTS
+
+
 def trial(name: str, seeds: int, kimg: float | None, results: Path) -> str:
     """Play an experiment with seeds 0, 1, ...; rows that are there are not made again. A line for each row.
 
@@ -53,7 +58,7 @@ def trial(name: str, seeds: int, kimg: float | None, results: Path) -> str:
     module = importlib.import_module(f"zoo.lab.{experiment.module}")
     kimg, lines = experiment.kimg if kimg is None else kimg, []
     for seed in range(seeds):
-        wanted = [v for v in module.VARIANTS if not path_of(results, name, v, seed).is_file()]
+        wanted = [v for v in variants(name) if not path_of(results, name, v, seed).is_file()]
         start = time.process_time()
         for variant, metrics, settings in getattr(module, experiment.play)(seed, kimg, wanted) if wanted else ():
             now = time.process_time()

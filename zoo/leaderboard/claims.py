@@ -32,6 +32,11 @@ HOLDS, DIRECTION, NOT_SEEN, CONTRADICTED = (
 )
 NO_ROWS = "no rows yet"
 VERDICTS = (HOLDS, DIRECTION, NOT_SEEN, CONTRADICTED, NO_ROWS)
+#: pictures that `zoo claims --figures true` draws, and what they show
+FIGURES = {
+    "spectra": "squared singular values of SNGAN's discriminators, each layer's over the largest",
+    "disturbances": "each distance over its largest value, against the level of a disturbance",
+}
 #: share of the published relative effect that ours must reach to hold
 ENOUGH = 0.5
 
@@ -51,7 +56,7 @@ class Claim:
 
     Args:
         item: groups claims on the page.
-        claim, source, ran, command: sentences for people; `source` says where it is published, or if it is recalled.
+        claim, source, ran, command: sentences for people; `source` says where it is, or if it is recalled.
         metric: name in the rows.
         higher: more is better.
         orders, near, bound: see the module; exactly one.
@@ -153,7 +158,9 @@ def verdict(claim: Claim, seen: Evidence) -> tuple[str, str]:
 
 def _ordered(claim: Claim, seen: Evidence) -> tuple[str, str]:
     pairs = [pair for order in claim.orders for pair in combinations(order, 2)]
-    found = {pair: apart(*(values(seen, run, claim.metric) for run in pair), claim.higher) for pair in pairs}
+    found = {
+        (a, b): apart(values(seen, a, claim.metric), values(seen, b, claim.metric), claim.higher) for a, b in pairs
+    }
     right, wrong = sum(x > 0 for x in found.values()), sum(x < 0 for x in found.values())
     why = f"{right} of {len(pairs)} pairs apart as claimed, {wrong} reversed"
     if len(pairs) == 1:
@@ -220,10 +227,10 @@ What the papers say, redone at the size of one CPU core. Sentences and published
 
 - Two runs are *apart* if every seed of the one beats every seed of the other; with two seeds each, chance does that
   one time in six. A claim of an order is one of all its pairs.
-- **holds**: all pairs are apart as claimed, and where the paper gives both numbers, the relative effect is at least
-  half of the published one; a value lies within the published spread; a bound is kept by every run.
-- **holds in direction**: pairs apart as claimed exceed the reversed ones by a third of all, or the effect is smaller;
-  a value is nearer to the published one than to where it starts.
+- **holds**: all pairs are apart as claimed, and where the paper gives both numbers, the relative effect is at
+  least half of the published one; a value lies within the published spread; a bound is kept by every run.
+- **holds in direction**: pairs apart as claimed exceed the reversed ones by a third of all, or the effect is
+  smaller; a value is nearer to the published one than to where it starts.
 - **contradicted**: the same the other way round, in runs as long as the claim asks for.
 - **not seen at this budget**: all else, also what is reversed in shorter runs.
 
@@ -255,6 +262,9 @@ def render(results_dir: Path) -> str:
             for claim, (name, why) in group
         ]
         text.append(f"## {item}\n\n{as_table(head, lines)}")
+    for name, title in FIGURES.items():
+        if (results_dir / FOLDER / f"{name}.png").is_file():
+            text.append(f"![{title}]({FOLDER}/{name}.png)\n")
     return "\n".join(text)
 
 

@@ -23,7 +23,7 @@ from zoo.networks.biggan_layers import (
     settle,
 )
 
-Init = Literal["orthogonal", "normal"]
+Init = Literal["orthogonal", "normal", "xavier"]
 
 # resolution: channels / width before and after each stage of G, all of which double the size from 4 px on
 GENERATORS = {

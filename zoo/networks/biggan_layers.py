@@ -105,9 +105,8 @@ class BatchNorm2d(nn.Module):
         running, affine = (self.running_mean, self.running_var), (self.weight, self.bias)
         if self.training and self.sync and dist.is_initialized() and dist.get_world_size() > 1:
             return normalize(x, running, affine, self.momentum, self.eps, self.biased)
-        # a process may have no image of the batch, and so no statistics of its own
         if not (self.training and self.biased):
-            return F.batch_norm(x, *running, *affine, self.training and len(x) > 0, self.momentum, self.eps)
+            return F.batch_norm(x, *running, *affine, self.training, self.momentum, self.eps)
         with torch.autocast(x.device.type, enabled=False):
             wide = x.to(torch.promote_types(x.dtype, torch.float32))
             var, mean = torch.var_mean(wide, (0, 2, 3), correction=0)
@@ -168,10 +167,14 @@ class Attention(nn.Module):
 def settle(net: nn.Module, sn_eps: float, init: str) -> None:
     """Give every spectrally normalised layer its eps and every weight its start.
 
-    "orthogonal" or "normal" N(0, 0.02) reaches the weights of convolutions, linear layers and embeddings, A_g, A_b
-    and the shared embedding included; biases stay as PyTorch starts them, as in BP.
+    "orthogonal", "normal" N(0, 0.02) or "xavier" reaches the weights of convolutions, linear layers and embeddings,
+    A_g, A_b and the shared embedding included; biases stay as PyTorch starts them, as in BP.
     """
-    start = {"orthogonal": nn.init.orthogonal_, "normal": lambda w: nn.init.normal_(w, std=0.02)}[init]
+    start = {
+        "orthogonal": nn.init.orthogonal_,
+        "normal": lambda w: nn.init.normal_(w, std=0.02),
+        "xavier": nn.init.xavier_uniform_,
+    }[init]
     for module in net.modules():
         if isinstance(module, SpectralNorm):
             module.eps = sn_eps

@@ -1,13 +1,17 @@
 """The small networks of PGGAN's discrete mode test on MNIST (Karras et al. 2018, appendix).
 
-tkarras/progressive_growing_of_gans, branch original-theano-version @ 1a05598, network.py:544-647: D's widths are divided
-by a number so that it can hardly tell all of the 1,000 modes apart. Levels fade as in `zoo.networks.pggan`.
+tkarras/progressive_growing_of_gans, branch original-theano-version @ 1a05598, network.py:544-647 ("TH"): D's widths
+are divided by a number so that it can hardly tell all of the 1,000 modes apart. Levels fade as in
+`zoo.networks.pggan`.
 """
+
+from itertools import pairwise
 
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from zoo.networks.batchnorm import BatchNorm2d
 from zoo.networks.pggan import split
 from zoo.networks.progressive import (
     EqualizedConv2d,
@@ -38,16 +42,15 @@ class ModesGenerator(nn.Module):
         widths = [BASE, *(fmaps(s, BASE) for s in range(1, resolution.bit_length() - 2))]
         self.dense = EqualizedLinear(latent_dim, BASE * 16, bias=False, equalized=ours)
         self.dense_bias = nn.Parameter(torch.zeros(BASE))
-        pairs = zip(widths, widths[1:], strict=False)
-        self.convs = nn.ModuleList(EqualizedConv2d(i, o, equalized=ours) for i, o in pairs)
-        self.norms = None if ours else nn.ModuleList(map(nn.BatchNorm2d, widths))
+        self.convs = nn.ModuleList(EqualizedConv2d(i, o, equalized=ours) for i, o in pairwise(widths))
+        self.norms = None if ours else nn.ModuleList(map(BatchNorm2d, widths))
         self.to_rgb = nn.ModuleList(EqualizedConv2d(c, 3, gain=1.0, equalized=ours) for c in widths)
 
     def active(self, h: Tensor, level: int) -> Tensor:
-        """Leaky ReLU of slope 1/3 (lasagne's very leaky one) with the norm before or behind it."""
+        """Leaky ReLU of slope 0.3 (TH's vlrelu) with the norm before or behind it."""
         if self.norms is None:
-            return pixel_norm(F.leaky_relu(h, 1 / 3))
-        return F.leaky_relu(self.norms[level](h), 1 / 3)
+            return pixel_norm(F.leaky_relu(h, 0.3))
+        return F.leaky_relu(self.norms[level](h), 0.3)
 
     def forward(self, z: Tensor, label: Tensor | None = None, lod: float = 0.0) -> Tensor:
         level, t = split(lod, len(self.to_rgb))
@@ -60,7 +63,7 @@ class ModesGenerator(nn.Module):
 
 
 class ModesDiscriminator(nn.Module):
-    """Images (N, 3, r, r) -> scores (N,): 3x3 convolutions of 8, 16, 32 channels over `divide`, each then averaged down.
+    """Images (N, 3, r, r) -> scores (N,): 3x3 convolutions of 8, 16, 32 channels over `divide`, each averaged down.
 
     Args:
         resolution: R, of the finished network (TH: 32).
@@ -81,10 +84,8 @@ class ModesDiscriminator(nn.Module):
         widths = [
             fmaps(s, BASE) // divide for s in range(resolution.bit_length() - 3, 0, -1)
         ]  # from the finest down
-        self.convs = nn.ModuleList(
-            EqualizedConv2d(i, o, equalized=ours) for i, o in zip([3, *widths], widths, strict=False)
-        )
-        self.norms = None if ours else nn.ModuleList(map(nn.BatchNorm2d, widths))
+        self.convs = nn.ModuleList(EqualizedConv2d(i, o, equalized=ours) for i, o in pairwise([3, *widths]))
+        self.norms = None if ours else nn.ModuleList(map(BatchNorm2d, widths))
         self.from_rgb = nn.ModuleList(EqualizedConv2d(3, c, 1, equalized=ours) for c in widths if grows)
         self.stddev_group = None if stddev else 0
         self.head = EqualizedLinear(16 * (widths[-1] + stddev), 1, gain=1.0, equalized=ours)
@@ -99,7 +100,7 @@ class ModesDiscriminator(nn.Module):
             h = downscale(leaky(h if self.norms is None else self.norms[i](h)))
             if i == first and t > 0:
                 h = fade(h, leaky(self.from_rgb[i](downscale(x))), t)
-        h = minibatch_stddev(h, len(h)) if self.stddev_group is None else h
+        h = minibatch_stddev(h, None) if self.stddev_group is None else h
         out = self.head(h.flatten(1))
         return out[:, 0], out[:, 1:]
 

@@ -26,6 +26,17 @@ from zoo.networks.biggan_layers import BatchNorm2d
 from zoo.networks.modes import frozen
 from zoo.objectives.losses import hinge_d, hinge_g
 from zoo.objectives.penalties import orthogonality
+from zoo.options.ranges import (
+    BatchSize,
+    Decay,
+    NonNegativeFloat,
+    NonNegativeInt,
+    PositiveFloat,
+    PositiveInt,
+    Side,
+    SomeClasses,
+    Width,
+)
 
 #: whose gradient of the orthogonal regulariser: the paper's R, or the released code's, which has half of it
 ORTHO = {"paper": 1.0, "released": 0.5}
@@ -65,7 +76,7 @@ class BigGAN(GAN):
         attention_d: likewise in D.
         bn_eps: of G's conditional batch norms.
         sn_eps: of the power iterations.
-        init: start of the weights, "orthogonal" or "normal" (0.02).
+        init: start of the weights, "orthogonal", "normal" (0.02) or "xavier" (Glorot's uniform one).
         cross_replica: whether G's batch norm takes its statistics over all processes.
         batch_size: real images in one D update, over all ranks and parts.
         batch_size_g: fakes in one G update, over all ranks and parts.
@@ -91,39 +102,39 @@ class BigGAN(GAN):
 
     def __init__(
         self,
-        resolution: int = 128,
-        n_classes: int = 1000,
+        resolution: Side = 128,
+        n_classes: SomeClasses = 1000,
         architecture: Literal["biggan", "deep"] = "biggan",
-        width_g: int = 96,
-        width_d: int = 96,
-        latent_dim: int = 120,
-        shared_dim: int = 128,
+        width_g: Width = 96,
+        width_d: Width = 96,
+        latent_dim: Width = 120,
+        shared_dim: NonNegativeInt = 128,
         hierarchical: bool = True,
-        attention_g: Sequence[int] | None = None,
-        attention_d: Sequence[int] | None = None,
-        bn_eps: float = 1e-4,
-        sn_eps: float = 1e-4,
+        attention_g: Sequence[Side] | None = None,
+        attention_d: Sequence[Side] | None = None,
+        bn_eps: PositiveFloat = 1e-4,
+        sn_eps: PositiveFloat = 1e-4,
         init: networks.Init = "orthogonal",
         cross_replica: bool = True,
-        batch_size: int = 2048,
-        batch_size_g: int = 2048,
-        d_steps: int = 2,
-        accumulate_d: int = 1,
-        accumulate_g: int = 1,
+        batch_size: BatchSize = 2048,
+        batch_size_g: BatchSize = 2048,
+        d_steps: PositiveInt = 2,
+        accumulate_d: PositiveInt = 1,
+        accumulate_g: PositiveInt = 1,
         split_d: bool = False,
-        lr_g: float = 5e-5,
-        lr_d: float = 2e-4,
-        beta1: float = 0.0,
-        beta2: float = 0.999,
-        adam_eps: float = 1e-8,
-        ortho: float = 1e-4,
-        ortho_d: float = 0.0,
+        lr_g: PositiveFloat = 5e-5,
+        lr_d: PositiveFloat = 2e-4,
+        beta1: Decay = 0.0,
+        beta2: Decay = 0.999,
+        adam_eps: PositiveFloat = 1e-8,
+        ortho: NonNegativeFloat = 1e-4,
+        ortho_d: NonNegativeFloat = 0.0,
         ortho_gradient: Literal["paper", "released"] = "paper",
-        ema_decay: float = 0.9999,
-        ema_start_kimg: float = 0.0,
-        standing_passes: int = 100,
-        watch_kimg: float = 2000,
-        total_kimg: float = 675_840,
+        ema_decay: Decay = 0.9999,
+        ema_start_kimg: NonNegativeFloat = 0.0,
+        standing_passes: NonNegativeInt = 100,
+        watch_kimg: NonNegativeFloat = 2000,
+        total_kimg: PositiveFloat = 675_840,
     ) -> None:
         Generator = {"biggan": networks.Generator, "deep": deep.DeepGenerator}[architecture]
         Discriminator = {"biggan": networks.Discriminator, "deep": deep.DeepDiscriminator}[architecture]

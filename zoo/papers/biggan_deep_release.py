@@ -12,6 +12,7 @@ from torch import Tensor, nn
 from zoo.engine.gan import GAN
 from zoo.networks.biggan_layers import BatchNorm2d
 from zoo.official.biggan import between, tfhub_network
+from zoo.options.ranges import NonNegativeInt, PositiveFloat, PositiveInt, SomeClasses, Width
 
 BOUND = 2.0  # z is truncation * TN(-2, 2) (HF utils.py truncated_noise_sample)
 
@@ -70,13 +71,13 @@ class BigGANDeepRelease(GAN):
     def __init__(
         self,
         layers: Sequence[Sequence] = ((True, 16, 16),),
-        attention_position: int = 8,
-        width: int = 128,
-        latent_dim: int = 128,
-        n_classes: int = 1000,
-        shared_dim: int = 128,
-        bn_eps: float = 1e-4,
-        n_stats: int = 51,
+        attention_position: NonNegativeInt = 8,
+        width: Width = 128,
+        latent_dim: Width = 128,
+        n_classes: SomeClasses = 1000,
+        shared_dim: NonNegativeInt = 128,
+        bn_eps: PositiveFloat = 1e-4,
+        n_stats: PositiveInt = 51,
     ) -> None:
         network = tfhub_network(layers, attention_position, width, latent_dim, n_classes, shared_dim, bn_eps)
         super().__init__(

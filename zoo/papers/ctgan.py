@@ -20,6 +20,16 @@ from zoo.networks.ctgan import Architecture, build
 from zoo.networks.modes import frozen, in_parts
 from zoo.objectives.losses import wasserstein_d, wasserstein_g
 from zoo.objectives.penalties import between, consistency, wgan_gp
+from zoo.options.ranges import (
+    BatchSize,
+    ClassCount,
+    Decay,
+    NonNegativeFloat,
+    PositiveFloat,
+    PositiveInt,
+    Side,
+    Width,
+)
 
 
 class CTGAN(GAN):
@@ -57,27 +67,27 @@ class CTGAN(GAN):
 
     def __init__(
         self,
-        resolution: int = 32,
-        n_classes: int = 10,
+        resolution: Side = 32,
+        n_classes: ClassCount = 10,
         architecture: Architecture = "resnet",
-        width_g: int | None = None,
-        width_d: int | None = None,
-        latent_dim: int = 128,
-        dropout: tuple[float, float, float] | None = None,
-        n_dis: int = 5,
-        batch_size: int = 64,
-        batch_size_g: int = 128,
-        bn_groups: int = 2,
-        lambda_gp: float = 10.0,
-        lambda_ct: float = 2.0,
-        margin: float = 0.0,
-        acgan_d: float = 1.0,
-        acgan_g: float = 0.1,
-        lr: float = 2e-4,
-        beta1: float = 0.0,
-        beta2: float = 0.9,
-        decay_start_kimg: float | None = 0,
-        total_kimg: float = 32_000,
+        width_g: Width | None = None,
+        width_d: Width | None = None,
+        latent_dim: Width = 128,
+        dropout: tuple[Decay, Decay, Decay] | None = None,
+        n_dis: PositiveInt = 5,
+        batch_size: BatchSize = 64,
+        batch_size_g: BatchSize = 128,
+        bn_groups: PositiveInt = 2,
+        lambda_gp: NonNegativeFloat = 10.0,
+        lambda_ct: NonNegativeFloat = 2.0,
+        margin: NonNegativeFloat = 0.0,
+        acgan_d: NonNegativeFloat = 1.0,
+        acgan_g: NonNegativeFloat = 0.1,
+        lr: PositiveFloat = 2e-4,
+        beta1: Decay = 0.0,
+        beta2: Decay = 0.9,
+        decay_start_kimg: NonNegativeFloat | None = 0,
+        total_kimg: PositiveFloat = 32_000,
     ) -> None:
         super().__init__(
             *build(architecture, resolution, n_classes, latent_dim, width_g, width_d, dropout),

@@ -23,6 +23,7 @@ from zoo.evaluation import reconstruction
 from zoo.networks import introvae as networks
 from zoo.networks.modes import evaluating, frozen
 from zoo.objectives.losses import gaussian_kl, introspective_e, introspective_g, squared_error
+from zoo.options.ranges import BatchSize, NonNegativeFloat, PositiveFloat, Side, Width
 from zoo.ranks import share
 from zoo.ranks.sums import of_means
 
@@ -60,19 +61,19 @@ class IntroVAE(GAN):
 
     def __init__(
         self,
-        resolution: int = 1024,
-        widths: Sequence[int] = networks.WIDTHS[1024],
-        latent_dim: int = 512,
+        resolution: Side = 1024,
+        widths: Sequence[Width] = networks.WIDTHS[1024],
+        latent_dim: Width = 512,
         expand_equal_above_256: bool = True,
-        margin: float = 500.0,
-        weight_rec: float = 0.01,
-        weight_kl: float = 1.0,
-        weight_neg: float = 1.0,
+        margin: PositiveFloat = 500.0,
+        weight_rec: NonNegativeFloat = 0.01,
+        weight_kl: NonNegativeFloat = 1.0,
+        weight_neg: NonNegativeFloat = 1.0,
         gain: Literal["uniform", "one"] = "uniform",
-        vae_kimg: float = 116,
-        lr: float = 2e-4,
-        batch_size: int = 12,
-        total_kimg: float = 14_529,
+        vae_kimg: NonNegativeFloat = 116,
+        lr: PositiveFloat = 2e-4,
+        batch_size: BatchSize = 12,
+        total_kimg: PositiveFloat = 14_529,
     ) -> None:
         widths = list(widths)
         super().__init__(

@@ -19,6 +19,7 @@ from zoo.networks import r1gan as networks
 from zoo.networks.modes import frozen
 from zoo.objectives.losses import ADVERSARIAL
 from zoo.objectives.penalties import between, r1, r2, wgan_gp
+from zoo.options.ranges import BatchSize, ClassCount, Decay, NonNegativeFloat, PositiveFloat, Side, Width
 
 #: as GS config.py:80-114 builds them; partials and no lambdas, so that the module can be pickled
 OPTIMIZERS = {
@@ -87,22 +88,22 @@ class R1GAN(GAN):
 
     def __init__(
         self,
-        resolution: int = 128,
-        n_classes: int = 1000,
+        resolution: Side = 128,
+        n_classes: ClassCount = 1000,
         architecture: networks.Architecture = "resnet2",
-        width_g: int = 64,
-        width_d: int = 64,
-        max_width: int = 1024,
-        embed_dim: int | None = None,
-        latent_dim: int = 256,
+        width_g: Width = 64,
+        width_d: Width = 64,
+        max_width: Width = 1024,
+        embed_dim: Width | None = None,
+        latent_dim: Width = 256,
         loss: Literal["nonsaturating", "wasserstein"] = "nonsaturating",
         penalty: Literal["none", "r1", "r2", "r1+r2", "wgan_gp", "wgan_gp0"] = "r1",
-        gamma: float = 20.0,
+        gamma: NonNegativeFloat = 20.0,
         optimizer: Literal["rmsprop", "adam", "sgd"] = "adam",
-        lr: float = 1e-4,
-        ema_decay: float = 0.999,
-        batch_size: int = 128,
-        total_kimg: float = 64_000,
+        lr: PositiveFloat = 1e-4,
+        ema_decay: Decay = 0.999,
+        batch_size: BatchSize = 128,
+        total_kimg: PositiveFloat = 64_000,
     ) -> None:
         super().__init__(
             networks.Generator(

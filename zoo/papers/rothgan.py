@@ -22,6 +22,7 @@ from zoo.networks.modes import frozen
 from zoo.networks.wgan_gp import GoodCritic, GoodGenerator
 from zoo.objectives.divergences import DIVERGENCES, f_gan_d, f_gan_g
 from zoo.objectives.penalties import f_gan_regularizer, js_regularizer
+from zoo.options.ranges import BatchSize, Decay, Fraction, NonNegativeFloat, PositiveFloat, PositiveInt, Side, Width
 from zoo.ranks import share
 
 Architecture = Literal["dcgan", "resnet", "constant", "mlp", "no-norm", "gated", "tanh"]
@@ -87,22 +88,22 @@ class RothGAN(GAN):
 
     def __init__(
         self,
-        resolution: int = 64,
+        resolution: Side = 64,
         architecture: Architecture = "dcgan",
-        width_g: int | None = None,
-        width_d: int | None = None,
-        latent_dim: int = 128,
+        width_g: Width | None = None,
+        width_d: Width | None = None,
+        latent_dim: Width = 128,
         divergence: DivergenceName = "gan",
         saturating: bool = False,
         regularizer: Literal["js", "generic", "noise", "none"] = "js",
-        gamma: float = 2.0,
-        annealing: float = 0.01,
-        n_dis: int = 1,
-        batch_size: int = 64,
-        lr: float = 2e-4,
-        beta1: float = 0.5,
-        beta2: float = 0.999,
-        total_kimg: float = 6_400,
+        gamma: NonNegativeFloat = 2.0,
+        annealing: Fraction = 0.01,
+        n_dis: PositiveInt = 1,
+        batch_size: BatchSize = 64,
+        lr: PositiveFloat = 2e-4,
+        beta1: Decay = 0.5,
+        beta2: Decay = 0.999,
+        total_kimg: PositiveFloat = 6_400,
     ) -> None:
         super().__init__(
             *build(architecture, resolution, latent_dim, width_g, width_d),

@@ -20,6 +20,16 @@ from zoo.networks import sngan_cnn
 from zoo.networks.modes import frozen
 from zoo.objectives.losses import ADVERSARIAL
 from zoo.objectives.penalties import between, orthonormality, wgan_gp
+from zoo.options.ranges import (
+    BatchSize,
+    ClassCount,
+    Decay,
+    NonNegativeFloat,
+    PositiveFloat,
+    PositiveInt,
+    Side,
+    Width,
+)
 
 Architecture = Literal["resnet", "resnet-concat", "cnn", "cnn-cgl"]
 
@@ -100,25 +110,25 @@ class SNGAN(GAN):
 
     def __init__(
         self,
-        resolution: int = 128,
-        n_classes: int = 1000,
+        resolution: Side = 128,
+        n_classes: ClassCount = 1000,
         architecture: Architecture = "resnet-concat",
-        width_g: int | None = None,
-        width_d: int | None = None,
-        latent_dim: int = 128,
+        width_g: Width | None = None,
+        width_d: Width | None = None,
+        latent_dim: Width = 128,
         loss: Literal["hinge", "nonsaturating", "wasserstein"] = "hinge",
         norm_d: sngan_cnn.Norm = "spectral",
         penalty: Literal["none", "gp", "orthonormal"] = "none",
-        penalty_weight: float = 10.0,
-        clip: float | None = None,
-        n_dis: int = 5,
-        batch_size: int = 64,
-        batch_size_g: int = 128,
-        lr: float = 2e-4,
-        beta1: float = 0.0,
-        beta2: float = 0.9,
-        decay_start_kimg: float | None = 128_000,
-        total_kimg: float = 144_000,
+        penalty_weight: NonNegativeFloat = 10.0,
+        clip: PositiveFloat | None = None,
+        n_dis: PositiveInt = 5,
+        batch_size: BatchSize = 64,
+        batch_size_g: BatchSize = 128,
+        lr: PositiveFloat = 2e-4,
+        beta1: Decay = 0.0,
+        beta2: Decay = 0.9,
+        decay_start_kimg: NonNegativeFloat | None = 128_000,
+        total_kimg: PositiveFloat = 144_000,
     ) -> None:
         super().__init__(
             *build(architecture, resolution, n_classes, latent_dim, width_g, width_d, norm_d),

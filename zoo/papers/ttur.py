@@ -21,6 +21,7 @@ from zoo.networks.rothgan import check_resolution
 from zoo.networks.wgan_gp import GoodCritic, GoodGenerator
 from zoo.objectives.losses import nonsaturating_d, nonsaturating_g, wasserstein_d, wasserstein_g
 from zoo.objectives.penalties import between, wgan_gp
+from zoo.options.ranges import BatchSize, Decay, NonNegativeFloat, PositiveFloat, PositiveInt, Side, Width
 
 PRIORS = {"dcgan": uniform, "wgan-gp": normal}
 
@@ -76,20 +77,20 @@ class TTUR(GAN):
 
     def __init__(
         self,
-        resolution: int = 64,
+        resolution: Side = 64,
         game: Literal["dcgan", "wgan-gp"] = "dcgan",
-        width_g: int | None = None,
-        width_d: int | None = None,
-        latent_dim: int = 100,
-        pack: int = 1,
-        lr_d: float = 1e-5,
-        lr_g: float = 5e-4,
-        beta1: float = 0.5,
-        beta2: float = 0.999,
-        n_dis: int = 1,
-        lambda_gp: float = 10.0,
-        batch_size: int = 64,
-        total_kimg: float = 16_410,
+        width_g: Width | None = None,
+        width_d: Width | None = None,
+        latent_dim: Width = 100,
+        pack: PositiveInt = 1,
+        lr_d: PositiveFloat = 1e-5,
+        lr_g: PositiveFloat = 5e-4,
+        beta1: Decay = 0.5,
+        beta2: Decay = 0.999,
+        n_dis: PositiveInt = 1,
+        lambda_gp: NonNegativeFloat = 10.0,
+        batch_size: BatchSize = 64,
+        total_kimg: PositiveFloat = 16_410,
     ) -> None:
         super().__init__(
             *NETWORKS[game](resolution, width_g, width_d, latent_dim, pack),

@@ -18,6 +18,7 @@ from zoo.networks.r1gan import Generator
 from zoo.networks.vgan import Discriminator
 from zoo.objectives.bottleneck import dual_ascent
 from zoo.objectives.losses import ADVERSARIAL
+from zoo.options.ranges import BatchSize, ClassCount, Decay, NonNegativeFloat, PositiveFloat, Side, Width
 from zoo.papers.r1gan import PENALTIES
 from zoo.ranks.sums import of_means
 
@@ -54,26 +55,26 @@ class VGAN(GAN):
 
     def __init__(
         self,
-        resolution: int = 32,
-        n_classes: int = 0,
-        width_g: int = 32,
-        width_d: int = 32,
-        max_width: int = 256,
-        embed_dim: int | None = None,
-        latent_dim: int = 256,
+        resolution: Side = 32,
+        n_classes: ClassCount = 0,
+        width_g: Width = 32,
+        width_d: Width = 32,
+        max_width: Width = 256,
+        embed_dim: Width | None = None,
+        latent_dim: Width = 256,
         bottleneck: Literal["gaussian", "noise", "none"] = "gaussian",
-        code_channels: int = 256,
-        information: float = 0.1,
-        beta: float = 0.1,
-        beta_step: float = 1e-5,
+        code_channels: Width = 256,
+        information: NonNegativeFloat = 0.1,
+        beta: NonNegativeFloat = 0.1,
+        beta_step: NonNegativeFloat = 1e-5,
         loss: Literal["nonsaturating", "saturating", "wasserstein"] = "nonsaturating",
         penalty: Literal["none", "r1", "wgan_gp"] = "r1",
-        gamma: float = 20.0,
+        gamma: NonNegativeFloat = 20.0,
         g_sees: Literal["sample", "mean"] = "sample",
-        lr: float = 1e-4,
-        ema_decay: float = 0.999,
-        batch_size: int = 64,
-        total_kimg: float = 20_000,
+        lr: PositiveFloat = 1e-4,
+        ema_decay: Decay = 0.999,
+        batch_size: BatchSize = 64,
+        total_kimg: PositiveFloat = 20_000,
     ) -> None:
         super().__init__(
             Generator(resolution, width_g, max_width, latent_dim, n_classes, embed_dim),

@@ -9,6 +9,8 @@ from typing import NoReturn
 
 from jsonargparse import ArgumentParser
 
+from zoo.options.ranges import RANGES, shown, words
+
 #: what is told instead of a type's name
 TYPES = {
     "int": "a whole number",
@@ -19,7 +21,10 @@ TYPES = {
     "list": "a list such as [a,b]",
     "Sequence": "a list such as [a,b]",
 }
-TYPE = re.compile(r"Expected a (?:<class '([\w.]+)'>|typing\.Literal\[(.*)\](?=\. Got|$))", re.M)
+TYPE = re.compile(
+    r"Expected a (?:<class '([\w.]+)'>|typing\.Literal\[(.*)\](?=\. Got|$))|Not of type (\w+): (?:(.*), not (.*))?",
+    re.M,
+)
 
 
 def sentence(error: Exception | str) -> str:
@@ -28,7 +33,7 @@ def sentence(error: Exception | str) -> str:
         return f"{error.filename}: {error.strerror}; give another path, or mend this one"
     text = str(error)
     key = ".".join(re.findall(r'Parser key "(.*?)"', text))
-    if refused := re.search(r"Errors:\s*- (?!Expected|Problem)(.*)", text):  # by a class of the zoo
+    if refused := re.search(r"Errors:\s*- (?!Expected|Problem|Not of type)(.*)", text):  # by a class of the zoo
         return refused[1]
     if missing := re.search(r"Expected a dot import path string: (\S+)", text):
         import zoo.data
@@ -38,14 +43,18 @@ def sentence(error: Exception | str) -> str:
         return f"{key}: there is no {missing[1]}; there are {', '.join(known)}"
     if refused := re.search(r"Problem with given class_path '(?:\w+\.)*(\w+)':\s*(?!Parser key)(.*)", text):
         return f"{key}: {refused[1]}: {refused[2]}"
+    found = TYPE.findall(text)
     wanted = dict.fromkeys(
-        choices.replace("'", "") or TYPES.get(name.rpartition(".")[2], name)
-        for name, choices in TYPE.findall(text)
+        said
+        or (words(RANGES[kind]) if kind in RANGES else kind)
+        or choices.replace("'", "")
+        or TYPES.get(name.rpartition(".")[2], name)
+        for name, choices, kind, said, _ in found
         if name != "NoneType"
     )
-    value = re.findall(r"(?:Given|Got) value: (.*)", text)
+    value = re.findall(r"(?:Given|Got) value: (.*)", text) or [one[4] for one in found if one[4]]
     if wanted and value:
-        return f"{key} takes {' or '.join(wanted)}, not {value[-1]}"
+        return f"{key} takes {' or '.join(wanted)}, not {shown(value[-1])}"
     return " ".join(text.split())
 
 

@@ -1,0 +1,115 @@
+"""Measures of discriminators and of modes on planted cases with known answers."""
+
+import math
+
+import pytest
+import torch
+from torch import Tensor, nn
+
+from zoo.data import Drawn
+from zoo.evaluation.critics import effective_rank, information, judgement, spectra
+from zoo.evaluation.modes import Digits, classes, counted, train
+from zoo.evaluation.subject import Subject
+
+
+class Planted(nn.Module):
+    """D(x) = scale times the mean of x: white is real, black is fake."""
+
+    def __init__(self, scale: float) -> None:
+        super().__init__()
+        self.scale = scale
+
+    def forward(self, x: Tensor, label: Tensor | None = None) -> Tensor:
+        return self.scale * x.mean((1, 2, 3))
+
+
+class Model(nn.Module):
+    n_classes, device = 0, torch.device("cpu")
+
+    def __init__(self, D: nn.Module, fake: float) -> None:
+        super().__init__()
+        self.D, self.fake = D, fake
+
+    def to_native(self, x: Tensor) -> Tensor:
+        return x
+
+    def sample(self, n: int, **_) -> Tensor:
+        return torch.full((n, 3, 8, 8), self.fake)
+
+
+class White:
+    """Ten white images to train on, and ten grey ones held out."""
+
+    def __len__(self) -> int:
+        return 10
+
+    def images(self, index: Tensor) -> Tensor:
+        return torch.full((len(index), 3, 8, 8), 255, dtype=torch.uint8)
+
+    def batches(self, size: int, limit: int | None = None, **_):
+        yield self.images(torch.arange(limit or 10)), None
+
+    def held_out(self):
+        class Grey:
+            def __len__(self) -> int:
+                return 10
+
+            def __getitem__(self, index):
+                return torch.full((len(index), 3, 8, 8), 127, dtype=torch.uint8), None
+
+        return Grey()
+
+
+def test_judgement_of_a_discriminator_that_reads_brightness():
+    found = judgement(Subject(Model(Planted(4.0), -1.0), White(), n_fake=10))
+    assert found["d_accuracy"] == 1
+    assert found["d_margin"] == pytest.approx(8)  # 4 on white, -4 on black
+    assert found["d_slope"] == pytest.approx(4 / math.sqrt(3 * 8 * 8))  # a gradient of 4 / 192 in 192 places
+    assert found["d_gap"] == pytest.approx(4 + 4 / 255, abs=1e-4)
+    assert found["d_overfit"] == pytest.approx(0.5, abs=1e-2)
+    assert judgement(Subject(Model(Planted(0.0), -1.0), White(), n_fake=10))["d_overfit"] == 0
+    with pytest.raises(ValueError, match="bottleneck"):
+        information(Subject(Model(Planted(1.0), -1.0), White(), n_fake=10))
+
+
+def test_effective_rank_in_closed_form():
+    assert effective_rank(torch.ones(7)) == pytest.approx(1)
+    assert effective_rank(torch.tensor([3.0, 0, 0, 0])) == pytest.approx(0.25)
+    assert effective_rank(torch.tensor([1.0, 1, 0, 0])) == pytest.approx(0.5)
+    assert effective_rank(5 * torch.tensor([3.0, 2, 1])) == pytest.approx(effective_rank(torch.tensor([3.0, 2, 1])))
+
+
+def test_spectra_of_known_weights_whatever_their_scale():
+    D = nn.Sequential(nn.Conv2d(3, 4, 1, bias=False), nn.Linear(5, 2), nn.Linear(9, 1))
+    with torch.no_grad():
+        D[0].weight.copy_(torch.eye(4, 3).view(4, 3, 1, 1) * 7)
+        D[1].weight.copy_(torch.tensor([[2.0, 0, 0, 0, 0], [0, 1.0, 0, 0, 0]]))
+    found = spectra(Subject(Model(D, 0.0), White(), n_fake=10))
+    assert found["sv_rank_0"] == pytest.approx(1)
+    assert found["sv_1_0.0"] == 1
+    assert found["sv_1_1.0"] == pytest.approx(0.25)
+    assert "sv_rank_2" not in found  # one output unit has one singular value
+    assert found["sv_rank"] == pytest.approx((found["sv_rank_0"] + found["sv_rank_1"]) / 2)
+
+
+def test_modes_in_closed_form():
+    assert counted(torch.arange(1000)) == {"modes": 1000, "modes_kl": pytest.approx(0, abs=1e-9)}
+    assert counted(torch.full((50,), 7)) == {"modes": 1, "modes_kl": pytest.approx(math.log(1000))}
+    assert counted(torch.arange(500).repeat(3))["modes_kl"] == pytest.approx(math.log(2))
+
+
+def test_a_digit_classifier_learns_what_differs():
+    labels = torch.arange(10).repeat(30)
+    pixels = torch.zeros(300, 1, 16, 16, dtype=torch.uint8)
+    for i, c in enumerate(labels.tolist()):
+        pixels[i, 0, c, :] = 200 + i % 50
+    net = train(pixels, labels, epochs=60, batch_size=50)
+    assert isinstance(net, Digits)
+    assert (classes(net, pixels) == labels).double().mean() > 0.9
+
+
+def test_other_data_have_no_such_modes():
+    from zoo.evaluation.modes import modes
+
+    with pytest.raises(ValueError, match="stacked MNIST"):
+        modes(Subject(Model(Planted(1.0), 0.0), Drawn(resolution=8, n_images=4, seed=0), n_fake=4))
