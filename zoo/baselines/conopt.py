@@ -71,8 +71,6 @@ class ConOpt(GAN):
         total_kimg: end of training, in thousands of real images.
     """
 
-    second_order = True
-
     def __init__(
         self,
         resolution: Side = 32,

@@ -45,8 +45,6 @@ class NK17(GAN):
         total_kimg: end of training, in thousands of real images.
     """
 
-    second_order = True
-
     def __init__(
         self,
         resolution: Side = 32,

@@ -54,10 +54,6 @@ class GAN(Checked, L.LightningModule, OnHub):
     prior = staticmethod(normal)
     #: images of a group of D's minibatch stddev, which must divide them too; None or 0 for none
     group: int | None = None
-    #: whether penalties run in the training's precision, not in float32
-    half_penalties = False
-    #: whether the step differentiates the gradients of parameters
-    second_order = False
 
     def __init__(
         self,

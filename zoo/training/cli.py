@@ -28,7 +28,6 @@ from zoo.engine.checks import check_batches
 from zoo.engine.failures import Diverged
 from zoo.engine.gan import GAN
 from zoo.engine.progress import Progress
-from zoo.engine.speed import WAYS, choose
 from zoo.engine.stop import Stop
 from zoo.training import cluster
 from zoo.training.ancestry import begin_from, names_of
@@ -53,6 +52,7 @@ TRAINER = {
     "use_distributed_sampler": False,
     "enable_model_summary": False,
 }
+
 
 class ZooParser(Sentences, LightningArgumentParser):
     """LightningCLI's parser, which ends with a sentence."""
@@ -94,8 +94,6 @@ class ZooCLI(LightningCLI):
             "--threads", type=int | None, default=None, help="CPU threads of PyTorch (default: PyTorch's choice)"
         )
         parser.add_argument("--wandb", type=bool, default=True, help="log to Weights & Biases beside CSV")
-        for name, (words, _) in WAYS.items():
-            parser.add_argument(f"--{name}", type=bool, default=False, help=words)
         parser.add_lightning_class_args(Checkpoints, "checkpoints")  # first: nothing may come before saving
         parser.add_lightning_class_args(Samples, "samples")
         parser.add_lightning_class_args(Evaluate, "evaluation")
@@ -134,7 +132,6 @@ class ZooCLI(LightningCLI):
         )
         check_devices(self.config.trainer)
         check_batches(self.model)
-        choose(self.model, [name for name in WAYS if self.config[name]])
         self.spread = about_spread(self.model, processes(self.config.trainer))
         self.datamodule.enter(self.model.stage)
         now = computed(self.model, self.datamodule, self.config.trainer)
