@@ -121,3 +121,50 @@ def test_reals_fade_towards_their_lower_level_and_widths_halve():
     lower = layers.upscale(layers.downscale(x))
     torch.testing.assert_close(layers.fade_reals(x, 1.25), 0.75 * x + 0.25 * lower)
     assert [layers.fmaps(s) for s in range(10)] == [512, 512, 512, 512, 512, 256, 128, 64, 32, 16]
+
+
+def test_the_blur_is_a_grouped_convolution_to_its_second_derivative():
+    """Against the plain operator, whose derivatives PyTorch knows; and forward mode, and one call under vmap."""
+
+    def plain(x):
+        one = torch.tensor([1.0, 2.0, 1.0], dtype=x.dtype) / 4
+        return F.conv2d(x, (one[:, None] * one).expand(x.shape[1], 1, 3, 3), padding=1, groups=x.shape[1])
+
+    found = []
+    for blur in (layers.blur, plain):
+        x = randn(2, 3, 5, 4).requires_grad_()
+        (slope,) = torch.autograd.grad(blur(x).sin().sum(), x, create_graph=True)
+        (second,) = torch.autograd.grad(slope.square().sum(), x)
+        found.append((blur(x), slope, second, torch.func.jvp(blur, (x.detach(),), (x.detach().cos(),))[1]))
+    torch.testing.assert_close(*found)
+    x = randn(2, 2, 3, 4, 4)
+    torch.testing.assert_close(torch.func.vmap(layers.blur)(x), plain(x.flatten(0, 1)).unflatten(0, (2, 2)))
+
+
+@pytest.mark.parametrize("resample", ["up", "down"])
+@pytest.mark.parametrize("size", [4, 16])
+def test_both_ways_to_resample_are_one_function(resample, size, monkeypatch):
+    """Whatever `one_convolution` says: values, and gradients of input and weights."""
+    conv, found = EqualizedConv2d(3, 4, resample=resample).double(), []
+    for one in (True, False):
+        monkeypatch.setattr(layers, "one_convolution", lambda *_, one=one: one)
+        x = randn(2, 3, size, size).requires_grad_()
+        y = conv(x)
+        found.append((y, *torch.autograd.grad(y.sin().sum(), (x, conv.weight, conv.bias))))
+    torch.testing.assert_close(*found)
+
+
+def test_small_maps_and_half_precision_take_two_steps():
+    weight, x = torch.zeros(512, 512, 3, 3), torch.zeros(1)
+    assert layers.one_convolution(x, weight, 8 * 32 * 32)
+    assert not layers.one_convolution(x, weight, 4 * 4 * 4)
+    assert not layers.one_convolution(x.bfloat16(), weight, 8 * 32 * 32)
+    with torch.autocast("cpu", torch.bfloat16):
+        assert not layers.one_convolution(x, weight, 8 * 32 * 32)
+
+
+def test_the_scale_lies_on_input_or_weight():
+    for batch in (1, 200):
+        layer = EqualizedLinear(6, 5).double()
+        x = randn(batch, 6)
+        torch.testing.assert_close(layer(x), F.linear(x, layer.weight * layer.scale, layer.bias))

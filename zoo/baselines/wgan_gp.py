@@ -127,7 +127,7 @@ class WGAN_GP(GAN):
             fake = self.fakes(len(real), label)
         (real_scores, classes), fake_scores = self.classes(real, label), self.D(fake)
         loss_d = wasserstein_d(real_scores, fake_scores)
-        with torch.autocast(self.device.type, enabled=False):  # what is differentiated twice runs in float32
+        with self.differentiated_twice():  # what is differentiated twice runs in float32
             x = between(real, fake.to(real.dtype))
             penalty = self.penalty(self.D(x), x)
         self.update(self.opt_d, loss_d + self.lambda_gp * penalty + self.acgan_d * classes)

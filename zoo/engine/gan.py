@@ -14,7 +14,7 @@ from lightning.pytorch.core.optimizer import LightningOptimizer
 from torch import Tensor, nn
 
 from zoo.data.stage import Stage
-from zoo.engine import batches, draws, reporting, sampling, state, updates
+from zoo.engine import batches, draws, reporting, sampling, speed, state, updates
 from zoo.engine.checks import check_batches, check_classes
 from zoo.engine.clock import Clock
 from zoo.engine.ema import EMA
@@ -157,6 +157,7 @@ class GAN(Checked, L.LightningModule, OnHub):
     update_ema = updates.update_ema
     set_lr = updates.set_lr
     forget = updates.forget
+    differentiated_twice = speed.differentiated_twice
 
     report = reporting.report
     log_scalars = reporting.log_scalars

@@ -148,7 +148,7 @@ class CTGAN(GAN):
         ct = consistency((score_real, score_again), (features_real, features_again), self.margin)
 
         # points between real and fake
-        with torch.autocast(self.device.type, enabled=False):
+        with self.differentiated_twice():
             x = self.interpolate(real, fake).requires_grad_()
             gp = wgan_gp(self.D(x), x)
 

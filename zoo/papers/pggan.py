@@ -258,7 +258,7 @@ class PGGAN(GAN):
         drift = real_scores.square().mean()
 
         # points between real and fake; what is differentiated twice runs in float32
-        with torch.autocast(self.device.type, enabled=False):
+        with self.differentiated_twice():
             x = between(real, fake.to(real.dtype), self.uniform(len(real)))
             full_size = self.resolution // x.shape[-1]  # 2^k
             penalty = wgan_gp(self.D(x, lod=lod) / (self.gamma * full_size), x)

@@ -134,7 +134,7 @@ class R1GAN(GAN):
         with torch.no_grad():
             fake = self.G(self.latents(len(real)), label)
         fake_logits = self.D(fake, label)
-        with torch.autocast(self.device.type, enabled=False):
+        with self.differentiated_twice():
             real = real.requires_grad_()
             real_logits = self.D(real, label)
             fake = fake.to(real.dtype)

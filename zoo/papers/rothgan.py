@@ -147,7 +147,7 @@ class RothGAN(GAN):
             fake = self.noisy(self.G(self.latents(len(real))), gamma)
             real = self.noisy(real, gamma)
         # real and fake apart, each with its own batch statistics; float32 throughout for the second derivative
-        with torch.autocast(self.device.type, enabled=False):
+        with self.differentiated_twice():
             real, fake = real.detach().requires_grad_(), fake.to(real.dtype).requires_grad_()
             real_logits, fake_logits = self.D(real), self.D(fake)
             loss_d = f_gan_d(self.divergence, real_logits, fake_logits)

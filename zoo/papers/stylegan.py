@@ -215,7 +215,7 @@ class StyleGAN(GAN):
         # discriminator; what is differentiated twice runs in float32
         with torch.no_grad():
             fake = self.fakes(len(real), label, lod)
-        with torch.autocast(self.device.type, enabled=False):
+        with self.differentiated_twice():
             real, fake = fade_reals(real, lod), fake.to(real.dtype)
             loss_d, penalty, real_logits, fake_logits = self.judge(
                 lambda x: self.D(x, label, lod), real, fake, math.floor(lod), self.gamma

@@ -156,7 +156,7 @@ class TTUR(GAN):
                 fake = self.G(self.latents(len(x)))
             real_logits, fake_logits = self.D(x), self.D(fake)
             loss_d = wasserstein_d(real_logits, fake_logits)
-            with torch.autocast(self.device.type, enabled=False):
+            with self.differentiated_twice():
                 points = between(x, fake.to(x.dtype))
                 penalty = wgan_gp(self.D(points), points)  # one norm per image, also where images share a score
             self.update(self.opt_d, loss_d + self.lambda_gp * penalty)

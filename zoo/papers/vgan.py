@@ -109,13 +109,13 @@ class VGAN(GAN):
         # discriminator and encoder; what is differentiated twice runs in float32
         with torch.no_grad():
             fake = self.G(self.latents(len(real)), label)
-        with torch.autocast(self.device.type, enabled=False):
+        with self.differentiated_twice():
             real = real.requires_grad_()
             real_logits, kl_real = self.D.logits_and_kl(real, label)
         fake_logits, kl_fake = self.D.logits_and_kl(fake, label)
         loss_d = self.loss_d(real_logits, fake_logits)
         kl = 0.5 * (kl_real.mean() + kl_fake.mean())
-        with torch.autocast(self.device.type, enabled=False):
+        with self.differentiated_twice():
             fake = fake.to(real.dtype)
             penalty = sum(term(self.D, real, real_logits, fake, label) for term in self.penalties)
         self.update(self.opt_d, loss_d + self.beta * kl + 0.5 * self.gamma * penalty)
