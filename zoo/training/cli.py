@@ -24,21 +24,24 @@ from lightning.pytorch.utilities.exceptions import MisconfigurationException
 from lightning.pytorch.utilities.rank_zero import rank_zero_only
 
 from zoo.data import BadImage, ImageDataModule
+from zoo.engine.best import check_best
 from zoo.engine.checkpoints import Checkpoints
-from zoo.engine.checks import check_batches
 from zoo.engine.failures import Diverged
 from zoo.engine.gan import GAN
 from zoo.engine.progress import Progress
 from zoo.engine.stop import Stop
+from zoo.options.ranges import Processes
+from zoo.training.checks import check_disk, check_folder, check_machine, check_trainer
 from zoo.training.devices import about_preset, about_spread, check_devices, preset, processes, strategy_for
 from zoo.training.evaluate import Evaluate
 from zoo.training.history import Rewind
 from zoo.training.lock import locked
 from zoo.training.loggers import beside, loggers
-from zoo.training.mistakes import Sentences, sentence
+from zoo.training.mistakes import Sentences, refuse
 from zoo.training.recipes import compose, names_data
 from zoo.training.run import Run, begin_in, check_resume, last_checkpoint, new_folder, run_id
 from zoo.training.samples import Samples
+from zoo.training.shapes import check_data
 
 TRAINER = {
     "max_steps": -1,  # training ends at model.total_kimg
@@ -75,7 +78,10 @@ class ZooCLI(LightningCLI):
             help="folder of the run (default: runs/<paper>/<recipe>-<number>)",
         )
         parser.add_argument(
-            "--threads", type=int | None, default=None, help="CPU threads of PyTorch (default: PyTorch's choice)"
+            "--threads",
+            type=Processes | None,
+            default=None,
+            help="CPU threads of PyTorch (default: PyTorch's choice)",
         )
         parser.add_argument("--wandb", type=bool, default=True, help="log to Weights & Biases beside CSV")
         parser.add_lightning_class_args(Checkpoints, "checkpoints")  # first: nothing may come before saving
@@ -86,15 +92,13 @@ class ZooCLI(LightningCLI):
 
     def instantiate_trainer(self) -> L.Trainer:
         """Check the data, choose the run's folder, then build the trainer around it."""
-        if self.config.trainer.log_every_n_steps == 0:
-            raise ValueError("--trainer.log_every_n_steps must be at least 1")
+        check_trainer(self.config.trainer)
         if self.config.threads:
             torch.set_num_threads(self.config.threads)
         paper = type(self.model).__name__.lower()
         base = Path(self.config.run_dir) if self.config.run_dir else Path("runs", paper, self.recipe)
         self.ckpt_path = self.resumed(base)
         check_devices(self.config.trainer)
-        check_batches(self.model)
         self.spread = about_spread(self.model, processes(self.config.trainer))
         self.datamodule.enter(self.model.stage)
         if rank_zero_only.rank == 0:
@@ -102,6 +106,8 @@ class ZooCLI(LightningCLI):
                 check_resume(self.ckpt_path, self.model, self.owed)
             self.datamodule.prepare_data()
             self.datamodule.setup("fit")
+            self.check(base)
+        check_machine(self.config.trainer, self.on_trial)
 
         config = yaml.safe_load(self.parser.dump(self.config, skip_none=False))
         config["evaluation"]["recipe"] = self.recipe  # the folder may have another name
@@ -123,6 +129,25 @@ class ZooCLI(LightningCLI):
         if rank_zero_only.rank == 0:
             self.config_init.evaluation.run = run_id(self.run.folder)
         return super().instantiate_trainer(**own)
+
+    def check(self, base: Path) -> None:
+        """Refuse what cannot work with this data and on this machine, while nothing is written yet."""
+        self.model.check(self.datamodule)
+        if self.ckpt_path:
+            check_data(self.ckpt_path, self.datamodule)
+        self.config_init.evaluation.check(self.model, self.datamodule)
+        check_best([self.config_init.checkpoints], self.config_init.evaluation.every_kimg)
+        check_disk(self.model, self.config_init.checkpoints.keep, check_folder("--run_dir", base.parent))
+
+    def on_trial(self) -> L.Trainer:
+        """A Trainer without a run's folder, loggers and callbacks, nor objects that serve one Trainer alone."""
+        return super().instantiate_trainer(
+            callbacks=[],
+            logger=False,
+            enable_checkpointing=False,
+            enable_progress_bar=False,
+            **{k: v for k, v in (("strategy", "auto"), ("plugins", None)) if not plain(self.config.trainer.get(k))},
+        )
 
     def resumed(self, base: Path) -> Path | None:
         """The checkpoint to go on from; rank 0 looks for the last one once for all, since another run may write one
@@ -171,12 +196,9 @@ class ZooCLI(LightningCLI):
         return beside(found, given, self.run.config)
 
 
-def fail(error: Exception) -> None:
-    """One sentence to the user, without a traceback unless ZOO_TRACEBACK is set."""
-    if os.environ.get("ZOO_TRACEBACK"):
-        raise error
-    print(f"error: {sentence(error)}", file=sys.stderr)
-    raise SystemExit(2) from error
+def plain(value: object) -> bool:
+    """Whether an option is no object that is built."""
+    return value is None or isinstance(value, str | int)
 
 
 def tell_stop(cli: ZooCLI, reason: str) -> None:
@@ -263,17 +285,13 @@ def _train(
         print(f"error: {error}", file=sys.stderr)
         raise SystemExit(1) from error
     except MisconfigurationException as error:
-        fail(ValueError(f"the options under --trainer do not fit this machine or each other: {error}"))
-    except (ValueError, OSError, ImportError) as error:
+        refuse(ValueError(f"the options under --trainer do not fit this machine or each other: {error}"))
+    except Exception as error:
         if cli is not None and cli.model.started:
-            if not isinstance(error, BadImage):
+            if not isinstance(error, BadImage | torch.OutOfMemoryError):
                 raise
-            tell_stop(cli, "a damaged image")
-        fail(error)
-    except RuntimeError as error:
-        if cli is None or cli.model.started or "loading state_dict" not in str(error):
-            raise
-        fail(ValueError(f"the networks of {cli.ckpt_path} are not those of this version of the code ({error})"))
+            tell_stop(cli, "a damaged image" if isinstance(error, BadImage) else "lack of memory")
+        refuse(error)
     if stop.interrupted:
         tell_stop(cli, stop.signal or "a signal to another process")
         raise SystemExit(128 + signal.Signals[stop.signal or "SIGTERM"])

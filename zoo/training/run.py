@@ -13,6 +13,8 @@ import yaml
 from zoo.data import ImageDataModule
 from zoo.data.whole import leftovers, write_whole
 from zoo.engine.gan import GAN
+from zoo.options.yamls import config_in
+from zoo.training.shapes import check_checkpoint, check_training
 
 
 @dataclass(frozen=True)
@@ -51,7 +53,7 @@ def begin_in(folder: Path, config: dict) -> None:
         part.unlink(missing_ok=True)
     file = folder / "config.yaml"
     if file.is_file():
-        config = config | {"ckpt_path": (yaml.safe_load(file.read_text()) or {}).get("ckpt_path")}
+        config = config | {"ckpt_path": config_in(file).get("ckpt_path")}
     write_whole(file, yaml.safe_dump(config, sort_keys=False))
 
 
@@ -80,9 +82,10 @@ def check_resume(path: Path, model: GAN, owed: Callable[[GAN, int], bool] | None
         raise FileNotFoundError(f"no checkpoint at {path}; --ckpt_path takes 'last' or a file")
     try:
         checkpoint = torch.load(path, map_location="cpu", weights_only=True, mmap=True)
-        old, nimg = checkpoint["zoo"], checkpoint["state_dict"]["_extra_state"]["nimg"]
     except Exception as error:
         raise ValueError(f"{path} is not a checkpoint of this project, or it is damaged: take another") from error
+    check_checkpoint(path, checkpoint)
+    old, nimg = checkpoint["zoo"], checkpoint["state_dict"]["_extra_state"]["nimg"]
     ended = nimg >= model.total_kimg * 1000
     if ended and not (owed and owed(model, nimg)):
         raise ValueError(
@@ -99,6 +102,7 @@ def check_resume(path: Path, model: GAN, owed: Callable[[GAN, int], bool] | None
         raise ValueError(
             f"{path} cannot go on with {', '.join(refused)}: give the run's own settings, or leave out --ckpt_path"
         )
+    check_training(path, checkpoint, model)
     if ended:
         print(f"{path} has reached its end and has no results row yet: that is all that is done now")
     if changed:
@@ -106,10 +110,23 @@ def check_resume(path: Path, model: GAN, owed: Callable[[GAN, int], bool] | None
 
 
 def data_of(config: dict) -> ImageDataModule:
-    """The data module that a run's config.yaml describes."""
-    module, _, name = config["data"]["class_path"].rpartition(".")
-    options = dict(config["data"].get("init_args") or {}) | {"resolution": config["model"]["resolution"]}
-    return getattr(importlib.import_module(module or "zoo.data"), name)(**options)
+    """The data module that a run's config.yaml describes.
+
+    Raises:
+        ValueError: if it describes none.
+    """
+    try:
+        module, _, name = config["data"]["class_path"].rpartition(".")
+        options = dict(config["data"].get("init_args") or {}) | {"resolution": config["model"]["resolution"]}
+        made = getattr(importlib.import_module(module or "zoo.data"), name)
+    except (KeyError, TypeError, AttributeError, ImportError) as error:
+        raise ValueError(
+            f"the run's config.yaml names no data that can be opened ({error}): give --data"
+        ) from error
+    try:
+        return made(**options)
+    except TypeError as error:
+        raise ValueError(f"the data section of the run's config.yaml does not fit {name}: {error}") from error
 
 
 def data_to_score(config: dict, gan: GAN) -> ImageDataModule:
@@ -154,7 +171,7 @@ def config_to_score(checkpoint: Path, gan: GAN, data: str | None) -> tuple[dict,
     if imported is None:
         if not (folder / "config.yaml").is_file():
             raise FileNotFoundError(f"{checkpoint} lies in no run's folder: there is no {folder / 'config.yaml'}")
-        config = yaml.safe_load((folder / "config.yaml").read_text())
+        config = config_in(folder / "config.yaml")
         return config | ({"data": data_given(data)} if data else {}), folder, run_id(folder)
     if data is None:
         raise ValueError(
