@@ -17,7 +17,7 @@ from zoo.__main__ import main
 TRAINING = ("--wandb", "false", "--evaluation.extractors", "[random]", "--trainer.accelerator", "cpu")
 
 
-class Accepted(Exception):
+class Accepted(BaseException):
     """Training would have begun."""
 
 

@@ -1,6 +1,8 @@
 """Every number that a user may give has a range, and what lies outside is told: also of options added tomorrow."""
 
+import contextlib
 import inspect
+import io
 import math
 from collections.abc import Iterator, Mapping, Sequence
 from functools import cache
@@ -151,21 +153,23 @@ def zoo_parser() -> Any:
     return capture_parser(lambda: main(["doctor"]))
 
 
-def told(parser: Any, args: list[str], capsys: pytest.CaptureFixture) -> str:
-    with pytest.raises(SystemExit) as stop:
+def told(parser: Any, args: list[str]) -> str:
+    """The last line with which a parser ends."""
+    err = io.StringIO()
+    with pytest.raises(SystemExit) as stop, contextlib.redirect_stderr(err):
         parser.parse_args(args)
     assert stop.value.code == 2
-    return capsys.readouterr().err.strip().splitlines()[-1]
+    return err.getvalue().strip().splitlines()[-1]
 
 
 @pytest.mark.parametrize("cls", MODELS, ids=lambda cls: cls.__name__)
 @settings(max_examples=6, deadline=None)
 @given(data=st.data())
-def test_command_lines_of_papers_tell_option_value_and_range(cls, data, capsys):
+def test_command_lines_of_papers_tell_option_value_and_range(cls, data):
     hints = {name: hint for name, hint in of_class(cls).items() if ranged(hint) and hint in RANGES.values()}
     name = data.draw(st.sampled_from(sorted(hints)))
     value = shown(data.draw(outside(hints[name])), 10**6)
-    said = told(parser_of(cls), [f"--model.{name}={value}"], capsys)
+    said = told(parser_of(cls), [f"--model.{name}={value}"])
     assert f"model.{name} takes {words(hints[name])[:14]}" in said, said
     assert said.endswith(f"not {shown(value)}"), said
 
@@ -175,7 +179,7 @@ def test_command_lines_of_papers_tell_option_value_and_range(cls, data, capsys):
 )
 @settings(max_examples=6, deadline=None)
 @given(data=st.data())
-def test_verbs_tell_option_value_and_range(verb, data, capsys):
+def test_verbs_tell_option_value_and_range(verb, data):
     hints = {
         n: h for n, h in get_type_hints(VERBS[verb]).items() if n != "return" and ranged(h) and str not in parts(h)
     }
@@ -184,7 +188,7 @@ def test_verbs_tell_option_value_and_range(verb, data, capsys):
     name = data.draw(st.sampled_from(sorted(hints)))
     value = data.draw(outside(kind_of(hints[name])))
     given = shown(wrong(hints[name], value), 10**6)
-    said = told(zoo_parser(), [*verb, f"--{name}={given}"], capsys)
+    said = told(zoo_parser(), [*verb, f"--{name}={given}"])
     assert f"{name} takes " in said, said
     assert "not " in said
 

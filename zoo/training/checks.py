@@ -10,8 +10,22 @@ from typing import Any
 import lightning.pytorch as L
 from torch import nn
 
+from zoo.data import ImageDataModule
+from zoo.engine.best import check_best
+from zoo.engine.gan import GAN
 from zoo.options.ranges import shown
+from zoo.training import cluster
+from zoo.training.shapes import check_data
 
+#: what a run gives Lightning's Trainer by default
+TRAINER = {
+    "max_steps": -1,  # training ends at model.total_kimg
+    "max_epochs": -1,
+    "num_sanity_val_steps": 0,
+    "reload_dataloaders_every_n_epochs": 1,  # an epoch is a stage of a growing model; for the others it never ends
+    "use_distributed_sampler": False,
+    "enable_model_summary": False,
+}
 #: options of Lightning's Trainer that count, -> the least, beside what stands for "no bound"
 COUNTS = {"max_epochs": 1, "max_steps": 1, "min_epochs": 0, "min_steps": 0, "num_nodes": 1, "log_every_n_steps": 1}
 COUNTS |= {"check_val_every_n_epoch": 1, "fast_dev_run": 0, "num_sanity_val_steps": 0}
@@ -134,3 +148,30 @@ def check_disk(model: nn.Module, keep: int, there: Path) -> None:
             f"that are free at {there}: free some space, give --run_dir another disk, or lower "
             f"--checkpoints.keep {keep}"
         )
+
+
+def check_run(model: GAN, data: ImageDataModule, parts: Any, checkpoint: Path | None, base: Path) -> None:
+    """Refuse what cannot work with this data and on this disk, while nothing is written yet.
+
+    Args:
+        parts: the callbacks of the command line, `checkpoints` and `evaluation`.
+        checkpoint: what is to be gone on from.
+        base: the run's folder is this with a number behind it.
+
+    Raises:
+        ValueError, OSError: naming what is wrong.
+    """
+    model.check(data)
+    if checkpoint:
+        check_data(checkpoint, data)
+    parts.evaluation.check(model, data)
+    check_best([parts.checkpoints], parts.evaluation.every_kimg)
+    check_disk(model, parts.checkpoints.keep, check_folder("--run_dir", base.parent))
+
+
+def on_trial(trainer: Any) -> dict[str, Any]:
+    """Options of a Trainer without a run's folder, loggers, callbacks, and objects that serve one Trainer alone."""
+    quiet = {"callbacks": [], "logger": False, "enable_checkpointing": False, "enable_progress_bar": False}
+    strategy = trainer.get("strategy")
+    plain = strategy is None or isinstance(strategy, str)
+    return quiet | {"plugins": cluster.environment() or None} | ({} if plain else {"strategy": "auto"})
