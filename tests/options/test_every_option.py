@@ -163,7 +163,7 @@ def told(parser: Any, args: list[str]) -> str:
 
 
 @pytest.mark.parametrize("cls", MODELS, ids=lambda cls: cls.__name__)
-@settings(max_examples=6, deadline=None)
+@settings(max_examples=3, deadline=None)
 @given(data=st.data())
 def test_command_lines_of_papers_tell_option_value_and_range(cls, data):
     hints = {name: hint for name, hint in of_class(cls).items() if ranged(hint) and hint in RANGES.values()}
@@ -177,7 +177,7 @@ def test_command_lines_of_papers_tell_option_value_and_range(cls, data):
 @pytest.mark.parametrize(
     "verb", [v for v in VERBS if any(map(ranged, get_type_hints(VERBS[v]).values()))], ids=" ".join
 )
-@settings(max_examples=6, deadline=None)
+@settings(max_examples=3, deadline=None)
 @given(data=st.data())
 def test_verbs_tell_option_value_and_range(verb, data):
     hints = {

@@ -73,7 +73,6 @@ NUMBER = {"type": "number"}
 SCHEMA: dict[str, Any] = {
     "type": "object",
     "properties": {
-        "paper": {"type": "string", "pattern": r"^[\w.-]+$"},
         "metrics": {"type": "object", "additionalProperties": NUMBER},
         "absent": {"type": "object", "additionalProperties": {"type": "string"}},
         "notes": {"type": ["object", "null"], "additionalProperties": {"type": "string"}},
