@@ -1,6 +1,5 @@
 """Wrong use, as it was typed: one sentence that names the thing, before anything is written."""
 
-import re
 from pathlib import Path
 
 import odd
@@ -62,6 +61,9 @@ MODEL = {
         --evaluation.results_dir photo.png/x | results_dir
         --evaluation.results_dir /proc/zoo | results_dir
         --threads -1 | threads
+        --seed_everything -1 | seed_everything
+        --trainer.limit_train_batches 1.5 | limit_train_batches
+        --trainer.num_nodes 2 | num_nodes
         --config | config
         --config binary.yaml | binary.yaml
         --config section.yaml | model
@@ -209,8 +211,3 @@ def test_of_resuming(words, names, bench, monkeypatch):
 @pytest.mark.parametrize(("words", "names"), cases(VERBS))
 def test_of_verbs(words, names, bench, monkeypatch):
     attempt(split(words), bench, monkeypatch).refused(*names)
-
-
-def test_two_nodes_without_a_launcher(bench, monkeypatch):
-    said = attempt(of_paper("sngan", "--trainer.num_nodes", "2"), bench, monkeypatch).refused("num_nodes")
-    assert re.search("torchrun|srun", said)

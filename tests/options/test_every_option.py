@@ -70,7 +70,7 @@ VERBS = dict(verbs(COMMANDS))
 @st.composite
 def outside(draw: st.DrawFn, kind: type[Range]) -> Any:
     """A value that a range does not take."""
-    found: list[st.SearchStrategy] = [st.sampled_from(["many", "nan", "inf", "-inf", "true", "[1]", "{a: 1}"])]
+    found: list[st.SearchStrategy] = [st.sampled_from(["many", "nan", "inf", "-inf", "true", "[1]"])]
     number = st.integers if kind.base is int else st.floats
     bounds = {} if kind.base is int else {"allow_nan": False, "allow_infinity": False}
     low = kind.low if kind.low is not None else kind.above
@@ -177,7 +177,7 @@ def test_command_lines_of_papers_tell_option_value_and_range(cls, data):
 @pytest.mark.parametrize(
     "verb", [v for v in VERBS if any(map(ranged, get_type_hints(VERBS[v]).values()))], ids=" ".join
 )
-@settings(max_examples=3, deadline=None)
+@settings(max_examples=2, deadline=None)
 @given(data=st.data())
 def test_verbs_tell_option_value_and_range(verb, data):
     hints = {

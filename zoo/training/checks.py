@@ -64,12 +64,12 @@ def check_trainer(trainer: Any) -> None:
             raise ValueError(f"trainer.{name} takes a whole number of at least {least}{end}, not {value}")
     for name in (*LIMITS, "val_check_interval"):
         value = trainer.get(name)
-        if isinstance(value, float) and not 0 < value <= 1:
-            raise ValueError(
-                f"trainer.{name} takes a number of batches, or a share above 0 and at most 1, not {value}"
-            )
-        if isinstance(value, int) and not isinstance(value, bool) and value < 1:
-            raise ValueError(f"trainer.{name} takes a number of batches of at least 1, not {value}")
+        if isinstance(value, bool) or not isinstance(value, int | float):
+            continue
+        if value < 0 or (name in ("limit_train_batches", "val_check_interval") and not value):
+            raise ValueError(f"trainer.{name} takes a number of batches, or a share of them, above 0, not {value}")
+        if isinstance(value, float) and not value <= 1:
+            raise ValueError(f"trainer.{name} takes a number of batches, or a share up to 1.0, not {value}")
     for name, (allowed, instead) in OURS.items():
         if (value := trainer.get(name)) not in allowed:
             raise ValueError(f"trainer.{name} is not to be set, not to {shown(value)} either: {instead}")

@@ -63,6 +63,8 @@ def sentence(error: Exception | str) -> str:
     if isinstance(error, MemoryError) or "can't allocate memory" in str(error) or "out of memory" in str(error):
         said = " ".join(str(error).split())[:200]
         return f"there is not enough memory for this: make batch, width or number smaller ({said})"
+    if found := re.match(r"(-?\d+) is not in bounds, numpy accepts", str(error)):  # Lightning's
+        return f"seed_everything takes {words(RANGES['Seed'])}, not {found[1]}"
     if found := re.search(r"(?:(\w+)\.)?(\w+)\(\) got an unexpected keyword argument '(\w+)'", str(error)):
         return f"{found[1] or found[2]} has no option {found[3]}: leave it out, or look at its options with --help"
     if isinstance(error, Exception) and not isinstance(error, KNOWN):
