@@ -60,7 +60,7 @@ def check_trainer(trainer: Any) -> None:
         if isinstance(value, int) and not isinstance(value, bool) and value < least:
             if value == -1 and name.startswith("max_"):
                 continue
-            end = ", or -1: training ends at --model.total_kimg" if name.startswith("max_") else ""
+            end = ", or -1 (training ends at --model.total_kimg)" if name.startswith("max_") else ""
             raise ValueError(f"trainer.{name} takes a whole number of at least {least}{end}, not {value}")
     for name in (*LIMITS, "val_check_interval"):
         value = trainer.get(name)
@@ -72,7 +72,7 @@ def check_trainer(trainer: Any) -> None:
             raise ValueError(f"trainer.{name} takes a number of batches, or a share up to 1.0, not {value}")
     for name, (allowed, instead) in OURS.items():
         if (value := trainer.get(name)) not in allowed:
-            raise ValueError(f"trainer.{name} is not to be set, not to {shown(value)} either: {instead}")
+            raise ValueError(f"trainer.{name} is not to be set (here to {shown(value)}): {instead}")
     if (devices := trainer.get("devices")) in (0, "0", [], "[]", ""):
         raise ValueError(
             f"trainer.devices takes at least 1 device, a list such as [0,1], or auto, not {shown(devices)}"
@@ -100,7 +100,7 @@ def check_machine(trainer: Any, build: Callable[[], L.Trainer]) -> None:
             "num_nodes": (1, None),
         }
         given = [f"--trainer.{k} {shown(trainer.get(k))}" for k, v in usual.items() if trainer.get(k) not in v]
-        given += [f"--trainer.precision {p}" for p in [trainer.get("precision")] if p is not None]
+        given += [f"--trainer.precision {p}" for p in [trainer.get("precision")] if p not in (None, "32-true")]
         said = " ".join(str(error).split())
         raise ValueError(
             f"{' '.join(given) or 'what stands under --trainer'} does not fit this machine or other options: {said}"

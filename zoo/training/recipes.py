@@ -24,7 +24,7 @@ def compose(recipe: str | Path | None, args: list[str]) -> tuple[dict, list[str]
     for word in words:
         if word in ("--config", "-c"):
             if not (file := next(words, "")) or file.startswith("--"):
-                raise ValueError(f"--config takes a recipe's file, not {file or 'nothing'}")
+                raise ValueError(f"--config takes a recipe's file, and got {file or 'nothing'}")
             files.append(Path(file))
         elif word.startswith("--config="):
             files.append(Path(word.removeprefix("--config=")))
