@@ -4,24 +4,70 @@ The commands themselves are in `zoo.commands`.
 """
 
 import sys
+from typing import Any
 
 from zoo.commands import bench, data, floors, lab, listing, looking, models, runs, scoring, weights
 
+#: verb -> what does it, or the verbs below it
+COMMANDS: dict[str, Any] = {
+    "train": runs.train,
+    "list": listing.papers,
+    "runs": listing.runs,
+    "show": listing.show,
+    "doctor": listing.doctor,
+    "sample": models.sample,
+    "walk": looking.walk,
+    "grow": looking.grow,
+    "explore": looking.explore,
+    "reconstruct": models.reconstruct,
+    "encode": models.encode,
+    "interpolate": models.interpolate,
+    "attribute": models.attribute,
+    "import": weights.import_,
+    "export": weights.export,
+    "evaluate": scoring.evaluate,
+    "compare": scoring.compare,
+    "floor": floors.floor,
+    "train-domain": scoring.train_domain,
+    "data": {"_help": data.__doc__, "prepare": data.prepare, "inspect": data.inspect, "stream": data.stream},
+    "bench": {
+        "_help": bench.__doc__,
+        "data": bench.data,
+        "evaluation": bench.evaluation,
+        "distances": bench.distances,
+        "step": bench.step,
+    },
+    "suite": runs.suite,
+    "leaderboard": scoring.leaderboard,
+    "claims": scoring.claims,
+    "curves": scoring.curves,
+    "lab": {
+        "_help": lab.__doc__,
+        "dirac": lab.dirac,
+        "verdicts": lab.verdicts,
+        "ring": lab.ring,
+        "trial": lab.trial,
+        "eigen": lab.eigen,
+        "paper": lab.paper,
+        "plane": lab.plane,
+        "saddle": lab.saddle,
+        "expert": lab.expert,
+        "play": lab.play,
+        "returns": lab.returns,
+    },
+}
+
 
 def by_script(args: list[str]) -> None:
-    """`zoo train PAPER [RECIPE] [options]`: options are those of the paper's script, so it is what parses them."""
-    from zoo.training.mistakes import sentence
+    """`zoo train PAPER [RECIPE] [options]`: options are those of the paper's script, so it is what parses them.
 
+    Raises:
+        ValueError: for no paper, or too many words before the options.
+    """
     n = next((i for i, word in enumerate(args) if word.startswith("-")), len(args))
-    try:
-        if not 1 <= n <= 2:
-            raise ValueError(
-                "zoo train takes a paper and perhaps a recipe, such as zoo train sngan tiny, then options"
-            )
-        runs.train(*args[:n], options=args[n:])
-    except ValueError as error:
-        print(f"error: {sentence(error)}", file=sys.stderr)
-        raise SystemExit(2) from error
+    if not 1 <= n <= 2:
+        raise ValueError("zoo train takes a paper and perhaps a recipe, such as zoo train sngan tiny, then options")
+    runs.train(*args[:n], options=args[n:])
 
 
 def listed(args: list[str]) -> list[str]:
@@ -39,73 +85,23 @@ def main(args: list[str] | None = None) -> None:
     """Entry point of the console script."""
     from jsonargparse import auto_cli
 
-    from zoo.training.mistakes import Parser, sentence
+    from zoo.training.mistakes import Parser, door
 
-    commands = {
-        "train": runs.train,
-        "list": listing.papers,
-        "runs": listing.runs,
-        "show": listing.show,
-        "doctor": listing.doctor,
-        "sample": models.sample,
-        "walk": looking.walk,
-        "grow": looking.grow,
-        "explore": looking.explore,
-        "reconstruct": models.reconstruct,
-        "encode": models.encode,
-        "interpolate": models.interpolate,
-        "attribute": models.attribute,
-        "import": weights.import_,
-        "export": weights.export,
-        "evaluate": scoring.evaluate,
-        "compare": scoring.compare,
-        "floor": floors.floor,
-        "train-domain": scoring.train_domain,
-        "data": {"_help": data.__doc__, "prepare": data.prepare, "inspect": data.inspect, "stream": data.stream},
-        "bench": {
-            "_help": bench.__doc__,
-            "data": bench.data,
-            "evaluation": bench.evaluation,
-            "distances": bench.distances,
-            "step": bench.step,
-        },
-        "suite": runs.suite,
-        "leaderboard": scoring.leaderboard,
-        "claims": scoring.claims,
-        "curves": scoring.curves,
-        "lab": {
-            "_help": lab.__doc__,
-            "dirac": lab.dirac,
-            "verdicts": lab.verdicts,
-            "ring": lab.ring,
-            "trial": lab.trial,
-            "eigen": lab.eigen,
-            "paper": lab.paper,
-            "plane": lab.plane,
-            "saddle": lab.saddle,
-            "expert": lab.expert,
-            "play": lab.play,
-            "returns": lab.returns,
-        },
-    }
     args = sys.argv[1:] if args is None else list(args)
-    if args[:1] == ["train"] and not {"-h", "--help"} & set(args[:2]):
-        return by_script(args[1:])
-    if args[:1] == ["evaluate"] and any(word.partition("=")[0] in ("--real", "--fake") for word in args):
-        args[0] = "compare"  # no checkpoint: two folders
-    if args[:1] == ["sample"]:  # `class` is no name for a Python argument
-        args = ["--label" + word[7:] if word.partition("=")[0] == "--class" else word for word in args]
-    try:
+    with door():
+        if args[:1] == ["train"] and not {"-h", "--help"} & set(args[:2]):
+            return by_script(args[1:])
+        if args[:1] == ["evaluate"] and any(word.partition("=")[0] in ("--real", "--fake") for word in args):
+            args[0] = "compare"  # no checkpoint: two folders
+        if args[:1] == ["sample"]:  # `class` is no name for a Python argument
+            args = ["--label" + word[7:] if word.partition("=")[0] == "--class" else word for word in args]
         auto_cli(
-            commands,
+            COMMANDS,
             args=listed(args),
             prog="zoo",
             parser_class=Parser,
             description="GAN papers: train, look, score and compare.",
         )
-    except (ValueError, OSError, ImportError) as error:
-        print(f"error: {sentence(error)}", file=sys.stderr)
-        raise SystemExit(2) from error
 
 
 if __name__ == "__main__":

@@ -72,7 +72,7 @@ def test_leaderboard_check_fails_until_rendered(tmp_path, capsys):
     [
         (["sample", "nowhere.ckpt"], "no checkpoint at nowhere.ckpt"),
         (["sample", __file__], "test_main.py is not a checkpoint of this project, or it is damaged: take another"),
-        (["sample", "nowhere.ckpt", "--n", "0"], "n must be at least 1, not 0"),
+        (["sample", "nowhere.ckpt", "--n", "0"], "n takes a whole number from 1 to 10,000, not 0"),
         (["data", "prepare", "CelebA", "a", "b.zip"], "kind takes celebahq, ffhq, "),
         (
             ["data", "prepare", "imagenet", str(ROOT), "b.zip", "--resolution", "8", "--split", "foo"],

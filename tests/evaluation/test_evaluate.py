@@ -211,7 +211,7 @@ def test_extras_enter_the_row_without_drawing_twice(sampler, data):
     assert result["absent"] == {names[1]: "16 px are too few"}
     assert result["conditions"]["changed"]["extras"] == list(names)
     assert [n for _, n in sampler.calls] == [8, 8, 8, 8, 5, 30]  # the last is this test's own
-    with pytest.raises(ValueError, match="no extra metric is called 'swdd'"):
+    with pytest.raises(ValueError, match="no metric of extras is called 'swdd'"):
         evaluate(sampler, data, "random", extras=("swdd",), **SMALL)
 
 

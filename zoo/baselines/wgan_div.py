@@ -109,8 +109,8 @@ class WGAN_Div(GAN):
             pixels=Pixels(channels, unit=architecture == "cnn" and resolution == 28),
         )
         self.save_hyperparameters()
-        if k <= 0 or power <= 1:
-            raise ValueError(f"WGAN-div needs k > 0 and power > 1, not {k:g} and {power:g}")
+        if power <= 1:
+            raise ValueError(f"power takes a number above 1, not {power:g}: the critic's penalty needs a slope")
         self.k, self.power, self.points = k, power, POINTS[points]
         self.n_dis, self.lr, self.betas, self.eps = n_dis, lr, (beta1, beta2), eps
 

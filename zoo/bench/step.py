@@ -23,9 +23,15 @@ def model_options(recipe: Path, batch_size: int | None) -> tuple[str, dict]:
     Raises:
         FileNotFoundError, ValueError: for a recipe that is none.
     """
+    from zoo.options.yamls import read_yaml
     from zoo.training.recipes import compose
 
     paper = recipe.resolve().parent
+    if not recipe.is_file():
+        raise FileNotFoundError(f"no recipe at {recipe}; they are reproductions/<paper>/<recipe>.yaml")
+    read_yaml(recipe)
+    if not (paper / "paper.yaml").is_file():
+        raise ValueError(f"{recipe} lies beside no paper.yaml: take a recipe of reproductions/<paper>")
     merged, _, _ = compose(paper / "paper.yaml", ["--config", str(recipe)])
     options = dict(merged.get("model") or {})
     known = _defaults(paper.name)

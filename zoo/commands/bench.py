@@ -1,6 +1,7 @@
 """Measurements of speed and memory."""
 
 from pathlib import Path
+from typing import Literal
 
 from zoo.options.ranges import (
     BatchSize,
@@ -9,6 +10,7 @@ from zoo.options.ranges import (
     PositiveInt,
     Processes,
     Side,
+    Steps,
     Width,
     Workers,
 )
@@ -60,7 +62,9 @@ def evaluation(
     import torch
 
     from zoo.bench import evaluation
+    from zoo.engine.devices import device_here
 
+    device_here(device)
     if threads:
         torch.set_num_threads(threads)
     if memory:
@@ -72,9 +76,9 @@ def evaluation(
 def step(
     recipe: Path,
     batch_size: BatchSize | None = 2,
-    steps: PositiveInt = 2,
-    precisions: list[str] | None = None,
-    layouts: list[str] | None = None,
+    steps: Steps = 2,
+    precisions: list[Literal["32-true", "bf16-mixed"]] | None = None,
+    layouts: list[Literal["channels_last", "contiguous"]] | None = None,
     timeout: PositiveFloat = 600,
     device: str = "cpu",
 ) -> None:
@@ -91,7 +95,9 @@ def step(
         device: cpu or cuda.
     """
     from zoo.bench.step import step
+    from zoo.engine.devices import device_here
 
+    device_here(device)
     step(recipe, batch_size, steps, precisions, layouts, timeout, device)
 
 

@@ -74,9 +74,11 @@ def inspect(
         split: Of sources that have several.
         sample: Look at so many images, evenly spaced; the classes are counted over all of them.
     """
+    from zoo.pictures.grids import check_picture
     from zoo.preparation.inspection import inspect as look
     from zoo.preparation.sheet import contact_sheet
 
+    check_picture(out)
     found = look(path, kind, split, sample)
     print(found)
     contact_sheet(found, out)

@@ -3,12 +3,10 @@
 from pathlib import Path
 from typing import Literal
 
-from zoo.options.ranges import FiniteFloat, NonNegativeFloat, PositiveFloat, PositiveInt, Seed
+from zoo.options.ranges import FiniteFloat, NonNegativeFloat, PositiveFloat, PositiveInt, Seed, Steps
 
 
-def saddle(
-    out: Path = Path("saddle.png"), steps: PositiveInt = 5000, runs: PositiveInt = 20, seed: Seed = 0
-) -> None:
+def saddle(out: Path = Path("saddle.png"), steps: Steps = 5000, runs: Steps = 20, seed: Seed = 0) -> None:
     """Play TTUR's toy problem, a saddle with noisy gradients, at one rate and at two.
 
     Args:
@@ -17,6 +15,9 @@ def saddle(
         runs: Runs of each setting; one is drawn.
         seed: Names the noise.
     """
+    from zoo.pictures.plots import check_figure
+
+    check_figure(out)
     from zoo.lab.saddle import lab
 
     print(lab(out, steps, runs, seed))
@@ -40,6 +41,10 @@ def plane(
         seed: Of weights, latents and points.
         options: Arguments of the paper's model over its setting, such as '{penalty: none}'.
     """
+    from zoo.pictures.plots import check_figure
+
+    if out:
+        check_figure(out)
     from zoo.lab.plane import lab
 
     print(lab(paper, data, out or Path(f"plane-{paper}-{data}.png"), kimg, seed, options))
@@ -100,9 +105,9 @@ def dirac(
     h: PositiveFloat = 0.2,
     h_d: PositiveFloat | None = None,
     scheme: Literal["sim", "alt_gd", "alt_dg"] = "alt_gd",
-    n_d: PositiveInt = 1,
+    n_d: Steps = 1,
     start: tuple[FiniteFloat, FiniteFloat] = (1.0, 1.0),
-    steps: PositiveInt = 500,
+    steps: Steps = 500,
     out: Path = Path("dirac.png"),
     animate: Path | None = None,
 ) -> None:
@@ -125,6 +130,9 @@ def dirac(
         out: The picture to write.
         animate: A GIF to write too.
     """
+    from zoo.pictures.plots import check_figure
+
+    check_figure(out)
     from zoo.lab.tables import dirac
 
     given = {"gamma": gamma, "sigma": sigma, "eta": eta, "target": target}
@@ -164,6 +172,9 @@ def eigen(
         seed: Names batch and latents.
         out: The picture to write.
     """
+    from zoo.pictures.plots import check_figure
+
+    check_figure(out)
     from zoo.lab.tables import eigen
 
     print(eigen(subject, data, kimg, n, k, seed, out))
@@ -184,7 +195,7 @@ def paper(out: Path = Path("results/toy/figures"), only: str = "all") -> None:
 def expert(
     env: str,
     out: Path | None = None,
-    episodes: PositiveInt = 10,
+    episodes: Steps = 10,
     by: Literal["rule", "trpo"] = "rule",
     noise: NonNegativeFloat = 0.0,
     horizon: PositiveInt = 200,
@@ -215,7 +226,7 @@ def expert(
 
 
 def play(
-    checkpoint: Path, out: Path | None = None, episodes: PositiveInt = 50, best: bool = False, seed: Seed = 0
+    checkpoint: Path, out: Path | None = None, episodes: Steps = 50, best: bool = False, seed: Seed = 0
 ) -> None:
     """Play the policy of an imitation run: its true return, and a picture of it.
 
@@ -238,6 +249,9 @@ def returns(rows: list[str], out: Path = Path("returns.png")) -> None:
         rows: Files of results/imitation, of one task.
         out: The picture to write.
     """
+    from zoo.pictures.plots import check_figure
+
+    check_figure(out)
     from zoo.lab.imitation import curves
 
     print(curves(rows, out))

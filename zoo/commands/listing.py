@@ -10,11 +10,10 @@ def papers(reproductions: Path | None = None, results: Path = Path("results")) -
         reproductions: Folder of the scripts and recipes; the zoo's own by default.
         results: Folder of the results rows.
     """
-    import json
-
     from rich.console import Console
     from rich.table import Table
 
+    from zoo.leaderboard.rows import recipe_of
     from zoo.training.recipes import folder
 
     reproductions = reproductions or folder()
@@ -24,7 +23,7 @@ def papers(reproductions: Path | None = None, results: Path = Path("results")) -
     scripts = (path.stem for path in reproductions.glob("*.py"))
     for paper in sorted(name for name in scripts if (reproductions / name).is_dir()):
         files = [*results.glob(f"{paper}/*.json"), *results.glob(f"imitation/{paper}-*.json")]
-        rows = [json.loads(p.read_text())["recipe"] for p in files]
+        rows = [recipe_of(p) for p in files]
         recipes = sorted((reproductions / paper).glob("*.yaml"), key=lambda p: (p.stem != "paper", p.stem))
         for i, recipe in enumerate(recipes):
             about = recipe.read_text().splitlines()[0].lstrip("# ")

@@ -3,14 +3,22 @@
 from pathlib import Path
 from typing import Any, Literal
 
-from zoo.options.ranges import FiniteFloat, NonNegativeFloat, NonNegativeInt, Port, PositiveFloat, PositiveInt, Seed
+from zoo.options.ranges import (
+    FiniteFloat,
+    NonNegativeFloat,
+    NonNegativeInt,
+    Port,
+    PositiveFloat,
+    Seed,
+    Steps,
+)
 
 
 def walk(
     checkpoint: Path,
     out: Path = Path("walk.mp4"),
     seeds: str = "0-3",
-    frames: PositiveInt = 60,
+    frames: Steps = 60,
     fps: PositiveFloat = 30,
     kind: Literal["spherical", "spline", "linear"] = "spherical",
     loop: bool = True,

@@ -3,7 +3,7 @@
 from pathlib import Path
 from typing import Literal
 
-from zoo.options.ranges import FiniteFloat, NonNegativeInt, PositiveInt, Seed, SheetSize
+from zoo.options.ranges import FiniteFloat, NonNegativeInt, Seed, SheetSize
 
 
 def sample(
@@ -42,15 +42,16 @@ def sample(
     import math
 
     from zoo.pictures import styles, walks
-    from zoo.pictures.grids import sample_grid, save_grid
+    from zoo.pictures.grids import check_picture, sample_grid, save_grid
     from zoo.training.loading import load
 
-    if n < 1:
-        raise ValueError(f"n must be at least 1, not {n}")
+    if label is not None and sheet not in ("grid", "latents"):
+        raise ValueError(f"--label belongs to the sheets grid and latents: leave it out for --sheet {sheet}")
     if seeds is not None:
         return _sample_seeds(checkpoint, out, seeds, labels, label, truncation, seed, ema, device)
     if labels is not None:
         raise ValueError("--labels belongs to --seeds; a sheet takes one --label")
+    check_picture(out)
     gan = load(checkpoint, device)
     side = max(2, math.isqrt(n))
     if sheet == "mixing":
@@ -134,10 +135,10 @@ def reconstruct(
     from zoo.engine import encoders
     from zoo.evaluation.reconstruction import mean_errors
     from zoo.pictures import encoded
+    from zoo.pictures.grids import check_picture
     from zoo.training.loading import load_encoder
 
-    if n < 1:
-        raise ValueError(f"n must be at least 1, not {n}")
+    check_picture(out)
     gan = load_encoder(checkpoint, device)
     photos, _ = read_photos(images, gan.resolution)
     again = encoders.decode(gan, encoders.encode(gan, photos), ema)
@@ -154,7 +155,7 @@ def encode(
     images: Path,
     out: Path = Path("latents.npz"),
     picture: Path = Path("neighbours.png"),
-    rows: PositiveInt = 8,
+    rows: SheetSize = 8,
     device: str = "cpu",
 ) -> None:
     """Write the latents of photos, and a picture of some of them, each before its nearest in latent space.
@@ -172,8 +173,10 @@ def encode(
     from zoo.data.photos import read_photos
     from zoo.engine import encoders
     from zoo.pictures import encoded
+    from zoo.pictures.grids import check_picture
     from zoo.training.loading import load_encoder
 
+    check_picture(picture, "--picture")
     gan = load_encoder(checkpoint, device)
     photos, names = read_photos(images, gan.resolution)
     z = encoders.encode(gan, photos)
@@ -189,7 +192,7 @@ def interpolate(
     a: Path,
     b: Path,
     out: Path = Path("interpolation.png"),
-    steps: PositiveInt = 8,
+    steps: SheetSize = 8,
     ema: bool = True,
     device: str = "cpu",
 ) -> None:
@@ -206,8 +209,10 @@ def interpolate(
     """
     from zoo.data.photos import read_photo
     from zoo.pictures import encoded
+    from zoo.pictures.grids import check_picture
     from zoo.training.loading import load_encoder
 
+    check_picture(out)
     gan = load_encoder(checkpoint, device)
     start, end = (read_photo(path, gan.resolution) for path in (a, b))
     encoded.interpolate(gan, start, end, steps, ema).save(out)
@@ -243,8 +248,10 @@ def attribute(
     """
     from zoo.data.photos import read_photos
     from zoo.pictures import encoded
+    from zoo.pictures.grids import check_picture
     from zoo.training.loading import load_encoder
 
+    check_picture(out)
     gan = load_encoder(checkpoint, device)
     strengths = [-1.0, 0.0, 0.5, 1.0, 1.5] if strengths is None else strengths
     sides = [read_photos(path, gan.resolution)[0] for path in (having, lacking)]

@@ -2,7 +2,7 @@
 
 from pathlib import Path
 
-from zoo.options.ranges import PositiveInt
+from zoo.options.ranges import Processes
 
 
 def train(paper: str, recipe: str = "paper", options: list[str] | None = None) -> None:
@@ -29,7 +29,7 @@ def train(paper: str, recipe: str = "paper", options: list[str] | None = None) -
 
 def suite(
     plan: Path,
-    jobs: PositiveInt = 1,
+    jobs: Processes = 1,
     results: Path = Path("results"),
     runs: Path = Path("runs"),
     leaderboard: bool = True,

@@ -159,6 +159,8 @@ def train_domain(
     from zoo.data import ImageDataModule
     from zoo.evaluation import domain
 
+    if out.is_dir() or out.suffix not in (".pt", ".pth"):
+        raise ValueError(f"out {out} is no file of weights: end it with .pt")
     if resolution is None:
         raise ValueError("say how large the images are, such as --resolution 32")
     if threads:
@@ -238,5 +240,7 @@ def curves(
         log_y: Draw the metric on a logarithmic scale.
     """
     from zoo.leaderboard.curves import curves as run
+    from zoo.pictures.plots import check_figure
 
+    check_figure(out)
     print(run(runs, metric, x, out, log_y))

@@ -8,13 +8,16 @@ import json
 import os
 import zipfile
 import zlib
+from collections import Counter
 from collections.abc import Iterable, Sequence
-from pathlib import Path, PurePosixPath
+from pathlib import Path
 
 import numpy as np
 import torch
-from PIL import Image, ImageOps, UnidentifiedImageError
+from PIL import Image, UnidentifiedImageError
 
+from zoo.data.colours import BadImage, upright_rgb
+from zoo.data.labels import check_places, from_folders, from_table, parsed, slashed
 from zoo.data.paths import EXTENSIONS, is_hidden, is_image, refuse_dangers, walk
 
 METADATA = ("dataset.json", "manifest.json")
@@ -25,17 +28,13 @@ class MissingDataset(FileNotFoundError):
     """There is no data set where one was looked for."""
 
 
-class BadImage(ValueError):
-    """A file that cannot serve as a training image; the message names it."""
-
-
 class Files:
     """The images of one folder or zip, sorted by name, with their labels.
 
-    Labels come from `dataset.json` (`{"labels": [[path, class], ...]}`, or `{"labels": null}` for none); a folder
-    without that file is labelled by its sub-folders in sorted order, or unlabelled when the images lie
-    directly in it. Stored (uncompressed) members of a zip are read straight from the file at their place, without
-    a handle that workers would have to share.
+    Labels come from `dataset.json` (`{"labels": [[path, class], ...]}`, or `{"labels": null}` for none), at the top
+    or in the one folder that holds everything; a folder without that file is labelled by its sub-folders in sorted
+    order, or unlabelled when the images lie directly in it. Stored (uncompressed) members of a zip are read
+    straight from the file at their place, without a handle that workers would have to share.
 
     Args:
         labels: False does not look for labels.
@@ -68,23 +67,33 @@ class Files:
                 ) from error
             for member in members:
                 refuse_dangers(self.path, member)
-            infos = {i.filename: f"{i.CRC:08x}:{i.file_size}" for i in members}
-            self._stored = {i.filename: (i.header_offset, i.file_size, i.CRC) for i in members if _is_stored(i)}
+            self._members = {slashed(i.filename): i.filename for i in members}
+            if len(self._members) < len(members):
+                twice = next(n for n, k in Counter(slashed(i.filename) for i in members).items() if k > 1)
+                raise ValueError(f"{path} holds {twice} more than once: pack it anew, each file once.")
+            infos = {slashed(i.filename): f"{i.CRC:08x}:{i.file_size}" for i in members}
+            self._stored = {
+                slashed(i.filename): (i.header_offset, i.file_size, i.CRC) for i in members if _is_stored(i)
+            }
         elif self.path.is_dir():
             infos = {name: str(size) for name, size in walk(self.path)}
         else:
             raise MissingDataset(f"there is no folder or zip at {path}: check the path.")
 
         self.names = sorted(name for name in infos if is_image(name))
-        self.others = sorted(n for n in infos.keys() - set(self.names) if n not in METADATA and not is_hidden(n))
         self.stamps = [infos[name] for name in self.names]
         if not self.names:
             raise ValueError(
                 f"{path} holds no images ({', '.join(sorted(EXTENSIONS))}): give a folder or zip that does."
             )
         self.classes: tuple[str, ...] = ()
-        self.labels = self._labels("dataset.json" in infos) if labels else None
-        self.manifest = self._manifest("manifest.json" in infos)
+        visible = [name for name in infos if not is_hidden(name)]
+        #: folder of the metadata, which a zip of a folder holds below its only root
+        self.root = check_places(visible, self.names, path)
+        metadata = {f"{self.root}{name}" for name in METADATA}
+        self.others = sorted(set(visible) - set(self.names) - metadata)
+        self.labels = self._labels(f"{self.root}dataset.json" in infos) if labels else None
+        self.manifest = self._manifest(f"{self.root}manifest.json" in infos)
 
     def __len__(self) -> int:
         return len(self.names)
@@ -103,12 +112,12 @@ class Files:
         if not self.zipped:
             return (self.path / name).read_bytes()
         if name not in self._stored:
-            return self._open().read(name)
+            return self._open().read(self._members[name])
         if self._file is None:
             self._file = io.FileIO(self.path)
         start, size, crc = self._stored[name]
         # a member is 30 fixed bytes, its name, extra fields, then its content
-        guess = 30 + len(name.encode()) + 64
+        guess = 30 + len(self._members[name].encode()) + 64
         data = os.pread(self._file.fileno(), guess + size, start)
         begin = 30 + int.from_bytes(data[26:28], "little") + int.from_bytes(data[28:30], "little")
         if begin > guess:
@@ -122,11 +131,11 @@ class Files:
         """Image i as a user finds it."""
         return f"{self.path}: {self.names[i]}" if self.zipped else str(self.path / self.names[i])
 
-    def image(self, i: int, upright: bool = False) -> Image.Image:
-        """Image i as decoded RGB, turned by its EXIF tag if `upright`; `BadImage` when it cannot be."""
+    def image(self, i: int) -> Image.Image:
+        """Image i as decoded RGB, turned by its EXIF tag; `BadImage` when it cannot be."""
         try:
             with Image.open(io.BytesIO(self.bytes(self.names[i]))) as image:
-                return to_rgb(ImageOps.exif_transpose(image) if upright else image)
+                return upright_rgb(image)[0]
         except BadImage as error:
             raise BadImage(f"{self.where(i)} {error}") from None
         except Exception as error:  # Pillow and zipfile raise many kinds for damaged files
@@ -138,58 +147,35 @@ class Files:
     def listing(self, labels: bool = True) -> str:
         """sha256 (hex) over name, stamp and label of every image; independent of where the files lie."""
         kept = self.labels if labels and self.labels is not None else ["-"] * len(self)
-        return listing_hash(zip(self.names, self.stamps, kept, strict=True))
+        names = [name.removeprefix(self.root) for name in self.names]
+        return listing_hash(zip(names, self.stamps, kept, strict=True))
 
     def _labels(self, has_json: bool) -> list[int] | None:
         if has_json:
-            try:
-                pairs = json.loads(self.bytes("dataset.json"))["labels"]
-                table = None if pairs is None else dict(pairs)
-            except (ValueError, KeyError, TypeError) as error:
-                raise ValueError(
-                    f'dataset.json in {self.path} is not {{"labels": [[path, class], ...]}} or {{"labels": null}}: '
-                    "write it that way or remove it."
-                ) from error
-            return None if table is None else self._from_json(table)
-
-        parents = [PurePosixPath(name).parts[:-1] for name in self.names]
-        if not any(parents):
-            return None
+            where = f"{self.root}dataset.json in {self.path}"
+            table = parsed(self._metadata("dataset.json"), where)
+            return None if table is None else from_table(table, self.names, self.root, where)
         if self.zipped:
             return None  # sub-folders of a zip only shard it: the convention puts its labels into dataset.json
-        if not all(parents):
-            loose = self.names[parents.index(())]
-            raise ValueError(
-                f"{self.path} holds images both directly ({loose}) and in sub-folders: "
-                "put all of them into class folders, or none."
-            )
-        self.classes = tuple(sorted({parent[0] for parent in parents}))
-        number = {name: i for i, name in enumerate(self.classes)}
-        return [number[parent[0]] for parent in parents]
+        labels, self.classes = from_folders(self.names, self.path)
+        return labels
 
-    def _from_json(self, table: dict) -> list[int]:
-        for names, problem in (
-            ([n for n in self.names if n not in table], "has no label for"),
-            (sorted(set(table) - set(self.names)), "labels a file that is not there,"),
-            (
-                [n for n, c in table.items() if isinstance(c, bool) or not isinstance(c, int) or c < 0],
-                "needs a class number of 0 or more for",
-            ),
-        ):
-            if names:
-                raise ValueError(
-                    f"dataset.json in {self.path} {problem} {names[0]}{_and_more(names)}: "
-                    "mend dataset.json or prepare the set again with `zoo data prepare`."
-                )
-        return [table[name] for name in self.names]
+    def _metadata(self, name: str) -> bytes:
+        try:
+            return self.bytes(f"{self.root}{name}")
+        except Exception as error:  # zipfile raises many kinds for damaged archives
+            raise ValueError(
+                f"{name} in {self.path} cannot be read ({reason(error)}): copy or pack it anew."
+            ) from error
 
     def _manifest(self, present: bool) -> dict | None:
         if not present:
             return None
+        content = self._metadata("manifest.json")
         try:
-            manifest = json.loads(self.bytes("manifest.json"))
+            manifest = json.loads(content)
             expected = {key: manifest[key] for key in ("images", "resolution", "listing_sha256")}
-        except (ValueError, KeyError, TypeError):
+        except (ValueError, KeyError, TypeError, RecursionError):
             return None  # some other tool's manifest
         if expected["images"] != len(self):
             raise ValueError(
@@ -208,10 +194,6 @@ def _is_stored(member: zipfile.ZipInfo) -> bool:
     return member.compress_type == zipfile.ZIP_STORED and not member.flag_bits & 1 and hasattr(os, "pread")
 
 
-def _and_more(names: Sequence[str]) -> str:
-    return f" (and {len(names) - 1} more)" if len(names) > 1 else ""
-
-
 def reason(error: Exception) -> str:
     """Why a file cannot be decoded, in words for users."""
     if isinstance(error, UnidentifiedImageError):  # Pillow's own text names an object in memory
@@ -225,22 +207,6 @@ def listing_hash(entries: Iterable[tuple[str, str, int | str]]) -> str:
     for name, stamp, label in entries:
         digest.update(f"{name} {stamp} {label}\n".encode())
     return digest.hexdigest()
-
-
-def to_rgb(image: Image.Image) -> Image.Image:
-    """8-bit RGB copy: grey, palette and CMYK are converted, transparent pixels are laid over white.
-
-    Raises:
-        BadImage: the image has more than 8 bits a channel.
-    """
-    if image.mode.startswith(("I", "F")):
-        raise BadImage(f"has more than 8 bits a channel (mode {image.mode}): save it with 8 bits.")
-    if image.mode in ("LA", "PA", "La", "RGBA", "RGBa") or "transparency" in image.info:
-        image = image.convert("RGBA")
-        white = Image.new("RGBA", image.size, (255, 255, 255, 255))
-        image = Image.alpha_composite(white, image)
-    image.load()  # convert() alone would not touch the pixels of an RGB file
-    return image if image.mode == "RGB" else image.convert("RGB")
 
 
 def decode(files: Sequence[Files], resolution: int, indices: Sequence[int]) -> torch.Tensor:

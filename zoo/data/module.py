@@ -89,11 +89,9 @@ class ImageDataModule(Checked, L.LightningDataModule):
                 f"source_resolution {source_resolution} is not {resolution} times a power of two: it says how "
                 "large the images at path are."
             )
-        if limit is not None and limit < 1:
-            raise ValueError(f"limit must be at least 1 image, got {limit}.")
         self.paths = [os.fspath(path)] if isinstance(path, str | os.PathLike) else [os.fspath(p) for p in path]
-        if not self.paths:
-            raise ValueError("path is an empty list: name a folder or at least one zip.")
+        if not (self.paths and all(self.paths)):
+            raise ValueError("path is an empty list or name: give a folder or at least one zip.")
         self.resolution, self.full_resolution = resolution, source_resolution or resolution
         self.batch_size, self.parts, self.block = batch_size, 1, 1
         self.use_labels, self.flip, self.divisor, self.noise = labels, flip, divisor, noise
@@ -107,7 +105,7 @@ class ImageDataModule(Checked, L.LightningDataModule):
         # one for each resolution seen, here or in the run that wrote the checkpoint: growing models change it
         self._fingerprints: dict[int, str] = {}
 
-    # ---- where the images are: what a named data set replaces
+    # ---- where the images are
 
     def open(self) -> Images:
         """The source at the present `resolution`, with labels if it has any.
@@ -295,7 +293,6 @@ class ImageDataModule(Checked, L.LightningDataModule):
 
     def load_state_dict(self, state_dict: dict) -> None:
         """Take the run's seed over; a data set with another fingerprint is refused."""
-        self.seed = state_dict["seed"]
-        self._fingerprints = dict(state_dict["fingerprints"])
+        self.seed, self._fingerprints = state_dict["seed"], dict(state_dict["fingerprints"])
         if self._images is not None:
             self._check_fingerprint(self._images, first=True)

@@ -15,7 +15,7 @@ from zoo.data.kinds import KINDS
 from zoo.data.manifests import at_resolution
 from zoo.data.module import ImageDataModule
 from zoo.data.order import seed_of
-from zoo.options.ranges import PositiveInt, Side
+from zoo.options.ranges import Fraction, NonNegativeInt, PositiveInt, Side
 
 
 class Drawn(ImageDataModule):
@@ -28,8 +28,6 @@ class Drawn(ImageDataModule):
 
     def __init__(self, resolution: Side = 32, n_images: PositiveInt = 20_000, **options: Any) -> None:
         super().__init__(path="drawn", resolution=resolution, name="drawn faces", **options)
-        if n_images < 1:
-            raise ValueError(f"n_images must be at least 1, got {n_images}.")
         self.n_images = n_images
 
     def test_images(self) -> Images:
@@ -119,15 +117,13 @@ class ImageNet(ImageDataModule):
         resolution: Side = 128,
         split: Literal["train", "val"] = "train",
         filter: str | None = KINDS["imagenet"].filter,
-        classes: tuple[int, int] | None = None,
-        crop: float = 1.0,
+        classes: tuple[NonNegativeInt, NonNegativeInt] | None = None,
+        crop: Fraction = 1.0,
         **options: Any,
     ) -> None:
         part, name = {"train": ("", "ImageNet"), "val": ("-val", "ImageNet val")}[split]
         if classes is not None and not 0 <= classes[0] <= classes[1] < 1000:
             raise ValueError(f"classes are the first and the last to take, within 0..999, not {list(classes)}.")
-        if not 0 < crop <= 1:
-            raise ValueError(f"crop is a share of the side, above 0 and at most 1, not {crop:g}.")
         path = path or f"data/imagenet{part}-{{resolution}}.zip"
         name += f", classes {classes[0]} to {classes[1]}" if classes else ""
         super().__init__(path=path, resolution=resolution, filter=filter, name=name, **options)

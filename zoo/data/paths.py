@@ -28,6 +28,10 @@ def refuse_dangers(path: Path, member: zipfile.ZipInfo) -> None:
     name = member.filename
     if ".." in re.split(r"[/\\]", name) or name.startswith(("/", "\\")) or re.match(r"[A-Za-z]:", name):
         raise ValueError(f"{path} holds a name that leads out of it ({name!r}): it is refused, pack it anew.")
+    if member.flag_bits & 1:
+        raise ValueError(
+            f"{path} is encrypted ({name!r}): unpack it with its password, and pack it anew without one."
+        )
     bomb = member.file_size > 2**26 and member.file_size > 100 * member.compress_size
     if bomb or member.file_size > LARGEST:
         raise ValueError(

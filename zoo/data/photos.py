@@ -7,7 +7,8 @@ from PIL import Image, ImageOps
 from torch import Tensor
 from torchvision.transforms.functional import pil_to_tensor
 
-from zoo.data.files import BadImage, Files, to_rgb
+from zoo.data.colours import upright_rgb
+from zoo.data.files import BadImage, Files
 
 
 def fit(image: Image.Image, where: str, resolution: int) -> Tensor:
@@ -36,7 +37,7 @@ def read_photo(path: str | Path, resolution: int) -> Tensor:
         raise FileNotFoundError(f"there is no photo at {path}")
     try:
         with Image.open(path) as image:
-            photo = to_rgb(ImageOps.exif_transpose(image))
+            photo, _ = upright_rgb(image, deep=True)
     except BadImage as error:
         raise ValueError(f"{path} {error}") from None
     except Exception as error:  # Pillow raises many kinds for damaged files
@@ -52,5 +53,5 @@ def read_photos(path: str | Path, resolution: int, n: int | None = None) -> tupl
     """
     files = Files(path)
     names = files.names[:n]
-    photos = [fit(files.image(i, upright=True), files.where(i), resolution) for i in range(len(names))]
+    photos = [fit(files.image(i), files.where(i), resolution) for i in range(len(names))]
     return torch.stack(photos), names

@@ -19,8 +19,10 @@ import numpy as np
 import torch
 from PIL import Image
 
-from zoo.data.files import BadImage, Files, MissingDataset, reason, to_rgb
+from zoo.data.colours import upright_rgb
+from zoo.data.files import BadImage, Files, MissingDataset, reason
 from zoo.data.images import Images
+from zoo.data.labels import MOST_CLASSES
 from zoo.data.whole import write_whole
 
 ABOUT, LABELS = "zoo.json", "labels.npy"
@@ -99,10 +101,20 @@ def open_stream(path: str, cache_gib: float | None = None) -> tuple[Images, dict
         MissingDataset: nothing is there.
     """
     _litdata()
-    about = json.loads(_fetch(path, ABOUT))
-    index = json.loads(_fetch(path, "index.json"))
-    sizes = torch.tensor([chunk["chunk_size"] for chunk in index["chunks"]])
-    labels = torch.from_numpy(np.load(io.BytesIO(_fetch(path, LABELS)))) if about["labelled"] else None
+    about, index, labels = _about(path), _json(path, "index.json"), None
+    try:
+        sizes = torch.tensor([chunk["chunk_size"] for chunk in index["chunks"]])
+    except (KeyError, TypeError, ValueError) as error:
+        raise ValueError(f"index.json at {path} is damaged ({error!r}): write the stream anew.") from error
+    if about["labelled"]:
+        try:
+            labels = torch.from_numpy(np.load(io.BytesIO(_fetch(path, LABELS)))).to(torch.int64)
+        except (ValueError, TypeError, EOFError) as error:
+            raise ValueError(f"{LABELS} at {path} is damaged ({error}): write the stream anew.") from error
+        if labels.shape != (about["images"],) or labels.min() < 0 or labels.max() >= MOST_CLASSES:
+            raise ValueError(
+                f"{LABELS} at {path} does not hold a class number for each image: write the stream anew."
+            )
     images = Images(
         read=Streamed(path, about["resolution"], cache_gib),
         n=about["images"],
@@ -111,6 +123,36 @@ def open_stream(path: str, cache_gib: float | None = None) -> tuple[Images, dict
         chunks=sizes,
     )
     return images, {"resolution": about["resolution"]} | (about["manifest"] or {})
+
+
+def _json(path: str, name: str) -> dict:
+    """A small JSON file beside the chunks.
+
+    Raises:
+        ValueError: naming it, if it is none.
+    """
+    try:
+        found = json.loads(_fetch(path, name))
+    except (ValueError, RecursionError) as error:
+        raise ValueError(
+            f"{name} at {path} is not JSON ({error}): write the stream anew with `zoo data stream`."
+        ) from error
+    if not isinstance(found, dict):
+        raise ValueError(f"{name} at {path} is no mapping: write the stream anew with `zoo data stream`.")
+    return found
+
+
+def _about(path: str) -> dict:
+    """What `write_stream` has written of the images."""
+    about = _json(path, ABOUT)
+    kinds = {"images": int, "resolution": int, "labelled": bool, "content": str, "manifest": dict | None}
+    for key, kind in kinds.items():
+        if key not in about or not isinstance(about[key], kind):
+            raise ValueError(
+                f"{ABOUT} at {path} is damaged: its {key} is {about.get(key)!r}; write the stream anew with "
+                "`zoo data stream`."
+            )
+    return about
 
 
 def _fetch(path: str, name: str) -> bytes:
@@ -155,7 +197,7 @@ class Streamed:
         for row in np.argsort(indices, kind="stable").tolist():  # one chunk after the other
             i = int(indices[row])
             try:
-                image = to_rgb(Image.open(io.BytesIO(dataset[i]["image"])))
+                image = upright_rgb(Image.open(io.BytesIO(dataset[i]["image"])))[0]
                 out[row] = np.asarray(image).transpose(2, 0, 1)
             except (OSError, ValueError, BadImage) as error:
                 raise BadImage(f"image {i} of {self.path} cannot be decoded ({reason(error)}).") from error

@@ -5,7 +5,7 @@ and so does every results row of it.
 """
 
 import math
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import lightning.pytorch as L
@@ -42,13 +42,13 @@ def offer_best(trainer: L.Trainer, gan: GAN, metrics: Mapping[str, float], highe
         gan.chosen = None
 
 
-def check_best(trainer: L.Trainer, every_kimg: float | None) -> None:
+def check_best(callbacks: Sequence[L.Callback], every_kimg: float | None) -> None:
     """Refuse to look for a best where only the end is scored.
 
     Raises:
         ValueError: naming the option.
     """
-    asked: list[Any] = [c.best_by for c in trainer.callbacks if isinstance(c, Checkpoints) and c.best_by]
+    asked: list[Any] = [c.best_by for c in callbacks if isinstance(c, Checkpoints) and c.best_by]
     if asked and not every_kimg:
         raise ValueError(
             f"checkpoints.best_by {asked[0]} needs scores on the way: set --evaluation.every_kimg, such as 1000"

@@ -2,6 +2,7 @@
 
 from typing import TYPE_CHECKING
 
+import lightning.pytorch as L
 import torch
 from torch import Tensor
 
@@ -12,19 +13,6 @@ if TYPE_CHECKING:
     from zoo.engine.gan import GAN
 
 
-def check_batches(gan: "GAN") -> None:
-    """Refuse a batch without images.
-
-    Raises:
-        ValueError: naming the option.
-    """
-    for name, given in gan.hparams.items():
-        sizes = given.values() if isinstance(given, dict) else [given]
-        for size in sizes if name.startswith("batch_size") and given is not None else ():
-            if size < 1:
-                raise ValueError(f"{name} must be at least 1, not {size}: change --model.{name}")
-
-
 def reached(gan: "GAN") -> list[Stage]:
     """The stages of a growing model before `total_kimg`; the only one of another."""
     found = [gan.stage_at(0)]
@@ -33,18 +21,30 @@ def reached(gan: "GAN") -> list[Stage]:
     return found
 
 
-def check_classes(gan: "GAN") -> None:
+def check_classes(gan: "GAN", data: L.LightningDataModule | None) -> None:
     """Refuse data that lack the model's classes.
 
     Raises:
         ValueError: naming both numbers.
     """
-    data = gan.trainer.datamodule
     if isinstance(data, ImageDataModule) and gan.n_classes and data.n_classes != gan.n_classes:
-        raise ValueError(
-            f"the model has {gan.n_classes} classes, {data.name} has {data.n_classes}: "
-            f"set --model.n_classes {data.n_classes}"
-        )
+        there = f"set --model.n_classes {data.n_classes}" if data.n_classes else "take data with labels, or"
+        none = "" if data.n_classes else " set --model.n_classes 0 where the paper has an unconditional model"
+        raise ValueError(f"the model has {gan.n_classes} classes, {data.name} has {data.n_classes}: {there}{none}")
+
+
+def check_parts_of(**sizes: int) -> None:
+    """Refuse batches that do not split into equal parts: `check_parts_of(parts=3, batch_size=64)`, the parts first.
+
+    Raises:
+        ValueError: naming both options and both numbers.
+    """
+    (option, parts), *batches = sizes.items()
+    for name, size in batches:
+        if size % parts:
+            raise ValueError(
+                f"{option} {parts} does not divide {name} {size}: change --model.{option} or --model.{name}"
+            )
 
 
 def chosen_labels(gan: "GAN", label: Tensor | int, n: int) -> Tensor:

@@ -15,7 +15,7 @@ from torch import Tensor, nn
 
 from zoo.data.stage import Stage
 from zoo.engine import batches, draws, reporting, sampling, speed, state, updates
-from zoo.engine.checks import check_batches, check_classes
+from zoo.engine.checks import check_classes
 from zoo.engine.clock import Clock
 from zoo.engine.ema import EMA
 from zoo.engine.hub import OnHub
@@ -189,14 +189,16 @@ class GAN(Checked, L.LightningModule, OnHub):
 
     # ---- hooks
 
-    def on_fit_start(self) -> None:
-        """Refuse what cannot work before anything is computed.
+    def check(self, data: L.LightningDataModule | None) -> None:
+        """Refuse what cannot work with this data, before anything is computed or written.
 
         Raises:
-            ValueError: for a batch without images, or if the data lacks the model's classes.
+            ValueError: if the data lacks the model's classes, or a batch does not split as the paper's step asks.
         """
-        check_batches(self)
-        check_classes(self)
+        check_classes(self, data)
+
+    def on_fit_start(self) -> None:
+        self.check(self.trainer.datamodule)
 
     def on_train_start(self) -> None:
         batches.check_last_batch(self)

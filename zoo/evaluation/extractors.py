@@ -140,6 +140,24 @@ def build(name: str, weights: str | Path | None = None) -> Extractor:
     )
 
 
+def check_name(name: str, weights: str | Path | None = None) -> None:
+    """Refuse an extractor that `build` would refuse; a file that is named is read, nothing is downloaded.
+
+    Raises:
+        ValueError, OSError: as `build`.
+    """
+    kind, _, file = name.partition(":")
+    if file or (kind == "inception" and weights):
+        build(name, weights)
+        return
+    known = ("inception", "random", "efficientnet-lite0")
+    if kind not in known:
+        from zoo.evaluation import fidelity_nets
+
+        if kind == "domain" or kind not in fidelity_nets.names():
+            build(name)
+
+
 # ---- Inception
 
 

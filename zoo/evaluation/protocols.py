@@ -153,7 +153,7 @@ def resolve(name: str, options: dict[str, Any]) -> tuple[Protocol, dict[str, Any
         raise ValueError(f"rounding must be one of {', '.join(ROUNDING)}, not {protocol.rounding!r}")
     if protocol.n_fake < 2 or (protocol.n_is or protocol.n_fake) < protocol.is_splits:
         raise ValueError(
-            f"n_fake={protocol.n_fake} is too few: at least 2 fakes, one per split of the Inception Score "
-            f"({protocol.is_splits}), are needed"
+            f"n_fake={protocol.n_fake} is too few: at least 2 fakes (generated images), and one for each split "
+            f"of the Inception Score ({protocol.is_splits}), are needed"
         )
     return protocol, changed

@@ -290,11 +290,7 @@ class Imitation(Counted):
     # ---- hooks
 
     def on_fit_start(self) -> None:
-        """Read the demonstrations.
-
-        Raises:
-            FileNotFoundError, ValueError: if there are none, or not of this environment.
-        """
+        """Raises FileNotFoundError or ValueError without demonstrations of this environment."""
         self.read_demonstrations()
 
     def read_demonstrations(self) -> None:

@@ -135,8 +135,8 @@ def on_points(paper: str, data: str, kimg: float | None, n: int, seed: int) -> d
 
 
 def of_checkpoint(path: str, n: int, seed: int) -> dict[str, Game]:
-    import yaml
 
+    from zoo.options.yamls import config_in
     from zoo.training.loading import load
     from zoo.training.run import data_of
 
@@ -147,7 +147,7 @@ def of_checkpoint(path: str, n: int, seed: int) -> dict[str, Game]:
     config = checkpoint.resolve().parents[1] / "config.yaml"
     if not config.is_file():
         raise FileNotFoundError(f"{checkpoint} lies in no run's folder: there is no {config}")
-    data = data_of(yaml.safe_load(config.read_text()))
+    data = data_of(config_in(config))
     data.enter(gan.trained_stage)
     data.prepare_data()
     data.setup("fit")

@@ -17,11 +17,11 @@ from math import comb
 from pathlib import Path
 from typing import Any
 
-import yaml
-
+from zoo.data.whole import write_whole
 from zoo.leaderboard.cells import as_table
-from zoo.leaderboard.rows import read_rows, write_atomically
+from zoo.leaderboard.rows import read_rows
 from zoo.leaderboard.trials import read_trials
+from zoo.options.yamls import read_yaml
 
 FOLDER = "claims"
 HOLDS, DIRECTION, NOT_SEEN, CONTRADICTED = (
@@ -99,7 +99,10 @@ def read_claims(path: Path) -> list[Claim]:
         raise FileNotFoundError(f"there are no claims at {path}")
     known = {f.name for f in fields(Claim)}
     claims = []
-    for number, entry in enumerate(yaml.safe_load(path.read_text(encoding="utf-8"))["claims"], 1):
+    entries = read_yaml(path, "a list of claims").get("claims")
+    if not isinstance(entries, list) or not all(isinstance(entry, dict) for entry in entries):
+        raise ValueError(f"{path} has no list `claims` of mappings")
+    for number, entry in enumerate(entries, 1):
         where = f"{path}, claim {number}"
         if unknown := sorted(set(entry) - known):
             raise ValueError(f"{where} has the unknown key {unknown[0]}")
@@ -289,5 +292,5 @@ def ours(claim: Claim, seen: Evidence) -> str:
 def write(results_dir: Path) -> Path:
     """Write `claims.md` into the results folder; the same rows always give the same bytes."""
     path = results_dir / "claims.md"
-    write_atomically(path, render(results_dir))
+    write_whole(path, render(results_dir))
     return path

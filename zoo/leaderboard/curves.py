@@ -9,10 +9,10 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
-import yaml
 
 from zoo.evaluation.protocols import resolve
 from zoo.leaderboard.rows import read_row
+from zoo.options.yamls import config_in
 from zoo.pictures.plots import new_figure, save_figure
 
 #: what the horizontal axis may be -> its label; each is a column of the logs
@@ -65,11 +65,14 @@ def log(folder: Path) -> list[dict[str, float]]:
     rows: list[dict[str, float]] = []
     parts = folder.glob("csv/version_*/metrics.csv")
     for part in sorted(parts, key=lambda p: int(p.parent.name.partition("_")[2])):
-        text = part.read_text()
-        whole = text[: text.rfind("\n") + 1].splitlines()  # a run that trains may be writing the last line
-        new = [{k: float(v) for k, v in row.items() if v not in ("", None)} for row in csv.DictReader(whole)]
-        if new:
-            rows = [row for row in rows if row["step"] < new[0]["step"]]
+        try:
+            text = part.read_text()
+            whole = text[: text.rfind("\n") + 1].splitlines()  # a run that trains may be writing the last line
+            new = [{k: float(v) for k, v in row.items() if v not in ("", None)} for row in csv.DictReader(whole)]
+            if new:
+                rows = [row for row in rows if row["step"] < new[0]["step"]]
+        except (ValueError, TypeError, KeyError, csv.Error) as error:
+            raise ValueError(f"{part} is no log of a run, or it is damaged: repair or remove it") from error
         rows += new
     return rows
 
@@ -79,7 +82,7 @@ def of_folder(folder: Path) -> tuple[dict, list[dict[str, float]]]:
     if not (folder / "config.yaml").is_file():
         raise FileNotFoundError(f"{folder} is no run's folder: there is no {folder / 'config.yaml'}")
     name = folder.resolve()
-    config = yaml.safe_load((folder / "config.yaml").read_text())
+    config = config_in(folder / "config.yaml")
     score = config.get("evaluation") or {}
     protocol, _ = resolve(score.get("protocol") or "zoo", {key: score.get(key) for key in SCORED})
     recipe = score.get("recipe") or name.name.rpartition("-")[0]

@@ -4,9 +4,9 @@ Parallel runs never lose or overwrite a row, since every row is a file of its ow
 """
 
 import json
-import os
 import platform
 import subprocess
+import tempfile
 from collections.abc import Callable
 from datetime import datetime, timezone
 from importlib.metadata import PackageNotFoundError, version
@@ -17,71 +17,9 @@ import torch
 
 from zoo.data.whole import write_whole
 from zoo.leaderboard.naming import file_for, slug
+from zoo.leaderboard.schema import FIELDS, check_details
 
 SCHEMA = 1
-
-_NUMBER, _OPTIONAL_NUMBER, _OPTIONAL_TEXT = (int, float), (int, float, type(None)), (str, type(None))
-
-# What a row must hold, section by section; more is allowed, and null only where a type says so. Rows may also
-# hold `notes` (remarks by metric), `spread` (deviations over sampling seeds, by metric), `classes` (values within
-# each class, by metric), `nearest` (what that sheet shows), `filled` (metrics added later), `run` (which made it)
-# and `history` (its evaluations: nimg, kimg, hours, metrics).
-_FIELDS: dict[str, dict[str, tuple[type, ...]]] = {
-    "": {
-        "schema": (int,),
-        "paper": (str,),
-        "recipe": (str,),
-        "date": (str,),
-        "data": (dict,),
-        "metrics": (dict,),
-        "absent": (dict,),
-        "conditions": (dict,),
-        "training": (dict,),
-        "software": (dict,),
-        "samples": _OPTIONAL_TEXT,
-        "config": (dict, type(None)),
-    },
-    "data": {
-        "name": (str,),
-        "fingerprint": (str,),
-        "n_images": (int,),
-        "resolution": (int,),
-        "n_classes": (int,),
-        "note": (str,),
-    },
-    "conditions": {
-        "protocol": (str,),
-        "n_real": (int,),
-        "n_fake": (int,),
-        "extractors": (dict,),
-        "rounding": (str,),
-        "truncation": _OPTIONAL_NUMBER,
-        "ema": (bool,),
-        "is_splits": (int,),
-        "seed": (int,),
-    },
-    "training": {
-        "nimg": (int,),
-        "kimg": _NUMBER,
-        "seed": (int, type(None)),
-        "precision": _OPTIONAL_TEXT,
-        "batch_size": (int, type(None)),
-        "steps": (int, type(None)),
-        "hours": _OPTIONAL_NUMBER,
-        "hardware": _OPTIONAL_TEXT,
-        "world_size": (int, type(None)),
-    },
-    "software": {
-        "zoo": (str,),
-        "commit": (str,),
-        "dirty": (bool, type(None)),
-        "python": (str,),
-        "torch": (str,),
-        "lightning": (str,),
-        "torchmetrics": (str,),
-        "torch_fidelity": (str,),
-    },
-}
 
 
 def make_row(
@@ -105,7 +43,7 @@ def make_row(
         config: the sections `model` and `data` of the run's configuration, or null.
         software: `versions()` as taken at the start of a run, before the checkout could change; default now's.
     """
-    known = dict.fromkeys(_FIELDS["training"]) | training
+    known = dict.fromkeys(FIELDS["training"]) | training
     if known["kimg"] is None and known["nimg"] is not None:
         known["kimg"] = known["nimg"] / 1000
     resolution = getattr(data, "resolution", None)
@@ -143,10 +81,14 @@ def check_writable(results_dir: Path) -> None:
     """
     folder = results_dir.absolute()
     there = next(path for path in (folder, *folder.parents) if path.exists())
-    if not there.is_dir() or not os.access(there, os.W_OK):
+    try:
+        with tempfile.TemporaryDirectory(dir=there):  # rights alone do not tell: root may, /proc may not
+            pass
+    except OSError as error:
         raise ValueError(
-            f"no results row can be written to {results_dir}: choose another results_dir, or null for none"
-        )
+            f"no results row can be written to {results_dir} ({error.strerror}): choose another results_dir, or "
+            "null for none"
+        ) from error
 
 
 def write_row(
@@ -196,10 +138,23 @@ def read_row(path: Path) -> dict:
     """
     try:
         row = json.loads(path.read_text(encoding="utf-8"))
-    except ValueError as error:
+    except (ValueError, RecursionError) as error:
         raise ValueError(f"{path} is not JSON ({error}); repair or remove it") from error
     validate(row, str(path))
     return row
+
+
+def recipe_of(path: Path) -> str:
+    """The recipe that a row of any kind is of.
+
+    Raises:
+        ValueError: naming the file, if it is no row.
+    """
+    try:
+        recipe = json.loads(path.read_text(encoding="utf-8"))["recipe"]
+    except (ValueError, KeyError, TypeError, RecursionError) as error:
+        raise ValueError(f"{path} is no results row, or it is damaged ({error!r}): repair or remove it") from error
+    return str(recipe)
 
 
 def validate(row: Any, where: str) -> None:
@@ -210,7 +165,7 @@ def validate(row: Any, where: str) -> None:
     """
     if not isinstance(row, dict) or row.get("schema") != SCHEMA:
         raise ValueError(f"{where} is not a results row of schema {SCHEMA}")
-    for section, fields in _FIELDS.items():
+    for section, fields in FIELDS.items():
         values = row[section] if section else row
         for field, types in fields.items():
             name = f"{section}.{field}".lstrip(".")
@@ -219,17 +174,14 @@ def validate(row: Any, where: str) -> None:
             value = values[field]
             if not isinstance(value, types) or (isinstance(value, bool) and bool not in types):
                 raise ValueError(f"{where}: {name} is {value!r}, not {' or '.join(t.__name__ for t in types)}")
-    kinds = {"notes": dict, "spread": dict, "classes": dict, "filled": dict, "run": str, "history": list}
-    for field, kind in kinds.items():
+    for field, kind in {"classes": dict, "filled": dict, "run": str}.items():
         if not isinstance(row.get(field), kind | None):
             raise ValueError(f"{where}: {field} is {row[field]!r}, not {kind.__name__}")
-    for at, one in enumerate(row.get("history") or []):
-        if not (isinstance(one, dict) and {"nimg", "kimg", "hours", "metrics"} <= one.keys()):
-            raise ValueError(f"{where}: entry {at} of the history lacks nimg, kimg, hours or metrics")
     for name, value in row["metrics"].items():
         finite = isinstance(value, int | float) and not isinstance(value, bool) and abs(value) < float("inf")
         if not finite:
             raise ValueError(f"{where}: the metric {name} is {value!r}, not a finite number")
+    check_details(row, where)
 
 
 def versions() -> dict[str, Any]:

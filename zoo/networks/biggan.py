@@ -127,6 +127,7 @@ class Generator(nn.Module):
         plan = [width * m for m in layout(GENERATORS, resolution)]
         attention = ATTENTION[resolution][0] if attention is None else attention
         check_classes(n_classes, shared_dim, hierarchical)
+        check_attention(attention, [8 * 2**k for k in range(len(plan) - 1)], "g")
         first, condition = self.split(latent_dim, len(plan) - 1, shared_dim, hierarchical)
         self.hierarchical, self.latent_dim = hierarchical, latent_dim
         self.embedding = nn.Embedding(n_classes, shared_dim) if shared_dim else None
@@ -173,6 +174,15 @@ class Generator(nn.Module):
 def latent_length(latent_dim: int, stages: int) -> int:
     """The largest multiple of the number of chunks, stages + 1, that is not above latent_dim (BP BigGAN.py:107)."""
     return latent_dim // (stages + 1) * (stages + 1)
+
+
+def check_attention(attention: Sequence[int], sizes: Sequence[int], net: str) -> None:
+    """Raises ValueError for a side that no map of G or D has."""
+    if absent := [side for side in attention if side not in sizes]:
+        there = ", ".join(map(str, sorted(set(sizes))))
+        raise ValueError(
+            f"attention_{net} {absent[0]}: no map has that side; those of {net.upper()} are {there} px"
+        )
 
 
 def check_classes(n_classes: int, shared_dim: int, hierarchical: bool) -> None:
@@ -230,6 +240,7 @@ class Discriminator(nn.Module):
         super().__init__()
         multipliers, sizes, n_down = layout(DISCRIMINATORS, resolution)
         attention = ATTENTION[resolution][1] if attention is None else attention
+        check_attention(attention, sizes, "d")
         plan = [channels, *(width * m for m in multipliers)]
         self.stages = nn.Sequential(
             *(

@@ -11,7 +11,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from zoo.networks.biggan import Generator, Init, Stage, layout
+from zoo.networks.biggan import Generator, Init, Stage, check_attention, layout
 from zoo.networks.biggan_layers import ConditionalNorm, SNConv2d, SNEmbedding, SNLinear, settle
 
 # resolution: channels / width before and after each stage of D, the size of its output in px as BP labels it, and
@@ -137,6 +137,7 @@ class DeepDiscriminator(nn.Module):
         plan = [width * m for m in multipliers]
         if attention is None:
             attention = (64,) if resolution >= 128 else ()
+        check_attention(attention, sizes, "d")
         self.conv = SNConv2d(channels, plan[0], 3, padding=1)
         self.stages = nn.Sequential(
             *(

@@ -157,6 +157,12 @@ class SheetSize(Range, int):
     low, high = 1, 10_000
 
 
+class Steps(Range, int):
+    """Frames, steps and runs of what is looked at, not trained."""
+
+    low, high = 1, 1_000_000
+
+
 class Port(Range, int):
     """TCP ports that need no rights."""
 

@@ -15,6 +15,7 @@ import torch
 from lightning.pytorch.callbacks import Callback
 from torch import Tensor, nn
 
+from zoo.engine.checks import check_parts_of
 from zoo.engine.collapse import CollapseWatch
 from zoo.engine.ema import EMA, move_state
 from zoo.engine.gan import GAN
@@ -151,6 +152,8 @@ class BigGAN(GAN):
             ema=EMA(decay=ema_decay, start_kimg=ema_start_kimg),
         )
         self.save_hyperparameters()
+        check_parts_of(accumulate_d=accumulate_d, batch_size=batch_size)
+        check_parts_of(accumulate_g=accumulate_g, batch_size_g=batch_size_g)
         for norm in self.G.modules():
             if isinstance(norm, BatchNorm2d):
                 norm.sync = cross_replica
@@ -162,16 +165,6 @@ class BigGAN(GAN):
         self.standing_passes, self.watch_kimg = standing_passes, watch_kimg
         # a pass of the standing statistics is a part of a D batch over all ranks, within bounds
         self.made_standing = Standing(min(batch_size // accumulate_d, STANDING_BATCH))
-
-    def on_fit_start(self) -> None:
-        """Raises ValueError if a batch does not divide into its parts."""
-        super().on_fit_start()
-        for size, parts in (("batch_size", "accumulate_d"), ("batch_size_g", "accumulate_g")):
-            if getattr(self, size) % getattr(self, parts):
-                raise ValueError(
-                    f"{size} {getattr(self, size)} does not divide into {getattr(self, parts)} parts: "
-                    f"change --model.{size} or --model.{parts}"
-                )
 
     def configure_optimizers(self) -> list[torch.optim.Optimizer]:
         return [

@@ -12,6 +12,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
+from zoo.engine.checks import check_parts_of
 from zoo.engine.gan import GAN
 from zoo.engine.optim import AdamEpsilonHat
 from zoo.engine.pixels import Pixels
@@ -100,6 +101,7 @@ class CTGAN(GAN):
             pixels=Pixels(1, unit=True) if resolution == 28 else None,  # MNIST
         )
         self.save_hyperparameters()
+        check_parts_of(bn_groups=bn_groups, batch_size=batch_size, batch_size_g=batch_size_g)
         self.n_dis, self.batch_size_g, self.bn_groups = n_dis, batch_size_g, bn_groups
         self.lambda_gp, self.lambda_ct, self.margin = lambda_gp, lambda_ct, margin
         self.acgan_d, self.acgan_g = acgan_d, acgan_g

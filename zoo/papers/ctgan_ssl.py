@@ -124,9 +124,9 @@ class CTGAN_SSL(GAN):
 
     # ---- the few labels
 
-    def on_fit_start(self) -> None:
-        super().on_fit_start()
-        data = self.trainer.datamodule
+    def check(self, data: L.LightningDataModule | None) -> None:
+        """Raises ValueError if the data is not the zoo's, lacks the model's classes, or has too few labels."""
+        super().check(data)
         if not isinstance(data, ImageDataModule):
             raise ValueError(
                 "CTGAN_SSL picks the few labelled images out of the whole data set: fit it with one of zoo.data's "
@@ -134,8 +134,8 @@ class CTGAN_SSL(GAN):
             )
         if data.n_classes != self.classes:
             raise ValueError(
-                f"the model has {self.classes} classes, {data.name} has {data.n_classes}: set --model.n_classes "
-                "or take labelled data"
+                f"the model has {self.classes} classes, {data.name} has {data.n_classes}: "
+                + (f"set --model.n_classes {data.n_classes}" if data.n_classes else "take data with labels")
             )
         self.few = few(data.labels, self.labels_per_class, self.seed)
 

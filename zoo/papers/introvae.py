@@ -88,8 +88,6 @@ class IntroVAE(GAN):
         self.save_hyperparameters()
         if gain == "uniform":
             self.apply(networks.uniform_gain)
-        if margin <= 0:
-            raise ValueError(f"margin must be positive, not {margin:g}: a KL is never below 0")
         self.margin, self.vae_kimg, self.lr = margin, vae_kimg, lr
         self.weight_rec, self.weight_kl, self.weight_neg = weight_rec, weight_kl, weight_neg
 

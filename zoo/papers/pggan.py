@@ -10,6 +10,7 @@ original-theano-version @ 1a05598 ("TH"), which made the paper's numbers.
 from dataclasses import replace
 from typing import Literal
 
+import lightning.pytorch as L
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
@@ -283,7 +284,7 @@ class PGGAN(GAN):
     def generate(self, G: nn.Module, z: Tensor, label: Tensor | None, truncation: float | None) -> Tensor:
         return G(z, label, self.trained_stage.lod)
 
-    def on_fit_start(self) -> None:
+    def check(self, data: L.LightningDataModule | None) -> None:
         """Refuse a batch that the minibatch stddev cannot split, before anything is computed."""
-        super().on_fit_start()
+        super().check(data)
         self.schedule.check_groups(self.D.stddev_group, self.total_kimg * 1000)

@@ -11,6 +11,7 @@ import zlib
 from collections.abc import Callable
 from typing import Literal
 
+import lightning.pytorch as L
 import torch
 from torch import Tensor, nn
 
@@ -182,9 +183,9 @@ class StyleGAN(GAN):
     def configure_optimizers(self) -> list[torch.optim.Optimizer]:
         return [AdamEpsilonHat(net.parameters(), self.schedule.lr, (0.0, 0.99)) for net in (self.G, self.D)]
 
-    def on_fit_start(self) -> None:
+    def check(self, data: L.LightningDataModule | None) -> None:
         """Refuse a batch that the minibatch stddev cannot split, before anything is computed."""
-        super().on_fit_start()
+        super().check(data)
         self.schedule.check_groups(self.D.group_size, self.total_kimg * 1000)
 
     def crossover(self, lod: float) -> int:

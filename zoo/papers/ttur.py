@@ -12,6 +12,7 @@ from typing import Literal
 import torch
 from torch import Tensor, nn
 
+from zoo.engine.checks import check_parts_of
 from zoo.engine.gan import GAN
 from zoo.engine.latents import normal, uniform
 from zoo.engine.optim import AdamEpsilonHat
@@ -71,8 +72,7 @@ class TTUR(GAN):
         total_kimg: end of training, in thousands of real images; one iteration shows n_dis * batch_size.
 
     Raises:
-        ValueError: if the resolution does not divide, or pack does not fit the game; before training, if it does
-            not divide the batch.
+        ValueError: if the resolution does not divide, or pack does not fit the game or divide the batch.
     """
 
     def __init__(
@@ -102,16 +102,10 @@ class TTUR(GAN):
             total_kimg=total_kimg,
         )
         self.save_hyperparameters()
+        check_parts_of(pack=pack, batch_size=batch_size)
         self.prior, self.iteration = PRIORS[game], {"dcgan": self.dcgan, "wgan-gp": self.wgan_gp}[game]
         self.lr_d, self.lr_g, self.betas = lr_d, lr_g, (beta1, beta2)
         self.n_dis, self.lambda_gp, self.batch_size, self.pack = n_dis, lambda_gp, batch_size, pack
-
-    def on_fit_start(self) -> None:
-        super().on_fit_start()
-        if self.batch_size % self.pack:
-            raise ValueError(
-                f"pack {self.pack} does not divide batch_size {self.batch_size}: change --model.batch_size"
-            )
 
     def configure_optimizers(self) -> list[torch.optim.Optimizer]:
         return [

@@ -26,6 +26,20 @@ def save_picture(picture: Image.Image, path: Path, **options: Any) -> None:
         picture.save(part, kind, **options)
 
 
+def check_picture(path: Path, option: str = "--out") -> None:
+    """Refuse a file that no picture can be written to, before anything is drawn.
+
+    Raises:
+        ValueError: naming the option, for an ending that is no picture's, and for a folder.
+    """
+    Image.init()
+    known = {ending for ending, kind in Image.registered_extensions().items() if kind in Image.SAVE}
+    if path.suffix.lower() not in known or path.suffix.lower() in (".pdf", ".gif", ".apng"):
+        raise ValueError(f"{option} {path} is no picture: end it with .png, .jpg or .webp")
+    if path.is_dir():
+        raise ValueError(f"{option} {path} is a folder: name a picture in it, such as {path / 'samples.png'}")
+
+
 def save_grid(images: Tensor, path: Path, columns: int) -> None:
     """Write images (N, 3, R, R) in [-1, 1] as one PNG, `columns` to a row, small ones enlarged without blur."""
     from torchvision.transforms.functional import to_pil_image

@@ -8,6 +8,8 @@ from zoo.data.whole import replacing
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
+FIGURES = (".png", ".pdf", ".svg", ".jpg", ".webp")
+
 
 def new_figure(width: float, height: float) -> "Figure":
     """An empty figure of a size in inches, without any window or global state.
@@ -24,12 +26,23 @@ def new_figure(width: float, height: float) -> "Figure":
     return Figure(figsize=(width, height), layout="constrained")
 
 
+def check_figure(path: Path, option: str = "--out") -> None:
+    """Refuse a file that no figure can be written to, before anything is computed.
+
+    Raises:
+        ValueError: naming the option, for an ending that is no figure's, and for a folder.
+    """
+    if path.suffix.lower() not in FIGURES or path.is_dir():
+        raise ValueError(f"{option} {path} is no figure: end it with {', '.join(FIGURES)}")
+
+
 def save_figure(figure: "Figure", path: Path) -> None:
     """Write a figure; the ending of `path` chooses the format. Folders are made.
 
     Raises:
         ValueError: for an ending that matplotlib does not know.
     """
+    check_figure(path)
     path.parent.mkdir(parents=True, exist_ok=True)
     with replacing(path) as part:
         figure.savefig(part, dpi=140, format=path.suffix[1:])

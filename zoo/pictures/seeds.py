@@ -15,6 +15,7 @@ from torch import Tensor
 from zoo.engine.gan import GAN
 from zoo.pictures.grids import save_picture
 
+MOST, LAST = 10_000_000, 2**62  # pictures at a time, and the largest number of one
 BATCH = 16  # images in a pass, always: another number would move a rounding here and there
 
 
@@ -35,7 +36,12 @@ def parse(text: str) -> list[int]:
         numbers = re.fullmatch(r"(\d+)(?:-(\d+))?", part)
         if not numbers or int(numbers[2] or numbers[1]) < int(numbers[1]):
             raise ValueError(f"{text!r} names no numbers: write them as 7, as 0-49999, or as 0,5,8-11")
-        found += range(int(numbers[1]), int(numbers[2] or numbers[1]) + 1)
+        first, last = int(numbers[1]), int(numbers[2] or numbers[1])
+        if last > LAST or len(found) + last - first >= MOST:
+            raise ValueError(
+                f"{text!r} names more than {MOST:,} numbers, or one above {LAST:,}: draw fewer at a time"
+            )
+        found += range(first, last + 1)
     return found
 
 

@@ -1,8 +1,9 @@
 """One image of any kind becomes 8-bit RGB squares: decoded, turned upright, cropped, resized, encoded.
 
-Odd images follow fixed rules. Grey, palette and CMYK become RGB, transparent pixels are laid over white, of 16 bits
-the high byte is kept, EXIF rotation is applied: these are used and counted. What cannot be decoded, has more than
-16 bits, is too small, too large to be a photograph, or does not suit the crop is left out with its reason.
+Odd images follow fixed rules (`zoo.data.colours`). Grey, palette and CMYK become RGB, transparent pixels are laid
+over white, of 16 bits the high byte is kept, EXIF rotation is applied: these are used and counted. What cannot be
+decoded, has several frames or more than 16 bits, is too small, too large to be a photograph, or does not suit the
+crop is left out with its reason.
 """
 
 from __future__ import annotations
@@ -12,15 +13,14 @@ import warnings
 from collections.abc import Callable, Sequence
 
 import numpy as np
-from PIL import Image, ImageOps
+from PIL import Image
 
-from zoo.data.files import BadImage, reason, to_rgb
+from zoo.data.colours import upright_rgb
+from zoo.data.files import BadImage, reason
 
 FILTERS = ("mean", "box", "lanczos", "bilinear", "bicubic")  # all but "mean" are Pillow's
 FORMATS = ("png", "webp")
 Box = tuple[int, int, int, int]
-
-_KINDS_OF_MODE = {"L": "grey", "1": "grey", "P": "palette", "CMYK": "CMYK", "YCbCr": "YCbCr", "LAB": "LAB"}
 
 
 def decode(data: bytes | np.ndarray) -> tuple[Image.Image, list[str]]:
@@ -31,35 +31,17 @@ def decode(data: bytes | np.ndarray) -> tuple[Image.Image, list[str]]:
     """
     if isinstance(data, np.ndarray):
         return Image.fromarray(data), []
-    notes = []
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")  # Pillow warns of large images and odd EXIF data; our rules decide
             with Image.open(io.BytesIO(data)) as image:
-                if image.getexif().get(0x0112, 1) not in (0, 1):
-                    notes.append("rotated by EXIF")
-                upright = ImageOps.exif_transpose(image)
-                if upright.mode.startswith("I"):
-                    upright = _high_byte(upright)
-                    notes.append("16-bit")
-                elif upright.mode in _KINDS_OF_MODE:
-                    notes.append(_KINDS_OF_MODE[upright.mode])
-                if "A" in upright.mode or "a" in upright.mode or "transparency" in upright.info:
-                    notes.append("transparent")
-                return to_rgb(upright), notes
+                return upright_rgb(image, deep=True)
     except BadImage:
         raise
     except Image.DecompressionBombError as error:
         raise BadImage(f"has more pixels than any photograph ({error})") from error
     except Exception as error:  # Pillow raises many kinds for damaged files
         raise BadImage(f"cannot be decoded ({reason(error)})") from error
-
-
-def _high_byte(image: Image.Image) -> Image.Image:
-    values = np.asarray(image)
-    if values.min() < 0 or values.max() > 0xFFFF:
-        raise BadImage("has more than 16 bits a channel")
-    return Image.fromarray((values >> 8).astype(np.uint8))
 
 
 # ---- crops: a function of width and height that gives (left, top, right, bottom)

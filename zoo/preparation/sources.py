@@ -15,6 +15,7 @@ import numpy as np
 
 from zoo.data.files import TINY, BadImage, Files, MissingDataset
 from zoo.data.kinds import KINDS
+from zoo.data.labels import MOST_CLASSES
 from zoo.preparation.arrays import read_memory, read_npy, read_stack
 
 # sub-folders in which a data set's release keeps its images, and where others are to be ignored
@@ -92,6 +93,10 @@ def open_source(kind: str, path: Path, split: str, download: bool = False) -> So
     source = next(opened for layout in _LAYOUTS if (opened := layout(kind, path, split)) is not None)
     if not len(source):
         raise ValueError(f"{path} holds no images: give a folder, zip, parquet, TFRecords, lmdb or NPY of them.")
+    if KINDS[kind].labelled and source.labels and max(source.labels) >= MOST_CLASSES:
+        raise ValueError(
+            f"{path} has a class {max(source.labels):,}: classes are numbered from 0 to {MOST_CLASSES - 1:,}."
+        )
     return source if KINDS[kind].labelled else replace(source, labels=None, classes=())
 
 
@@ -159,7 +164,12 @@ def _lmdb(kind: str, path: Path, split: str) -> Source | None:
 
 def _npy(kind: str, path: Path, split: str) -> Source | None:
     if path.suffix == ".npy":
-        stack = np.load(path, mmap_mode="r", allow_pickle=False)
+        try:
+            stack = np.load(path, mmap_mode="r", allow_pickle=False)
+        except (ValueError, OSError, EOFError) as error:
+            raise ValueError(
+                f"{path} is no array of images, or it is damaged ({error}): save it again with np.save."
+            ) from error
         if stack.ndim < 3:
             raise ValueError(f"{path} has the shape {stack.shape}, not (images, height, width, channels).")
         names = _Numbered(functools.partial("{}#{}".format, path.name), len(stack))

@@ -11,6 +11,7 @@ from typing import Any
 import torch
 
 from zoo.engine.gan import GAN
+from zoo.training.shapes import check_checkpoint, check_training
 
 #: of a precision, other ways to say it
 PRECISIONS = {None: "32-true", "32": "32-true", "16": "16-mixed", "bf16": "bf16-mixed", "64": "64-true"}
@@ -63,9 +64,10 @@ def check_resume(
         raise FileNotFoundError(f"no checkpoint at {path}; --ckpt_path takes 'last' or a file")
     try:
         checkpoint = torch.load(path, map_location="cpu", weights_only=True, mmap=True)
-        old, nimg = checkpoint["zoo"], checkpoint["state_dict"]["_extra_state"]["nimg"]
     except Exception as error:
         raise ValueError(f"{path} is not a checkpoint of this project, or it is damaged: take another") from error
+    check_checkpoint(path, checkpoint)
+    old, nimg = checkpoint["zoo"], checkpoint["state_dict"]["_extra_state"]["nimg"]
     if not checkpoint.get("optimizer_states"):
         raise ValueError(f"{path} holds weights and no training to go on with: begin by --init_from {path}")
     ended = nimg >= model.total_kimg * 1000
@@ -85,6 +87,7 @@ def check_resume(
             f"{path} cannot go on with {', '.join(refused)}: give the run's own settings, begin another run from "
             "its weights by --init_from, or leave out --ckpt_path"
         )
+    check_training(path, checkpoint, model)
     if ended:
         print(f"{path} has reached its end and has no results row yet: that is all that is done now")
     if changed:

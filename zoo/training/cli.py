@@ -24,34 +24,26 @@ from lightning.pytorch.utilities.rank_zero import rank_zero_only
 
 from zoo.data import BadImage, ImageDataModule
 from zoo.engine.checkpoints import Checkpoints
-from zoo.engine.checks import check_batches
 from zoo.engine.failures import Diverged
 from zoo.engine.gan import GAN
 from zoo.engine.progress import Progress
 from zoo.engine.stop import Stop
+from zoo.options.ranges import Processes
 from zoo.training import cluster
 from zoo.training.ancestry import begin_from, names_of
 from zoo.training.changes import check_resume, computed
+from zoo.training.checks import TRAINER, check_machine, check_run, check_trainer, on_trial
 from zoo.training.devices import about_preset, about_spread, check_devices, preset, processes, strategy_for
-from zoo.training.ends import fail, leave, tell_stop, watched
+from zoo.training.ends import leave, tell_stop, watched
 from zoo.training.evaluate import Evaluate
 from zoo.training.history import Rewind
 from zoo.training.loading import read
 from zoo.training.lock import locked
 from zoo.training.loggers import beside, loggers
-from zoo.training.mistakes import Sentences
+from zoo.training.mistakes import Sentences, refuse
 from zoo.training.recipes import compose, names_data
 from zoo.training.run import Run, begin_in, last_checkpoint, new_folder, run_id
 from zoo.training.samples import Samples
-
-TRAINER = {
-    "max_steps": -1,  # training ends at model.total_kimg
-    "max_epochs": -1,
-    "num_sanity_val_steps": 0,
-    "reload_dataloaders_every_n_epochs": 1,  # an epoch is a stage of a growing model; for the others it never ends
-    "use_distributed_sampler": False,
-    "enable_model_summary": False,
-}
 
 
 class ZooParser(Sentences, LightningArgumentParser):
@@ -91,7 +83,10 @@ class ZooCLI(LightningCLI):
             help="folder of the run (default: runs/<paper>/<recipe>-<number>)",
         )
         parser.add_argument(
-            "--threads", type=int | None, default=None, help="CPU threads of PyTorch (default: PyTorch's choice)"
+            "--threads",
+            type=Processes | None,
+            default=None,
+            help="CPU threads of PyTorch (default: PyTorch's choice)",
         )
         parser.add_argument("--wandb", type=bool, default=True, help="log to Weights & Biases beside CSV")
         parser.add_lightning_class_args(Checkpoints, "checkpoints")  # first: nothing may come before saving
@@ -102,8 +97,7 @@ class ZooCLI(LightningCLI):
 
     def instantiate_trainer(self) -> L.Trainer:
         """Check the data, choose the run's folder, then build the trainer around it."""
-        if self.config.trainer.log_every_n_steps == 0:
-            raise ValueError("--trainer.log_every_n_steps must be at least 1")
+        check_trainer(self.config.trainer)
         if self.config.threads:
             torch.set_num_threads(self.config.threads)
         self.stop.requeue = self.config.requeue_signal
@@ -131,7 +125,6 @@ class ZooCLI(LightningCLI):
             else (Path(decided["ckpt_path"]) if decided["ckpt_path"] else None)
         )
         check_devices(self.config.trainer)
-        check_batches(self.model)
         self.spread = about_spread(self.model, processes(self.config.trainer))
         self.datamodule.enter(self.model.stage)
         now = computed(self.model, self.datamodule, self.config.trainer)
@@ -144,6 +137,9 @@ class ZooCLI(LightningCLI):
                     print(f"from {self.config.init_from}: {line}")
             self.datamodule.prepare_data()
             self.datamodule.setup("fit")
+            check_run(self.model, self.datamodule, self.config_init, self.ckpt_path, base)
+        trial = on_trial(self.config.trainer)
+        check_machine(self.config.trainer, lambda: super(ZooCLI, self).instantiate_trainer(**trial))
 
         if "ancestor" in self.model.origin:
             config["ancestor"] = self.model.origin["ancestor"]
@@ -290,17 +286,13 @@ def _train(
         print(f"error: {error}", file=sys.stderr)
         raise SystemExit(1) from error
     except MisconfigurationException as error:
-        fail(ValueError(f"the options under --trainer do not fit this machine or each other: {error}"))
-    except (ValueError, OSError, ImportError) as error:
+        refuse(ValueError(f"the options under --trainer do not fit this machine or each other: {error}"))
+    except Exception as error:
         if cli is not None and cli.model.started:
-            if not isinstance(error, BadImage):
+            if not isinstance(error, BadImage | torch.OutOfMemoryError):
                 raise
-            tell_stop(cli.trainer, "a damaged image")
-        fail(error)
-    except RuntimeError as error:
-        if cli is None or cli.model.started or "loading state_dict" not in str(error):
-            raise
-        fail(ValueError(f"the networks of {cli.ckpt_path} are not those of this version of the code ({error})"))
+            tell_stop(cli.trainer, "a damaged image" if isinstance(error, BadImage) else "lack of memory")
+        refuse(error)
     if stop.interrupted:
         tell_stop(cli.trainer, stop.signal or "a signal to another process")
         leave(stop, held)

@@ -1,8 +1,6 @@
-"""How a run ends before its end: a mistake as one sentence, a signal, a cluster's time limit."""
+"""How a run ends before its end: a signal, a cluster's time limit."""
 
-import os
 import signal
-import sys
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
@@ -13,15 +11,6 @@ from lightning.pytorch.utilities.rank_zero import rank_zero_only
 from zoo.engine.checkpoints import Checkpoints
 from zoo.engine.stop import Stop
 from zoo.training import cluster
-from zoo.training.mistakes import sentence
-
-
-def fail(error: Exception) -> None:
-    """One sentence to the user, without a traceback unless ZOO_TRACEBACK is set."""
-    if os.environ.get("ZOO_TRACEBACK"):
-        raise error
-    print(f"error: {sentence(error)}", file=sys.stderr)
-    raise SystemExit(2) from error
 
 
 def tell_stop(trainer: L.Trainer, reason: str) -> None:

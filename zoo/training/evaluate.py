@@ -17,7 +17,7 @@ from zoo.engine.duties import perform
 from zoo.engine.gan import GAN
 from zoo.engine.reporting import offer
 from zoo.evaluation.evaluate import build_extractors, evaluate
-from zoo.evaluation.extractors import DEFAULT, Extractor, headline_names
+from zoo.evaluation.extractors import DEFAULT, Extractor, check_name, headline_names
 from zoo.evaluation.extras import find
 from zoo.evaluation.protocols import resolve
 from zoo.evaluation.small import over_seeds
@@ -114,11 +114,11 @@ class Evaluate(Checked, L.Callback):
             "is_splits": is_splits,
             "kid_subsets": kid_subsets,
         }
+        if not self.extractors:
+            raise ValueError("evaluation.extractors is empty: name one, such as [random]")
         self.protocol, self.changed = resolve(protocol, changes)
         for name in self.protocol.extras:
             find(name)
-        if n_seeds < 1:
-            raise ValueError(f"--evaluation.n_seeds must be at least 1, not {n_seeds}")
         self.n_seeds, self.threads = n_seeds, threads
         self.options = changes | {"protocol": protocol, "seed": seed, "batch_size": batch_size}
         self.config: dict | None = None  # of the whole run, when the command line knows it
@@ -133,14 +133,13 @@ class Evaluate(Checked, L.Callback):
     def load_state_dict(self, state_dict: dict) -> None:
         self.history |= {one["nimg"]: one for one in state_dict["history"]}
 
-    def on_fit_start(self, trainer: L.Trainer, gan: GAN) -> None:
-        """Find out now, not after a week, what would stop the evaluation.
+    def check(self, gan: GAN, data: L.LightningDataModule | None) -> None:
+        """Find out now, not after a week, what would stop the evaluation; of files that are named, by reading them.
 
         Raises:
-            ValueError: without a data module, if it has fewer images than `n_real`, for a truncation the model does
-                not know, or if the row could not be written.
+            ValueError, OSError: without a data module, if it has fewer images than `n_real`, for a truncation the
+                model does not know, weights that are none, or if the row could not be written.
         """
-        data = trainer.datamodule
         if data is None:
             raise ValueError("Evaluate compares with real images: fit with datamodule=...")
         n_real = self.protocol.n_real
@@ -149,11 +148,17 @@ class Evaluate(Checked, L.Callback):
                 f"n_real is {n_real}, but {data.name} has {len(data)} images: set --evaluation.n_real, or another "
                 "--evaluation.protocol"
             )
-        check_best(trainer, self.every_kimg)
         gan.indexed_latents(0, truncation=self.protocol.truncation)
-        if self.results_dir is not None and trainer.is_global_zero:
+        if self.results_dir is not None:
             check_writable(Path(self.results_dir))
+        for name in self.extractors:
+            check_name(name, self.weights)
+
+    def on_fit_start(self, trainer: L.Trainer, gan: GAN) -> None:
+        """As `check`, and read what was scored before."""
+        check_best(trainer.callbacks, self.every_kimg)
         if trainer.is_global_zero:
+            self.check(gan, trainer.datamodule)
             self._software = versions()  # of the code that trains, whatever becomes of the checkout meanwhile
         self._file = Path(trainer.default_root_dir, EVALUATIONS)
         if trainer.is_global_zero and self._file.is_file():  # what came after the checkpoint that is gone on from

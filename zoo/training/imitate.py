@@ -30,15 +30,16 @@ from zoo.imitation.base import Imitation
 from zoo.leaderboard.imitation import FOLDER
 from zoo.leaderboard.naming import token_of, written
 from zoo.leaderboard.rows import check_writable
+from zoo.options.ranges import NonNegativeFloat, PositiveInt, Processes, Seed
 from zoo.training import cluster
 from zoo.training.changes import check_resume, computed
-from zoo.training.cli import TRAINER
-from zoo.training.ends import fail, leave, tell_stop, watched
+from zoo.training.checks import TRAINER, check_disk, check_folder
+from zoo.training.ends import leave, tell_stop, watched
 from zoo.training.history import Rewind
 from zoo.training.loading import read
 from zoo.training.lock import locked
 from zoo.training.loggers import loggers
-from zoo.training.mistakes import Parser
+from zoo.training.mistakes import Parser, refuse
 from zoo.training.recipes import compose
 from zoo.training.returns import Returns
 from zoo.training.run import Run, begin_in, last_checkpoint, new_folder, run_id
@@ -55,10 +56,12 @@ def parser_of(model: type[Imitation]) -> Parser:
     parser = Parser(description=f"{model.__name__}: {inspect.getdoc(model).splitlines()[0]}")
     parser.add_argument("--config", action="config", help="a recipe over the default one, or several in turn")
     parser.add_argument(
-        "--seed_everything", type=int, default=0, help="of weights, actions, starts and minibatches"
+        "--seed_everything", type=Seed, default=0, help="of weights, actions, starts and minibatches"
     )
-    parser.add_argument("--threads", type=int, default=1, help="CPU threads: more cost such small networks time")
-    parser.add_argument("--log_every", type=int, default=1, help="iterations between two rows of the logs")
+    parser.add_argument(
+        "--threads", type=Processes, default=1, help="CPU threads: more cost such small networks time"
+    )
+    parser.add_argument("--log_every", type=PositiveInt, default=1, help="iterations between two rows of the logs")
     parser.add_argument("--ckpt_path", type=str | None, default=None, help="'last', or a file for a new run")
     parser.add_argument(
         "--run_dir", type=str | None, default=None, help="default: runs/<algorithm>/<recipe>-<number>"
@@ -69,10 +72,14 @@ def parser_of(model: type[Imitation]) -> Parser:
     parser.add_argument("--wandb", type=bool, default=True, help="log to Weights & Biases beside CSV")
     parser.add_class_arguments(model, "model")
     parser.add_argument(
-        "--checkpoints.every_ksteps", type=float, default=200, help="0 leaves only the one at the end"
+        "--checkpoints.every_ksteps", type=NonNegativeFloat, default=200, help="0 leaves only the one at the end"
     )
-    parser.add_argument("--checkpoints.keep", type=int, default=2, help="numbered checkpoints beside last.ckpt")
-    parser.add_argument("--evaluation.episodes", type=int, default=50, help="of each policy in the results row")
+    parser.add_argument(
+        "--checkpoints.keep", type=PositiveInt, default=2, help="numbered checkpoints beside last.ckpt"
+    )
+    parser.add_argument(
+        "--evaluation.episodes", type=PositiveInt, default=50, help="of each policy in the results row"
+    )
     parser.add_argument("--evaluation.results_dir", type=str | None, default="results", help="null for no row")
     return parser
 
@@ -81,8 +88,6 @@ def begin(
     config: Namespace, plain: dict, recipe: str, model: Imitation, held: ExitStack
 ) -> tuple[Run, Path | None]:
     """The run's folder and the checkpoint to go on from, when all that can be checked is in order."""
-    if config.log_every < 1 or config.threads < 1 or config.evaluation.episodes < 1:
-        raise ValueError("--log_every, --threads and --evaluation.episodes must be at least 1")
     if config.evaluation.results_dir is not None:
         check_writable(Path(config.evaluation.results_dir))
     model.read_demonstrations()
@@ -98,6 +103,7 @@ def begin(
             print(f"no checkpoint under {base}-* yet: starting from scratch")
     if ckpt:
         check_resume(ckpt, model, computed(model), partial(owed, config, ckpt))
+    check_disk(model, config.checkpoints.keep, check_folder("--run_dir", base.parent))
     folder = ckpt.parents[1] if ckpt and config.ckpt_path == "last" else new_folder(base)
     held.enter_context(locked(folder))
     begin_in(folder, plain)
@@ -174,10 +180,10 @@ def _train(
     except Diverged as error:
         print(f"error: {error}", file=sys.stderr)
         raise SystemExit(1) from error
-    except (ValueError, OSError, ImportError) as error:
+    except Exception as error:
         if built is not None and built.started:
             raise
-        fail(error)
+        refuse(error)
     if stop.interrupted:
         tell_stop(trainer, stop.signal)
         leave(stop, held)

@@ -1,6 +1,8 @@
 """Models from checkpoints."""
 
+from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import torch
 
@@ -11,6 +13,7 @@ from zoo.imitation import ALGORITHMS, algorithm_class
 from zoo.imitation.base import Imitation
 from zoo.networks.channels import as_rgb
 from zoo.training import safetensors
+from zoo.training.shapes import check_checkpoint, check_weights
 
 
 def model_class(name: str) -> type[GAN]:
@@ -49,6 +52,21 @@ def build(about: dict) -> GAN:
     return model
 
 
+def _built(path: Path, make: Callable[[dict], Any], about: dict) -> Any:
+    """The model of a checkpoint's `zoo` section, as `make` makes it.
+
+    Raises:
+        ValueError: naming the file, for settings that the paper does not have or take.
+    """
+    try:
+        return make(about)
+    except (ValueError, TypeError, KeyError, AttributeError, RuntimeError, MemoryError) as error:
+        said = " ".join(str(error).split()).replace(
+            "__init__() got an unexpected keyword argument", "has no setting"
+        )
+        raise ValueError(f"{path} holds settings of {about['paper']} that make no model: {said}") from error
+
+
 def load(path: str | Path, device: str = "cpu") -> GAN:
     """The model of a checkpoint, or of a safetensors file of `zoo export`, in eval mode on `device`.
 
@@ -65,9 +83,10 @@ def load(path: str | Path, device: str = "cpu") -> GAN:
             f"`zoo lab play {path}`"
         )
     device = device_here(device)
-    model = build(about)
+    model = _built(path, build, about)
     if path.suffix == safetensors.SUFFIX:  # which may hold one network only
         checkpoint["state_dict"] = safetensors.completed(checkpoint["state_dict"], model)
+    check_weights(path, checkpoint["state_dict"], model)
     model.load_state_dict(checkpoint["state_dict"])
     model._conditions, model.chosen = about["conditions"], about.get("chosen")
     return model.eval().to(device)
@@ -86,7 +105,8 @@ def load_policy(path: str | Path) -> Imitation:
         raise ValueError(
             f"{path} is a model of images by {about['paper']}, not a policy: `zoo sample {path}` shows it"
         )
-    model = algorithm_class(about["paper"])(**about["hparams"])
+    model = _built(Path(path), lambda about: algorithm_class(about["paper"])(**about["hparams"]), about)
+    check_weights(Path(path), checkpoint["state_dict"], model)
     model.load_state_dict(checkpoint["state_dict"])
     model._conditions = about["conditions"]
     return model.eval()
@@ -107,9 +127,9 @@ def read(path: str | Path) -> dict:
         return {"zoo": about, "state_dict": state}
     try:
         checkpoint = torch.load(path, map_location="cpu", weights_only=True)
-        checkpoint["zoo"]["paper"], checkpoint["zoo"]["hparams"], checkpoint["zoo"]["conditions"]
     except Exception as error:
         raise ValueError(f"{path} is not a checkpoint of this project, or it is damaged: take another") from error
+    check_checkpoint(path, checkpoint)
     return checkpoint
 
 

@@ -1,12 +1,51 @@
 """CSV and Weights & Biases."""
 
 import os
+from collections.abc import Mapping
 from pathlib import Path
 
 import lightning.pytorch as L
 
 from zoo.training.history import History
 from zoo.training.run import Run, run_id
+
+WAIT = 20  # seconds that W&B's answer is waited for
+
+
+class Untroubled(L.loggers.WandbLogger):
+    """W&B's logger, whose trouble (a lost network, a full quota) is told once and never stops a run."""
+
+    told = False
+
+    def log_metrics(self, metrics: Mapping[str, float], step: int | None = None) -> None:
+        try:
+            super().log_metrics(metrics, step)
+        except Exception as error:  # W&B has kinds of its own, and lets those of its network through
+            if not self.told:
+                print(
+                    f"W&B takes no more ({' '.join(str(error).split())}); training goes on, the CSV logs are whole"
+                )
+            self.told = True
+
+
+def connected(about: dict, offline: bool | str) -> tuple[Untroubled, bool | str]:
+    """W&B's logger with its run begun; offline where W&B gives no answer, which is told.
+
+    Returns:
+        the logger, and whether it is offline: "no answer" if it was to be online.
+    """
+    # offline=True alone comes too late after login()
+    logger = Untroubled(**about, offline=bool(offline), mode="offline" if offline else "online")
+    try:
+        logger.experiment.id  # noqa: B018  begins the run
+    except Exception as error:  # no network, a refused key, a project that is not ours: W&B has many kinds
+        if offline:
+            raise
+        print(
+            f"W&B gives no answer ({' '.join(str(error).split())[:200]}): training goes on, W&B offline", flush=True
+        )
+        return connected(about, True)[0], "no answer"
+    return logger, offline
 
 
 def loggers(run: Run, use_wandb: bool, trained_on: str, tags: tuple[str, ...] = (), unit: str = "kimg") -> list:
@@ -23,23 +62,29 @@ def loggers(run: Run, use_wandb: bool, trained_on: str, tags: tuple[str, ...] = 
             raise ValueError("W&B is not installed: pip install wandb, or go without by --wandb false") from error
 
         os.environ.setdefault("WANDB_SILENT", "true")
-        offline = os.environ.get("WANDB_MODE") in ("offline", "dryrun") or not wandb.login(prompt=False)
-        logger = L.loggers.WandbLogger(
-            project="gan-zoo",
-            id=run_id(run.folder),
-            resume="allow",
-            group=f"{run.paper} / {trained_on}",
-            tags=[run.paper, trained_on[:64], run.recipe[:64], *tags],
-            name=run.folder.name,
-            save_dir=run.folder,
-            offline=offline,
-            mode="offline" if offline else "online",  # offline=True alone comes too late after login()
-        )
+        offline: bool | str = os.environ.get("WANDB_MODE") in ("offline", "dryrun")
+        try:
+            offline = offline or not wandb.login(prompt=False)
+        except Exception as error:  # a key of another form, or one that is refused
+            print(f"W&B refuses the login ({' '.join(str(error).split())[:200]}): training goes on, W&B offline")
+            offline = "no answer"
+        about = {
+            "project": "gan-zoo",
+            "id": run_id(run.folder),
+            "resume": "allow",
+            "group": f"{run.paper} / {trained_on}",
+            "tags": [run.paper, trained_on[:64], run.recipe[:64], *tags],
+            "name": run.folder.name,
+            "save_dir": run.folder,
+            "settings": wandb.Settings(init_timeout=WAIT),
+        }
+        logger, offline = connected(about, offline)
         logger.experiment.define_metric(unit)
         logger.experiment.define_metric("*", step_metric=unit)
         logger.experiment.config.update(run.config, allow_val_change=True)
         if offline:
-            print(f"W&B logs offline (not logged in); sync later with: wandb sync {run.folder}/wandb/offline-run-*")
+            why = "" if offline == "no answer" else " (not logged in)"
+            print(f"W&B logs offline{why}; sync later with: wandb sync {run.folder}/wandb/offline-run-*")
         found.append(logger)
     return found
 

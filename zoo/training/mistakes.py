@@ -4,9 +4,16 @@ jsonargparse tells every way in which a value failed to fit, over many lines; th
 and no mend.
 """
 
+import json
+import os
 import re
+import sys
+import zipfile
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import NoReturn
 
+import yaml
 from jsonargparse import ArgumentParser
 
 from zoo.options.ranges import RANGES, shown, words
@@ -21,14 +28,52 @@ TYPES = {
     "list": "a list such as [a,b]",
     "Sequence": "a list such as [a,b]",
 }
+#: kinds of errors whose texts are sentences, or become one
+KNOWN = (ValueError, OSError, ImportError, zipfile.BadZipFile, yaml.YAMLError, json.JSONDecodeError)
 TYPE = re.compile(
     r"Expected a (?:<class '([\w.]+)'>|typing\.Literal\[(.*)\](?=\. Got|$))|Not of type (\w+): (?:(.*), not (.*))?",
     re.M,
 )
 
 
+@contextmanager
+def door() -> Iterator[None]:
+    """The command line's door: what goes wrong behind it is one sentence and exit code 2.
+
+    What is no mistake that is known here is told as such. With ZOO_DEBUG=1 every error shows its traceback.
+    """
+    try:
+        yield
+    except Exception as error:
+        refuse(error)
+
+
+def refuse(error: Exception) -> NoReturn:
+    """End with a sentence, and with code 2."""
+    if os.environ.get("ZOO_DEBUG"):
+        raise error
+    print(f"error: {sentence(error)}", file=sys.stderr)
+    raise SystemExit(2) from error
+
+
 def sentence(error: Exception | str) -> str:
     """What to tell the user of `error`."""
+    if isinstance(error, RecursionError):
+        return "what was given is nested too deeply: make it flat"
+    if isinstance(error, MemoryError) or "can't allocate memory" in str(error) or "out of memory" in str(error):
+        said = " ".join(str(error).split())[:200]
+        return f"there is not enough memory for this: make batch, width or number smaller ({said})"
+    if found := re.match(r"(-?\d+) is not in bounds, numpy accepts", str(error)):  # Lightning's
+        return f"seed_everything takes {words(RANGES['Seed'])}, not {found[1]}"
+    if found := re.search(r"(?:(\w+)\.)?(\w+)\(\) got an unexpected keyword argument '(\w+)'", str(error)):
+        return f"{found[1] or found[2]} has no option {found[3]}: leave it out, or look at its options with --help"
+    if isinstance(error, Exception) and not isinstance(error, KNOWN):
+        return (
+            f"{type(error).__name__}: {' '.join(str(error).split())}; the zoo does not know this mistake: "
+            "ZOO_DEBUG=1 shows where it was made"
+        )
+    if isinstance(error, UnicodeDecodeError):
+        return f"a file is not text in UTF-8 ({error}): give another"
     if isinstance(error, OSError) and error.errno and error.filename:  # the zoo's own have a text alone
         return f"{error.filename}: {error.strerror}; give another path, or mend this one"
     text = str(error)

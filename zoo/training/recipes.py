@@ -4,6 +4,9 @@ from pathlib import Path
 
 import yaml
 
+from zoo.options.ranges import shown
+from zoo.options.yamls import read_yaml
+
 
 def compose(recipe: str | Path | None, args: list[str]) -> tuple[dict, list[str], str]:
     """The default recipe and every --config over it, in the order written, as one configuration.
@@ -20,7 +23,9 @@ def compose(recipe: str | Path | None, args: list[str]) -> tuple[dict, list[str]
     files, rest, words = [Path(recipe)] if recipe else [], [], iter(args)
     for word in words:
         if word in ("--config", "-c"):
-            files.append(Path(next(words, "")))
+            if not (file := next(words, "")) or file.startswith("--"):
+                raise ValueError(f"--config takes a recipe's file, and got {file or 'nothing'}")
+            files.append(Path(file))
         elif word.startswith("--config="):
             files.append(Path(word.removeprefix("--config=")))
         else:
@@ -32,13 +37,14 @@ def compose(recipe: str | Path | None, args: list[str]) -> tuple[dict, list[str]
             raise FileNotFoundError(
                 f"no recipe at {file}" + (f"; beside {recipe} there are {known}" if known else "")
             )
-        try:
-            part = yaml.safe_load(file.read_text()) or {}
-            merged = merged | {k: merge(merged.get(k), v) for k, v in part.items()}
-        except yaml.YAMLError as error:
-            raise ValueError(f"{file} is not YAML: {error}") from error
-        except AttributeError as error:
-            raise ValueError(f"{file} is not a recipe: its sections are model, data and so on") from error
+        part = read_yaml(file)
+        for section in ("model", "data", "trainer", "samples", "checkpoints", "evaluation"):
+            value = part.get(section)
+            if not (value is None or isinstance(value, dict) or (section == "data" and isinstance(value, str))):
+                raise ValueError(
+                    f"{file}: the section {section} holds options and their values, not {shown(value)}"
+                )
+        merged = merged | {k: merge(merged.get(k), v) for k, v in part.items()}
     if names_data(rest):
         merged.pop("data", None)
     options = {word.partition("=")[0].removeprefix("--data.").removeprefix("init_args.") for word in rest}

@@ -11,6 +11,7 @@ import yaml
 from zoo.data import ImageDataModule
 from zoo.data.whole import leftovers, write_whole
 from zoo.engine.gan import GAN
+from zoo.options.yamls import config_in
 
 
 @dataclass(frozen=True)
@@ -49,7 +50,7 @@ def begin_in(folder: Path, config: dict) -> None:
         part.unlink(missing_ok=True)
     file = folder / "config.yaml"
     if file.is_file():
-        config = config | {"ckpt_path": (yaml.safe_load(file.read_text()) or {}).get("ckpt_path")}
+        config = config | {"ckpt_path": config_in(file).get("ckpt_path")}
     write_whole(file, yaml.safe_dump(config, sort_keys=False))
 
 
@@ -62,10 +63,23 @@ def run_id(folder: Path) -> str:
 
 
 def data_of(config: dict) -> ImageDataModule:
-    """The data module that a run's config.yaml describes."""
-    module, _, name = config["data"]["class_path"].rpartition(".")
-    options = dict(config["data"].get("init_args") or {}) | {"resolution": config["model"]["resolution"]}
-    return getattr(importlib.import_module(module or "zoo.data"), name)(**options)
+    """The data module that a run's config.yaml describes.
+
+    Raises:
+        ValueError: if it describes none.
+    """
+    try:
+        module, _, name = config["data"]["class_path"].rpartition(".")
+        options = dict(config["data"].get("init_args") or {}) | {"resolution": config["model"]["resolution"]}
+        made = getattr(importlib.import_module(module or "zoo.data"), name)
+    except (KeyError, TypeError, AttributeError, ImportError) as error:
+        raise ValueError(
+            f"the run's config.yaml names no data that can be opened ({error}): give --data"
+        ) from error
+    try:
+        return made(**options)
+    except TypeError as error:
+        raise ValueError(f"the data section of the run's config.yaml does not fit {name}: {error}") from error
 
 
 def data_to_score(config: dict, gan: GAN) -> ImageDataModule:
@@ -110,7 +124,7 @@ def config_to_score(checkpoint: Path, gan: GAN, data: str | None) -> tuple[dict,
     if imported is None:
         if not (folder / "config.yaml").is_file():
             raise FileNotFoundError(f"{checkpoint} lies in no run's folder: there is no {folder / 'config.yaml'}")
-        config = yaml.safe_load((folder / "config.yaml").read_text())
+        config = config_in(folder / "config.yaml")
         return config | ({"data": data_given(data)} if data else {}), folder, run_id(folder)
     if data is None:
         raise ValueError(

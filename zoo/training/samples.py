@@ -32,8 +32,6 @@ class Samples(Checked, Callback):
     """
 
     def __init__(self, every_kimg: NonNegativeFloat = 100, n: SheetSize = 64, seed: Seed = 0) -> None:
-        if n < 1:
-            raise ValueError(f"samples.n must be at least 1, not {n}")
         self.every_kimg, self.n, self.seed = every_kimg, n, seed
 
     def draw(self, trainer: L.Trainer, gan: GAN) -> None:

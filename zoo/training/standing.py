@@ -7,9 +7,8 @@ from dataclasses import dataclass
 from itertools import pairwise
 from pathlib import Path
 
-import yaml
-
 from zoo.leaderboard.curves import log
+from zoo.options.yamls import config_in
 from zoo.training.lock import Owner
 from zoo.training.recipes import compose, script_and_recipe
 
@@ -65,7 +64,7 @@ def config_of(folder: Path) -> dict:
         raise FileNotFoundError(
             f"{folder} is no run's folder: there is no {file}; `zoo runs` lists those there are"
         )
-    return yaml.safe_load(file.read_text())
+    return config_in(file)
 
 
 def standing(folder: Path) -> Standing:

@@ -16,10 +16,10 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import torch
-import yaml
 
 from zoo.leaderboard.render import render
 from zoo.leaderboard.rows import read_rows
+from zoo.options.yamls import read_yaml
 from zoo.training.recipes import compose, shortened
 from zoo.training.run import last_checkpoint
 
@@ -98,11 +98,9 @@ def read_plan(plan: Path, runs: Path = Path("runs")) -> list[Planned]:
     """
     if not plan.is_file():
         raise FileNotFoundError(f"no plan at {plan}: the zoo's own lie in reproductions/suites")
-    try:
-        entries = yaml.safe_load(plan.read_text())["runs"]
-        assert isinstance(entries, list)
-    except (yaml.YAMLError, TypeError, KeyError, AssertionError) as error:
-        raise ValueError(f"{plan} is no plan: it is YAML with a list `runs` of recipes") from error
+    entries = read_yaml(plan, "a plan: it is YAML with a list `runs` of recipes").get("runs")
+    if not isinstance(entries, list):
+        raise ValueError(f"{plan} is no plan: it is YAML with a list `runs` of recipes")
     found = [one for number, entry in enumerate(entries, 1) for one in _planned(plan, number, entry, runs)]
     names = [one.base for one in found]
     for name in names:

@@ -13,6 +13,8 @@ from zoo.data.whole import replacing
 from zoo.pictures.plots import new_figure, save_figure
 from zoo.training.evaluate import Evaluate
 
+MOST = 1000  # points of a curve
+
 
 def bounds(text: str) -> list[float]:
     """`first:last:n` as n equally spaced bounds, such as 0.05:1.0:20.
@@ -22,12 +24,16 @@ def bounds(text: str) -> list[float]:
     """
     try:
         first, last, n = text.split(":")
+        if not 0 < int(n) <= MOST:
+            raise ValueError
         values = np.linspace(float(first), float(last), int(n)).tolist()
     except ValueError as error:
         raise ValueError(
             f"--truncation takes one bound such as 0.5, or first:last:number such as 0.05:1.0:20, not {text!r}"
         ) from error
-    if not values or min(values) <= 0:
+    if len(values) > 1 and not values[0] < values[-1]:
+        raise ValueError(f"--truncation {text} does not rise: write it from the least bound to the greatest")
+    if not values or not 0 < min(values) <= max(values) < float("inf"):
         raise ValueError(f"bounds of the truncation must be positive, and there must be one: {text}")
     return [round(value, 10) for value in values]
 

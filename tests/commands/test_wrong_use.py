@@ -1,0 +1,213 @@
+"""Wrong use, as it was typed: one sentence that names the thing, before anything is written."""
+
+from pathlib import Path
+
+import odd
+import pytest
+from made import checkpoint
+from refusals import TRAINING, attempt, of_paper
+from runs import ROOT, SMALL, own_cache, run  # noqa: F401
+
+SNGAN = "--data Drawn --data.n_images 64 --evaluation.n_fake 16 --evaluation.kid_subsets 2 " + SMALL["sngan"]
+LAST = "run-001/checkpoints/last.ckpt"
+
+#: paper -> options over its tiny recipe, and what the sentence names
+MODEL = {
+    "sngan": """
+        --model.beta1 2 | beta1
+        --model.latent_dim 0 | latent_dim
+        --model.width_g 0 | width_g
+        --model.width_d -4 | width_d
+        --model.resolution 1048576 | resolution
+        --model.n_classes -2 --model.architecture resnet --model.resolution 32 | n_classes
+        --model.n_classes 3 --model.architecture resnet --model.resolution 32 | n_classes
+        --model.n_dis 0 | n_dis
+        --model.total_kimg -1 --model.decay_start_kimg null | total_kimg
+        --data.divisor -5 | divisor
+        --data ImageDataModule --data.path '' | path
+        --data ImageDataModule --data.path encrypted.zip | encrypted.zip
+        --data ImageDataModule --data.path json-huge.zip | dataset.json
+        --data ImageDataModule --data.path json-deep.zip | dataset.json
+        --data ImageDataModule --data.path stream-empty | zoo.json
+        --data ImageDataModule --data.path json-large.zip --model.architecture resnet --model.n_classes 10 | classes
+        --data ImageDataModule --data.path classes --model.architecture resnet --model.n_classes 10 | n_classes
+        --trainer.devices 0 | devices
+        --trainer.accelerator gpu | accelerator
+        --trainer.accelerator mps | accelerator
+        --trainer.accelerator tpu | accelerator
+        --trainer.accelerator abacus | accelerator
+        --trainer.strategy fsdp | strategy
+        --trainer.num_nodes -1 | num_nodes
+        --trainer.max_epochs -5 | max_epochs
+        --trainer.max_steps 0 | max_steps
+        --trainer.limit_train_batches -1 | limit_train_batches
+        --trainer.enable_checkpointing true | enable_checkpointing
+        --trainer.val_check_interval -5 | val_check_interval
+        --trainer.barebones true | barebones
+        --trainer.overfit_batches 1 | overfit_batches
+        --samples.every_kimg -1 | samples.every_kimg
+        --checkpoints.every_kimg -1 | checkpoints.every_kimg
+        --checkpoints.keep -2 | checkpoints.keep
+        --checkpoints.keep 0 | checkpoints.keep
+        --evaluation.extractors [] | extractors
+        --evaluation.extractors [domain:nowhere.pt] | nowhere.pt
+        --evaluation.extractors [inception] --evaluation.weights text.ckpt | text.ckpt
+        --evaluation.extractors [inception] --evaluation.weights bomb-pickle.ckpt | bomb-pickle.ckpt
+        --evaluation.batch_size 0 | batch_size
+        --evaluation.truncation 0 | truncation
+        --evaluation.extras [foo] | extras
+        --evaluation.every_kimg -1 | every_kimg
+        --evaluation.n_prdc 0 | n_prdc
+        --evaluation.results_dir photo.png/x | results_dir
+        --evaluation.results_dir /proc/zoo | results_dir
+        --threads -1 | threads
+        --seed_everything -1 | seed_everything
+        --trainer.limit_train_batches 1.5 | limit_train_batches
+        --trainer.num_nodes 2 | num_nodes
+        --config | config
+        --config binary.yaml | binary.yaml
+        --config section.yaml | model
+        --config laughs.yaml | laughs.yaml
+        --config data-list.yaml | data-list.yaml, data
+    """,
+    "pggan": """
+        --model.stddev_group 3 | stddev_group
+        --model.gamma 0 | gamma
+    """,
+    "stylegan": """
+        --model.mixing 2 | mixing
+        --model.ema_half_life_kimg -1 | ema_half_life_kimg
+        --model.ema_half_life_kimg 0 | ema_half_life_kimg
+        --model.w_avg_decay 3 | w_avg_decay
+    """,
+    "biggan": """
+        --model.accumulate_d 5 | accumulate_d
+        --model.accumulate_d 0 | accumulate_d
+        --model.standing_passes -1 | standing_passes
+        --model.attention_g [7] | attention_g
+        --model.ema_decay -0.5 | ema_decay
+    """,
+    "introvae": """
+        --model.widths [4,0] | widths
+        --model.vae_kimg -1 | vae_kimg
+        --model.weight_kl -1 | weight_kl
+    """,
+    "vgan": """
+        --model.information -1 | information
+        --model.beta_step -1 | beta_step
+    """,
+    "r1gan": """
+        --model.gamma -3 | gamma
+        --model.max_width 0 | max_width
+    """,
+    "rothgan": """
+        --model.annealing 7 | annealing
+        --model.annealing 0 | annealing
+        --model.n_dis 0 | n_dis
+    """,
+    "ttur": """
+        --model.game wgan-gp --model.pack 5 | pack
+        --model.lr_g -1 | lr_g
+    """,
+    "ctgan": """
+        --model.bn_groups 3 | bn_groups
+        --model.bn_groups 0 | bn_groups
+        --model.lambda_ct -2 | lambda_ct
+    """,
+    "ctgan_ssl": """
+        --model.labels_per_class 500 --data.n_images 1000 | labels_per_class
+        --model.labels_per_class 0 | labels_per_class
+        --model.average 5 | average
+        --data.labels false | labels
+    """,
+}
+
+#: options over a run's own command line that is to be resumed
+RESUME = """
+    zoo-none-hparams.ckpt | zoo-none-hparams.ckpt
+    other-shape.ckpt | other-shape.ckpt
+    nan-weight.ckpt | nan-weight.ckpt
+    one-optimizer.ckpt | one-optimizer.ckpt
+    no-data.ckpt | no-data.ckpt
+    nimg-negative.ckpt | nimg-negative.ckpt
+    LAST --data.n_images 65 | data
+"""
+
+#: words behind `zoo`
+VERBS = """
+    list --reproductions ROOT/reproductions --results results-not-json | bad.json
+    sample zoo-none-hparams.ckpt | zoo-none-hparams.ckpt
+    sample zoo-unknown-hparam.ckpt | zoo-unknown-hparam.ckpt
+    sample zoo-bad-hparam.ckpt | zoo-bad-hparam.ckpt
+    sample zoo-huge-hparam.ckpt | zoo-huge-hparam.ckpt
+    sample no-state.ckpt | no-state.ckpt
+    sample no-extra.ckpt | no-extra.ckpt
+    sample LAST --n 100000000000 | n takes
+    sample LAST --seed -1 | seed
+    sample LAST --out a.xyz | a.xyz
+    sample LAST --out picture | picture
+    sample BIGGAN --sheet classes --label 3 | label
+    evaluate LAST --truncation 1:0.1:5 | truncation
+    evaluate LAST --seed -3 --results_dir out | seed
+    evaluate --real single --fake single --extractors [random] | image
+    leaderboard --results results-extractors | bad.json
+    leaderboard --results results-history | bad.json
+    leaderboard --results results-samples | bad.json
+    curves run-001 --metric fjd | fjd
+    curves run-001 --out a.xyz | a.xyz
+    bench evaluation --device abacus | abacus
+    bench step bad.yaml | bad.yaml
+    bench step ROOT/reproductions/sngan/tiny.yaml --batch_size 0 | batch_size
+    bench step ROOT/reproductions/sngan/tiny.yaml --layouts [nchw] | nchw
+    data prepare folder big out.zip --resolution 16 --workers -2 | workers
+    data prepare folder objects.npy out.zip --resolution 16 | objects.npy
+    data prepare folder bomb.npy out.zip --resolution 16 | bomb.npy
+    train-domain classes out.pt --resolution 16 --epochs 0 | epochs
+    train-domain classes out.pt --resolution 16 --epochs -1 | epochs
+    encode INTROVAE big --rows 0 | rows
+    encode INTROVAE big --rows -2 | rows
+    attribute INTROVAE big big big --n 0 | n takes
+"""
+
+
+def cases(text: str) -> list[tuple[str, list[str]]]:
+    """(command line, names of which the sentence must have one) of each line."""
+    lines = [line.strip() for line in text.strip().splitlines()]
+    return [(words, names.split(", ")) for words, names in (line.split(" | ") for line in lines)]
+
+
+@pytest.fixture(scope="module")
+def bench(tmp_path_factory) -> Path:
+    """A folder with everything that the cases name, which no case changes."""
+    folder = tmp_path_factory.mktemp("bench")
+    odd.sets(folder)
+    odd.texts(folder)
+    odd.rows(folder)
+    run("sngan", folder, kimg=0.032)
+    odd.checkpoints(folder, folder / LAST)
+    checkpoint("biggan", folder / "biggan.ckpt")
+    checkpoint("introvae", folder / "introvae.ckpt")
+    return folder
+
+
+def split(words: str) -> list[str]:
+    names = {"LAST": LAST, "BIGGAN": "biggan.ckpt", "INTROVAE": "introvae.ckpt", "''": ""}
+    return [names.get(word, word.replace("ROOT", str(ROOT))) for word in words.split()]
+
+
+@pytest.mark.parametrize(
+    ("paper", "words", "names"), [(p, *case) for p, text in MODEL.items() for case in cases(text)]
+)
+def test_of_training(paper, words, names, bench, monkeypatch, request):
+    attempt(of_paper(paper, *split(words)), bench, monkeypatch).refused(*names)
+
+
+@pytest.mark.parametrize(("words", "names"), cases(RESUME))
+def test_of_resuming(words, names, bench, monkeypatch):
+    again = ["reproductions/sngan.py", *SNGAN.split(), *TRAINING, "--model.total_kimg", "0.096"]
+    attempt([*again, "--ckpt_path", *split(words)], bench, monkeypatch).refused(*names)
+
+
+@pytest.mark.parametrize(("words", "names"), cases(VERBS))
+def test_of_verbs(words, names, bench, monkeypatch):
+    attempt(split(words), bench, monkeypatch).refused(*names)

@@ -1,0 +1,177 @@
+"""What is found out before a run's folder is made: the machine, the disk, and what only the zoo may say."""
+
+import os
+import shutil
+import tempfile
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import lightning.pytorch as L
+from torch import nn
+
+from zoo.data import ImageDataModule
+from zoo.engine.best import check_best
+from zoo.engine.gan import GAN
+from zoo.options.ranges import shown
+from zoo.training import cluster
+from zoo.training.shapes import check_data
+
+#: what a run gives Lightning's Trainer by default
+TRAINER = {
+    "max_steps": -1,  # training ends at model.total_kimg
+    "max_epochs": -1,
+    "num_sanity_val_steps": 0,
+    "reload_dataloaders_every_n_epochs": 1,  # an epoch is a stage of a growing model; for the others it never ends
+    "use_distributed_sampler": False,
+    "enable_model_summary": False,
+}
+#: options of Lightning's Trainer that count, -> the least, beside what stands for "no bound"
+COUNTS = {"max_epochs": 1, "max_steps": 1, "min_epochs": 0, "min_steps": 0, "num_nodes": 1, "log_every_n_steps": 1}
+COUNTS |= {"check_val_every_n_epoch": 1, "fast_dev_run": 0, "num_sanity_val_steps": 0}
+#: shares of an epoch, or batches
+LIMITS = ("limit_train_batches", "limit_val_batches", "limit_test_batches", "limit_predict_batches")
+#: options whose one value is the zoo's to say -> (values that may stand there, what to do instead)
+OURS: dict[str, tuple[tuple, str]] = {
+    "enable_checkpointing": (
+        (None, False),
+        "--checkpoints.every_kimg and --checkpoints.keep write the checkpoints",
+    ),
+    "barebones": ((False,), "a run has logs and checkpoints; --samples, --checkpoints and --evaluation take 0"),
+    "overfit_batches": ((0, 0.0), "--data.limit trains on so few images"),
+    "default_root_dir": ((None,), "--run_dir names the run's folder"),
+    "accumulate_grad_batches": ((1,), "a paper's step says when it updates: --model.batch_size"),
+    "gradient_clip_val": ((None, 0), "a paper's step says how it updates, and none of them clips gradients"),
+    "reload_dataloaders_every_n_epochs": ((1,), "a growing model's stages are epochs"),
+    "use_distributed_sampler": ((False,), "the data's own order is shared over the processes"),
+}
+#: what a launcher of several nodes sets
+LAUNCHERS = ("TORCHELASTIC_RUN_ID", "SLURM_JOB_ID", "OMPI_COMM_WORLD_SIZE", "PMI_SIZE", "LSB_JOBID", "NODE_RANK")
+
+
+def check_trainer(trainer: Any) -> None:
+    """Refuse options under --trainer that could not be meant, or that are not Lightning's to say here.
+
+    Raises:
+        ValueError: naming the option, the value and what it takes.
+    """
+    for name, least in COUNTS.items():
+        value = trainer.get(name)
+        if isinstance(value, int) and not isinstance(value, bool) and value < least:
+            if value == -1 and name.startswith("max_"):
+                continue
+            end = ", or -1 (training ends at --model.total_kimg)" if name.startswith("max_") else ""
+            raise ValueError(f"trainer.{name} takes a whole number of at least {least}{end}, not {value}")
+    for name in (*LIMITS, "val_check_interval"):
+        value = trainer.get(name)
+        if isinstance(value, bool) or not isinstance(value, int | float):
+            continue
+        if value < 0 or (name in ("limit_train_batches", "val_check_interval") and not value):
+            raise ValueError(f"trainer.{name} takes a number of batches, or a share of them, above 0, not {value}")
+        if isinstance(value, float) and not value <= 1:
+            raise ValueError(f"trainer.{name} takes a number of batches, or a share up to 1.0, not {value}")
+    for name, (allowed, instead) in OURS.items():
+        if (value := trainer.get(name)) not in allowed:
+            raise ValueError(f"trainer.{name} is not to be set (here to {shown(value)}): {instead}")
+    if (devices := trainer.get("devices")) in (0, "0", [], "[]", ""):
+        raise ValueError(
+            f"trainer.devices takes at least 1 device, a list such as [0,1], or auto, not {shown(devices)}"
+        )
+    if (trainer.get("num_nodes") or 1) > 1 and not any(name in os.environ for name in LAUNCHERS):
+        raise ValueError(
+            f"trainer.num_nodes {trainer.num_nodes} needs a launcher that starts this command on every node, or it "
+            "would wait for the others for ever: srun, or torchrun --nnodes; or leave it out to train on one node"
+        )
+
+
+def check_machine(trainer: Any, build: Callable[[], L.Trainer]) -> None:
+    """Build a Trainer on trial: what this machine has not, or Lightning does not do, is found out.
+
+    Raises:
+        ValueError: with the options that speak of the machine.
+    """
+    try:
+        build()
+    except Exception as error:  # each accelerator, strategy and plugin has its own kinds
+        usual = {
+            "accelerator": ("auto", "cpu"),
+            "devices": ("auto", None),
+            "strategy": ("auto",),
+            "num_nodes": (1, None),
+        }
+        given = [f"--trainer.{k} {shown(trainer.get(k))}" for k, v in usual.items() if trainer.get(k) not in v]
+        given += [f"--trainer.precision {p}" for p in [trainer.get("precision")] if p not in (None, "32-true")]
+        said = " ".join(str(error).split())
+        raise ValueError(
+            f"{' '.join(given) or 'what stands under --trainer'} does not fit this machine or other options: {said}"
+        ) from error
+
+
+def check_folder(option: str, folder: Path) -> Path:
+    """Refuse a folder that cannot be made or written to; the folder that is there already, on the way to it.
+
+    Raises:
+        ValueError: naming the option.
+    """
+    way = folder.absolute()
+    there = next(path for path in (way, *way.parents) if path.exists() or path.is_symlink())
+    try:
+        if not there.is_dir():
+            raise NotADirectoryError(f"{there} is a file")
+        with tempfile.TemporaryFile(dir=there):
+            pass
+        probe = tempfile.mkdtemp(dir=there) if there != way else None  # some file systems hold files, not folders
+        if probe:
+            os.rmdir(probe)
+    except OSError as error:
+        why = error.strerror or str(error)
+        raise ValueError(f"{option} {folder} cannot be written to ({why}): choose another folder") from error
+    return there
+
+
+def checkpoint_bytes(model: nn.Module) -> int:
+    """What a checkpoint holds at the most: all parameters and buffers, and two moments of each that is trained."""
+    state = sum(t.numel() * t.element_size() for t in (*model.parameters(), *model.buffers()))
+    return state + 2 * sum(p.numel() * p.element_size() for p in model.parameters() if p.requires_grad)
+
+
+def check_disk(model: nn.Module, keep: int, there: Path) -> None:
+    """Refuse a run whose checkpoints would not fit on the disk: `keep` of them, and one that is being written.
+
+    Raises:
+        ValueError: naming both sizes.
+    """
+    size, free = checkpoint_bytes(model), shutil.disk_usage(there).free
+    if (keep + 1) * size > free:
+        raise ValueError(
+            f"{keep + 1} checkpoints of about {size / 2**30:.2f} GiB do not fit in the {free / 2**30:.2f} GiB "
+            f"that are free at {there}: free some space, give --run_dir another disk, or lower "
+            f"--checkpoints.keep {keep}"
+        )
+
+
+def check_run(model: GAN, data: ImageDataModule, parts: Any, checkpoint: Path | None, base: Path) -> None:
+    """Refuse what cannot work with this data and on this disk, while nothing is written yet.
+
+    Args:
+        parts: the callbacks of the command line, `checkpoints` and `evaluation`.
+        checkpoint: what is to be gone on from.
+        base: the run's folder is this with a number behind it.
+
+    Raises:
+        ValueError, OSError: naming what is wrong.
+    """
+    model.check(data)
+    if checkpoint:
+        check_data(checkpoint, data)
+    parts.evaluation.check(model, data)
+    check_best([parts.checkpoints], parts.evaluation.every_kimg)
+    check_disk(model, parts.checkpoints.keep, check_folder("--run_dir", base.parent))
+
+
+def on_trial(trainer: Any) -> dict[str, Any]:
+    """Options of a Trainer without a run's folder, loggers, callbacks, and objects that serve one Trainer alone."""
+    quiet = {"callbacks": [], "logger": False, "enable_checkpointing": False, "enable_progress_bar": False}
+    strategy = trainer.get("strategy")
+    plain = strategy is None or isinstance(strategy, str)
+    return quiet | {"plugins": cluster.environment() or None} | ({} if plain else {"strategy": "auto"})
