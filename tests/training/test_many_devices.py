@@ -5,44 +5,47 @@ every stage up to 1024 px with the batches of the paper, of which 14, 6 and 3 do
 """
 
 import csv
+import io
 import json
 import math
 import os
 import subprocess
 import sys
+import zipfile
 from pathlib import Path
 
 import pytest
+from PIL import Image
 from runs import ROOT
 
 HELPER = Path(__file__).parents[1] / "helpers" / "many_runs.py"
 WORLD = 4
-GROWING = "--model.fmap_base 64 --model.fmap_max 2 --model.latent_dim 4 --data.n_images 8"
-CLASSES = "--model.n_classes 10 --data.n_images 64"
+GROWING = "--data ImageDataModule --data.path {zip} --model.fmap_base 8 --model.fmap_max 1 --model.latent_dim 4"
+CLASSES = "--data Drawn --model.n_classes 10 --data.n_images 64"
 #: the recipe's own batches, but for BigGAN's 2048 and StyleGAN's 512 to 32
 NARROW = {
     "biggan": f"{CLASSES} --model.resolution 32 --model.width_g 2 --model.width_d 2 --model.latent_dim 8 "
     "--model.shared_dim 4 --model.batch_size 14 --model.batch_size_g 14 --model.standing_passes 1 "
     "--model.total_kimg 0.028 --trainer.precision 32-true",
     "ctgan": f"{CLASSES} --model.width_g 2 --model.width_d 2 --model.latent_dim 4 --model.total_kimg 0.64",
-    "introvae": "--model.widths [1,1,1,1,1,1,1,1] --model.latent_dim 4 --model.vae_kimg 0.012 "
-    "--model.total_kimg 0.024 --data.n_images 8",
-    "pggan": f"{GROWING} --config {ROOT}/reproductions/pggan/paper.yaml --model.train_kimg 0.008 "
+    "introvae": "--data Drawn --model.resolution 64 --model.widths [1,1,1,1] --model.latent_dim 4 --model.vae_kimg 0.012 "
+    "--model.total_kimg 0.024 --data.n_images 16",
+    "pggan": GROWING + f" --config {ROOT}/reproductions/pggan/paper.yaml --model.train_kimg 0.008 "
     "--model.transition_kimg 0.008 --model.total_kimg 0.134 --samples.every_kimg 0.05",
     "r1gan": f"{CLASSES} --model.architecture resnet --model.width_g 1 --model.width_d 1 --model.max_width 2 "
     "--model.latent_dim 4 --model.embed_dim 4 --model.total_kimg 0.128",
-    "rothgan": "--model.width_g 2 --model.width_d 2 --model.latent_dim 4 --model.total_kimg 0.128",
+    "rothgan": "--data Drawn --model.width_g 2 --model.width_d 2 --model.latent_dim 4 --model.total_kimg 0.128",
     "sngan": f"{CLASSES} --model.resolution 32 --model.architecture resnet --model.width_g 2 --model.width_d 2 "
     "--model.latent_dim 4 --model.decay_start_kimg 0 --model.total_kimg 0.32",
-    "stylegan": f"{GROWING} --model.w_dim 4 --model.mapping_width 4 --model.batch_size 2 --model.stddev_group 2 "
+    "stylegan": GROWING + " --model.w_dim 4 --model.mapping_width 4 --model.batch_size 2 --model.stddev_group 2 "
     "--model.batch_size_at {} --model.repeats 1 --model.train_kimg 0.002 --model.transition_kimg 0.002 "
     "--model.total_kimg 0.034 --samples.every_kimg 0.05",
-    "ttur": "--model.width_g 2 --model.width_d 2 --model.latent_dim 4 --model.total_kimg 0.128",
-    "vgan": "--model.width_g 2 --model.width_d 2 --model.max_width 4 --model.code_channels 2 --model.latent_dim 4 "
+    "ttur": "--data Drawn --model.width_g 2 --model.width_d 2 --model.latent_dim 4 --model.total_kimg 0.128",
+    "vgan": "--data Drawn --model.width_g 2 --model.width_d 2 --model.max_width 4 --model.code_channels 2 --model.latent_dim 4 "
     "--model.total_kimg 0.128",
 }
 LITTLE = (
-    "--data Drawn --trainer.accelerator cpu --trainer.log_every_n_steps 1 --wandb false --samples.n 4 "
+    "--trainer.accelerator cpu --trainer.log_every_n_steps 1 --wandb false --samples.n 4 "
     "--evaluation.extractors [random] --evaluation.n_fake 4 --evaluation.n_real 4 --evaluation.kid_subsets 1 "
     "--evaluation.is_splits 1"
 )
@@ -51,9 +54,15 @@ LITTLE = (
 @pytest.fixture(scope="module")
 def out(tmp_path_factory):
     out = tmp_path_factory.mktemp("devices")
+    with zipfile.ZipFile(out / "1024.zip", "w") as archive:
+        for i in range(4):
+            picture = Image.linear_gradient("L").rotate(90 * i).resize((1024, 1024)).convert("RGB")
+            picture.save(file := io.BytesIO(), "PNG", compress_level=1)
+            archive.writestr(f"{i}.png", file.getvalue())
     cases = {
         paper: [
-            *(f"{ROOT}/reproductions/{paper}.py", "--trainer.devices", str(WORLD), *LITTLE.split(), *more.split()),
+            *(f"{ROOT}/reproductions/{paper}.py", "--trainer.devices", str(WORLD), *LITTLE.split()),
+            *more.replace("{zip}", str(out / "1024.zip")).split(),
             *("--evaluation.results_dir", f"{out}/results"),
         ]
         for paper, more in NARROW.items()
