@@ -22,14 +22,14 @@ HELPER = Path(__file__).parents[1] / "helpers" / "many_runs.py"
 WORLD = 4
 GROWING = "--data ImageDataModule --data.path {zip} --model.fmap_base 8 --model.fmap_max 1 --model.latent_dim 4"
 CLASSES = "--data Drawn --model.n_classes 10 --data.n_images 64"
-#: the recipe's own batches, but for BigGAN's 2048 and StyleGAN's 512 to 32
+#: the recipe's own batches, but for BigGAN's 2048 and StyleGAN's 256 to 32
 NARROW = {
     "biggan": f"{CLASSES} --model.resolution 32 --model.width_g 2 --model.width_d 2 --model.latent_dim 8 "
     "--model.shared_dim 4 --model.batch_size 14 --model.batch_size_g 14 --model.standing_passes 1 "
     "--model.total_kimg 0.028 --trainer.precision 32-true",
     "ctgan": f"{CLASSES} --model.width_g 2 --model.width_d 2 --model.latent_dim 4 --model.total_kimg 0.64",
-    "introvae": "--data Drawn --model.resolution 64 --model.widths [1,1,1,1] --model.latent_dim 4 --model.vae_kimg 0.012 "
-    "--model.total_kimg 0.024 --data.n_images 16",
+    "introvae": "--data Drawn --data.n_images 16 --model.resolution 64 --model.widths [1,1,1,1] --model.latent_dim 4 "
+    "--model.vae_kimg 0.012 --model.total_kimg 0.024",
     "pggan": GROWING + f" --config {ROOT}/reproductions/pggan/paper.yaml --model.train_kimg 0.008 "
     "--model.transition_kimg 0.008 --model.total_kimg 0.134 --samples.every_kimg 0.05",
     "r1gan": f"{CLASSES} --model.architecture resnet --model.width_g 1 --model.width_d 1 --model.max_width 2 "
@@ -41,8 +41,8 @@ NARROW = {
     "--model.batch_size_at {} --model.repeats 1 --model.train_kimg 0.002 --model.transition_kimg 0.002 "
     "--model.total_kimg 0.034 --samples.every_kimg 0.05",
     "ttur": "--data Drawn --model.width_g 2 --model.width_d 2 --model.latent_dim 4 --model.total_kimg 0.128",
-    "vgan": "--data Drawn --model.width_g 2 --model.width_d 2 --model.max_width 4 --model.code_channels 2 --model.latent_dim 4 "
-    "--model.total_kimg 0.128",
+    "vgan": "--data Drawn --model.width_g 2 --model.width_d 2 --model.max_width 4 --model.code_channels 2 "
+    "--model.latent_dim 4 --model.total_kimg 0.128",
 }
 LITTLE = (
     "--trainer.accelerator cpu --trainer.log_every_n_steps 1 --wandb false --samples.n 4 "
