@@ -28,8 +28,8 @@ NARROW = {
     "--model.shared_dim 4 --model.batch_size 14 --model.batch_size_g 14 --model.standing_passes 1 "
     "--model.total_kimg 0.028 --trainer.precision 32-true",
     "ctgan": f"{CLASSES} --model.width_g 2 --model.width_d 2 --model.latent_dim 4 --model.total_kimg 0.64",
-    "introvae": "--data Drawn --data.n_images 16 --model.resolution 64 --model.widths [1,1,1,1] --model.latent_dim 4 "
-    "--model.vae_kimg 0.012 --model.total_kimg 0.024",
+    "introvae": "--data Drawn --data.n_images 16 --model.resolution 64 --model.widths [1,1,1,1] "
+    "--model.latent_dim 4 --model.vae_kimg 0.012 --model.total_kimg 0.024",
     "pggan": GROWING + f" --config {ROOT}/reproductions/pggan/paper.yaml --model.train_kimg 0.008 "
     "--model.transition_kimg 0.008 --model.total_kimg 0.134 --samples.every_kimg 0.05",
     "r1gan": f"{CLASSES} --model.architecture resnet --model.width_g 1 --model.width_d 1 --model.max_width 2 "
