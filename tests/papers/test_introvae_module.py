@@ -191,7 +191,7 @@ def test_images_meet_the_networks_in_0_1():
 
 
 def test_impossible_settings_are_refused():
-    with pytest.raises(ValueError, match="margin takes a number above 0"):
+    with pytest.raises(ValueError, match="margin takes a number above 0, not 0"):
         IntroVAE(**SMALL, margin=0)
     with pytest.raises(ValueError, match="4 widths"):
         IntroVAE(**SMALL | {"resolution": 64})

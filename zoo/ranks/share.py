@@ -129,7 +129,7 @@ def turned_to(share: Share) -> Iterator[None]:
 def drawn(draw: Callable[[Tensor], Tensor], like: Tensor) -> Tensor:
     """Random numbers for each image of `like` (N, ...), of its shape, type, device and layout.
 
-    All processes draw from the same stream for the whole batch, as a single one would, and each keeps its rows.
+    All processes draw from the same stream for the whole batch, as one would, and each keeps its rows.
 
     Args:
         draw: makes random numbers of an empty tensor, such as `Tensor.normal_` or `F.dropout` of ones.
@@ -147,12 +147,14 @@ def drawn(draw: Callable[[Tensor], Tensor], like: Tensor) -> Tensor:
 
 def rand(like: Tensor) -> Tensor:
     """U[0, 1) for each image, as `torch.rand_like`: one process's numbers for the whole batch, these rows."""
+    if _running is None:
+        return torch.rand(*like.shape, device=like.device, dtype=like.dtype)
     return drawn(Tensor.uniform_, like.detach())
 
 
 def randn(like: Tensor) -> Tensor:
     """N(0, 1), likewise."""
-    return drawn(Tensor.normal_, like.detach())
+    return torch.randn_like(like) if _running is None else drawn(Tensor.normal_, like.detach())
 
 
 def randint(high: int, like: Tensor) -> Tensor:
