@@ -42,7 +42,7 @@ def test_chance_is_told():
 
 
 @pytest.mark.parametrize(
-    ("c", "expected"), [([5, 6], HOLDS), ([3.5, 3.6], DIRECTION), ([0.5, 0.6], NOT_SEEN), ([1.5, 1.6], NOT_SEEN)]
+    ("c", "expected"), [([5, 6], HOLDS), ([3.5, 3.6], DIRECTION), ([0.5, 0.6], CONTRADICTED), ([1.5, 1.6], NOT_SEEN)]
 )
 def test_an_order_of_three_counts_its_pairs(c, expected):
     """a < b of three pairs is always right; c above, among and below them."""
