@@ -165,9 +165,7 @@ def test_every_run_of_biggan_is_watched_and_a_resumed_one_alike(tmp_path, monkey
 
 
 def test_training_images_are_no_held_out_ones(tmp_path):
-    data = SimpleNamespace(
-        held_out=lambda: None, test_images=lambda: None, resolution=32, fingerprint="same", divisor=127.5
-    )
+    data = SimpleNamespace(unseen=lambda: None, resolution=32, fingerprint="same", divisor=127.5)
     watch = CollapseWatch(held_out=str(Path(tmp_path, "nowhere.zip")))
     with pytest.raises(OSError, match=r"nowhere\.zip"):
         watch.on_fit_start(SimpleNamespace(is_global_zero=True, datamodule=data), small())

@@ -130,7 +130,8 @@ def test_intra_class_distance_is_the_mean_over_classes():
     rng = torch.Generator().manual_seed(0)
     x, y = torch.randn(60, 4, generator=rng), torch.randn(90, 4, generator=rng) + 1
     a, b = torch.arange(60) % 3, torch.arange(90) % 3
-    value, smallest = intra_frechet(x, a, y, b)
+    value, smallest, within = intra_frechet(x, a, y, b)
+    assert value == pytest.approx(sum(within.values()) / len(within))
     assert value == pytest.approx(np.mean([frechet_of_features(x[a == c], y[b == c]) for c in range(3)]))
     assert smallest == 20
     with pytest.raises(ValueError, match="class 2 has 0 fakes"):

@@ -28,7 +28,7 @@ def test_numbers_of_the_papers():
     assert sngan.rounding == "truncate"
     assert not sngan.is_shuffle
     assert (PROTOCOLS["ttur-2017"].n_fake, PROTOCOLS["ttur-2017"].n_real) == (50_000, None)
-    assert PROTOCOLS["pggan-2018"].extras == ("fwd", "swd", "ms_ssim")
+    assert PROTOCOLS["pggan-2018"].extras == ("fwd", "auth_pct", "c_t", "swd", "ms_ssim")
     assert PROTOCOLS["stylegan-2019"].n_real == 50_000
     assert PROTOCOLS["studiogan"].is_splits == 1
     assert (PROTOCOLS["zoo"].n_fake, PROTOCOLS["zoo"].n_real) == (50_000, None)

@@ -1,6 +1,6 @@
 """What the ranking says of luck and of floors."""
 
-from zoo.leaderboard.ranking import against, half_width, of_floor
+from zoo.leaderboard.ranking import against, half_width, times_the_floor
 
 
 def row(value, paper="a", seed=0, **more):
@@ -31,5 +31,23 @@ def test_training_seeds_are_a_band():
 
 def test_a_distance_is_told_as_a_multiple_of_the_floor():
     real, model = row(0.5, "real"), row(2.0)
-    assert of_floor(model, [real, model]) == 4
-    assert of_floor(model, [model]) is None
+    assert times_the_floor(model, [real, model]) == {"fd_random": 4}
+    assert times_the_floor(model, [model]) == {}
+    assert times_the_floor(real, [real]) == {}
+
+
+def test_a_floor_counts_for_what_was_measured_in_the_same_way():
+    model = row(2.0)
+    labelled = row(0.5, "real", data={"name": "d", "fingerprint": "g", "same_images": ["f", "g"]})
+    assert times_the_floor(model, [labelled]) == {"fd_random": 4}
+    other = {"name": "d", "fingerprint": "g"}
+    assert times_the_floor(model, [row(0.5, "real", data=other)]) == {}
+    assert times_the_floor(model, [row(0.5, "real", conditions={"n_fake": 20, "extractors": {}})]) == {}
+    wider = {"n_fake": 10, "extractors": {"efficientnet-lite0": {"id": "e:1"}}}
+    assert times_the_floor(model, [row(0.5, "real", conditions=wider)]) == {"fd_random": 4}
+    weights = {"n_fake": 10, "extractors": {"random": {"id": "random-v2:1"}}}
+    assert times_the_floor(model, [row(0.5, "real", conditions=weights)]) == {}
+    model["metrics"]["kid_random"] = 1.0
+    real = row(0.5, "real")
+    real["metrics"]["kid_random"] = 1e-6
+    assert set(times_the_floor(model, [real])) == {"fd_random"}

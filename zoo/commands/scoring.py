@@ -13,6 +13,7 @@ def evaluate(
     extractors: list[str] | None = None,
     truncation: FiniteFloat | str | None = None,
     seed: Seed | None = None,
+    n_seeds: PositiveInt | None = None,
     ema: bool | None = None,
     rounding: Literal["round", "truncate"] | None = None,
     protocol: str | None = None,
@@ -30,11 +31,12 @@ def evaluate(
             `zoo import` wrote.
         n_fake: Generated images.
         n_real: Real images.
-        extractors: Any of inception (FID, IS, KID), efficientnet-lite0, random, domain:FILE and
+        extractors: Any of inception (FID, IS, KID), efficientnet-lite0, dinov2, random, domain:FILE and
             torch-fidelity's others.
         truncation: Bound of the truncation trick, or first:last:number of bounds, such as 0.05:1.0:20: the
             truncation curve, as CSV and plot in the run's folder, with results rows of its best points.
         seed: Names the latents.
+        n_seeds: Sampling seeds from `seed` on; the row has means and deviations.
         ema: Use the average of G where the model keeps one.
         rounding: How float images become bytes.
         protocol: Named conditions, such as zoo, torch-fidelity, sngan-2018, ttur-2017, biggan-2019.
@@ -49,24 +51,23 @@ def evaluate(
     from zoo.leaderboard.rows import check_writable
     from zoo.training import truncation as curves
     from zoo.training.evaluate import Evaluate
+    from zoo.training.history import history_of
     from zoo.training.loading import load
-    from zoo.training.run import config_to_score, data_of
+    from zoo.training.run import config_to_score, data_to_score
 
     values = curves.bounds(truncation) if isinstance(truncation, str) else None
     if results_dir:
         check_writable(results_dir)
     gan = load(checkpoint, device)
     config, folder, run = config_to_score(checkpoint, gan, data)
-    images = data_of(config)
-    images.enter(gan.trained_stage)
-    images.prepare_data()
-    images.setup("fit")
+    images = data_to_score(config, gan)
     given = {
         "n_fake": n_fake,
         "n_real": n_real,
         "extractors": extractors,
         "truncation": None if values else truncation,
         "seed": seed,
+        "n_seeds": n_seeds,
         "ema": ema,
         "rounding": rounding,
         "protocol": protocol,
@@ -82,7 +83,10 @@ def evaluate(
         return
     callback = Evaluate(**options)
     callback.config, callback.run = about, run
+    callback.history = history_of(checkpoint, gan.nimg)
     result = callback.score(gan, images)
+    if all(v is None for v in given.values()):  # scored as the run itself scores
+        callback.note(gan, result)
     for line in absences(result):
         print(line)
     if results_dir:
@@ -109,7 +113,7 @@ def compare(
         fake: Folder or zip of generated images of the same size.
         n_fake: Generated images; all by default.
         n_real: Real images, a fixed random choice; the protocol's number by default.
-        extractors: Any of inception (FID, IS, KID), efficientnet-lite0, random, domain:FILE and
+        extractors: Any of inception (FID, IS, KID), efficientnet-lite0, dinov2, random, domain:FILE and
             torch-fidelity's others.
         protocol: Named conditions, such as zoo or torch-fidelity.
         extras: Metrics beyond those of features, such as swd and ms_ssim.
@@ -120,6 +124,7 @@ def compare(
     """
     import json
 
+    from zoo.data.whole import write_whole
     from zoo.evaluation import folders
 
     if real is None or fake is None:
@@ -128,7 +133,7 @@ def compare(
     result = folders.compare(real, fake, extractors, device, weights=weights, **options)
     print(folders.report(result))
     if out:
-        out.write_text(json.dumps(result, indent=2) + "\n")
+        write_whole(out, json.dumps(result, indent=2) + "\n")
 
 
 def train_domain(
@@ -165,15 +170,32 @@ def train_domain(
     print(f"{out}: domain:{name}, {100 * accuracy:.1f} % right on held-out images")
 
 
-def leaderboard(results: Path = Path("results"), check: bool = False) -> None:
+def leaderboard(
+    results: Path = Path("results"),
+    check: bool = False,
+    fill: bool = False,
+    runs: Path = Path("runs"),
+    device: str = "cpu",
+) -> None:
     """Render README.md, leaderboard.csv and index.html of the results folder from the rows.
 
     Args:
         results: Folder of the rows and of published.csv.
         check: Write nothing; fail if the rendered files are older than the rows.
+        fill: First add to rows the metrics that they lack (FID, IS and KID where the Inception weights are here,
+            the distances of every new row), from checkpoints that are still there; they are marked so.
+        runs: Folder of the runs, for --fill.
+        device: Where to compute, such as cuda, for --fill.
     """
     from zoo.leaderboard import render as board
 
+    if check and fill:
+        raise ValueError("--check writes nothing, --fill does: give one of them")
+    if fill:
+        from zoo.training.fill import fill as add
+
+        changed = add(results, runs, device=device)
+        print(f"{len(changed)} rows filled")
     if check and not board.check(results):
         raise ValueError(f"{results}/README.md is older than the rows: run `zoo leaderboard`")
     for path in [] if check else board.render(results):

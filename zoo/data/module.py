@@ -96,15 +96,13 @@ class ImageDataModule(Checked, L.LightningDataModule):
             raise ValueError("path is an empty list: name a folder or at least one zip.")
         self.resolution, self.full_resolution = resolution, source_resolution or resolution
         self.batch_size, self.parts, self.block = batch_size, 1, 1
-        self.use_labels = labels
-        self.flip, self.divisor, self.noise = flip, divisor, noise
+        self.use_labels, self.flip, self.divisor, self.noise = labels, flip, divisor, noise
         self.memory_gib, self.num_workers, self.cache_gib = memory_gib, num_workers, cache_gib
-        self.seed, self.limit, self.limit_to, self.filter = seed, limit, limit_to, filter
-        self.stretch, self.test_path = stretch, test_path
+        self.seed, self.limit, self.limit_to = seed, limit, limit_to
+        self.filter, self.stretch, self.test_path = filter, stretch, test_path
         self.name = name or " + ".join(Path(p).stem for p in self.paths)
         self._images: Images | None = None
-        self._opened_at = 0
-        self._n_classes = 0
+        self._opened_at = self._n_classes = 0
         self.left_out = 0  # images that were skipped when the files were prepared
         # one for each resolution seen, here or in the run that wrote the checkpoint: growing models change it
         self._fingerprints: dict[int, str] = {}
@@ -277,8 +275,8 @@ class ImageDataModule(Checked, L.LightningDataModule):
         self.enter(stage)
         images = self.opened
         nimg, rank, world = self._progress()
-        where = (nimg, rank, world, stage.end, images.chunks, self.parts, self.block)
-        order = EndlessBatches(len(images), self.batch_size, self.seed, *where)
+        where = (self.seed, nimg, rank, world, stage.end, images.chunks, self.parts, self.block)
+        order = EndlessBatches(len(images), self.batch_size, *where)
         return loader(images, order, self._workers(images), pin=torch.cuda.is_available())
 
     def on_after_batch_transfer(self, batch: Batch, dataloader_idx: int) -> Batch:

@@ -95,7 +95,7 @@ def evaluate(
         `kid_NAME`, `precision_NAME` and so on, of a domain classifier with the data's number of classes
         also `label_accuracy_NAME`; and the extras'.
         `absent`: for each metric that could not be had, why. `notes`: what to know about a metric, by its name.
-        `conditions`: everything above.
+        `classes`: what a metric is within each class, by its name and the class. `conditions`: everything above.
 
     Raises:
         ValueError: for arguments that do not fit each other or the data, or fakes of another size than the reals.
@@ -119,12 +119,14 @@ def evaluate(
         n_fake=p.n_fake,
         n_real=p.n_real,
         keep=bool(extras),
+        cache_dir=cache_dir,
     )
     extractors, missing = build_extractors(extractor, weights)
+    subject.extractors = extractors
     n_drawn = max(p.n_fake, p.n_is or 0) if any("is_mean" in metric_names(e.name) for e in extractors) else p.n_fake
 
     with torch.no_grad(), buffers_of_rank_0(gan), subject.prepared() as prepared:
-        fakes = _features(subject, extractors, n_drawn)
+        subject.features = fakes = _features(subject, extractors, n_drawn)
         broken = broadcast(sum(gather(subject.broken) or [0]))
         metrics, absent = ({}, {}) if broken else measure(subject, extras)
         if broken:
@@ -163,7 +165,10 @@ def evaluate(
         if real is not None:  # only rank 0 holds the features
             features, logits = fakes[one.name]
             scored = logits if "is_mean" in names else None  # a score over another network is none
-            values, why, remarks = _score(features, scored, labels, real, p, conditions, subject.compute_device)
+            values, why, remarks, within = _score(
+                features, scored, labels, real, p, conditions, subject.compute_device
+            )
+            subject.classes |= {names[key]: each for key, each in within.items()}
             if "labels" in names and labels is not None and logits.shape[1] == data.n_classes:
                 values["labels"] = (logits[: p.n_fake].argmax(1) == labels).double().mean().item()
             metrics |= {names[key]: value for key, value in values.items()}
@@ -173,6 +178,7 @@ def evaluate(
         "metrics": broadcast(metrics),
         "absent": broadcast(absent),
         "notes": broadcast(notes),
+        "classes": broadcast(subject.classes),
         "conditions": conditions,
     }
 
@@ -204,15 +210,17 @@ def _score(
     p: Protocol,
     conditions: dict[str, Any],
     device: torch.device | str,
-) -> tuple[dict[str, float], dict[str, str], dict[str, str]]:
-    """Every metric of one extractor's features, why others are absent, and remarks; keyed as in `metric_names`."""
+) -> tuple[dict[str, float], dict[str, str], dict[str, str], dict[str, dict[int, float]]]:
+    """Every metric of one extractor's features, why others are absent, remarks, and what classes have for
+    themselves; keyed as in `metric_names`."""
     features = drawn[: p.n_fake]
     values: dict[str, float] = {}
     absent: dict[str, str] = {}
     notes: dict[str, str] = {}
+    within: dict[str, dict[int, float]] = {}
     if not (drawn.isfinite().all() and real.features.isfinite().all()):
         keys = ["frechet", "kid"] + (["is_mean", "is_std"] if logits is not None else [])
-        return {}, dict.fromkeys(keys, "the extractor's features are not finite"), {}
+        return {}, dict.fromkeys(keys, "the extractor's features are not finite"), {}, {}
 
     values["frechet"] = frechet_distance(*mean_cov(features), real.mu, real.sigma)
     if FEWEST <= len(features) < ENOUGH:
@@ -236,12 +244,12 @@ def _score(
         values["is_1"] = inception_score(logits, 1, False)[0]
     if labels is not None and real.labels is not None:
         try:
-            values["intra"], smallest = intra_frechet(features, labels, real.features, real.labels)
+            values["intra"], smallest, within["intra"] = intra_frechet(features, labels, real.features, real.labels)
             if smallest <= features.shape[1]:
                 notes["intra"] = f"the smallest class has {smallest:,} images, fewer than features"
         except ValueError as error:
             absent["intra"] = str(error)
-    return values, absent, notes
+    return values, absent, notes, within
 
 
 def _evenly(rows: Tensor, n: int) -> Tensor:

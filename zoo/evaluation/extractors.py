@@ -105,7 +105,7 @@ def build(name: str, weights: str | Path | None = None) -> Extractor:
     """The extractor called `name`, on the CPU.
 
     Args:
-        name: `inception`, `efficientnet-lite0`, `random`, `domain:FILE` (of `zoo train-domain`) or
+        name: `inception`, `efficientnet-lite0`, `dinov2`, `random`, `domain:FILE` (of `zoo train-domain`) or
             one of torch-fidelity's: vgg16, clip-vit-b-32, dinov2-vit-b-14, ... `NAME:FILE` takes weights from a
             file.
         weights: file of the Inception weights; default the environment's `ZOO_INCEPTION`, then torch hub's
@@ -124,6 +124,10 @@ def build(name: str, weights: str | Path | None = None) -> Extractor:
         from zoo.evaluation import efficientnet
 
         return efficientnet.build()
+    if name == "dinov2":
+        from zoo.evaluation import dinov2
+
+        return dinov2.build(file)
     if name == "domain":
         return _domain(file)
     from zoo.evaluation import fidelity_nets
@@ -131,7 +135,7 @@ def build(name: str, weights: str | Path | None = None) -> Extractor:
     if name in (known := fidelity_nets.names()):
         return fidelity_nets.build(name, file)
     raise ValueError(
-        f"no extractor is called {name!r}: choose inception, efficientnet-lite0, random, domain:FILE or "
+        f"no extractor is called {name!r}: choose inception, efficientnet-lite0, dinov2, random, domain:FILE or "
         f"{', '.join(known)}"
     )
 

@@ -2,9 +2,10 @@
 
 An extra is a function `metric(subject: Subject) -> dict[str, float]`. It is called on every rank, with the model
 prepared for sampling, after the features were computed; what rank 0 returns enters the row's `metrics`. It takes
-images from `subject.fakes(n)` and `subject.reals(n)`, the model from `subject.gan`, and indices from
-`subject.blocks(n)`; `subject.gather(rows)` brings the rows of all ranks to rank 0 in index order. A `ValueError`
-(raised on every rank) makes the metric absent with that sentence.
+images from `subject.fakes(n)` and `subject.reals(n)`, the model from `subject.gan`, what the extractors made of the
+fakes from `subject.features` (on rank 0), and indices from `subject.blocks(n)`; `subject.gather(rows)` brings the
+rows of all ranks to rank 0 in index order. A `ValueError` (raised on every rank) makes the metric absent with that
+sentence.
 
     def brightness(subject):
         mine = [images.float().mean((1, 2, 3)).cpu() for _, images in subject.fakes(1000)]
@@ -27,6 +28,9 @@ Extra = Callable[[Subject], dict[str, float]]
 
 EXTRAS: dict[str, str] = {
     "fwd": f"{__name__}:fwd",
+    "auth_pct": "zoo.evaluation.held_out:auth_pct",
+    "c_t": "zoo.evaluation.held_out:c_t",
+    "intra": "zoo.evaluation.classes:intra",
     "swd": f"{__name__}:swd",
     "ms_ssim": f"{__name__}:ms_ssim",
     "ppl": f"{__name__}:ppl",

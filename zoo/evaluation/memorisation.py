@@ -8,9 +8,14 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from zoo.data.images import Images
+
 
 def nearest(queries: Tensor, rows: Tensor, k: int = 1, chunk: int = 512) -> tuple[Tensor, Tensor]:
     """Distances and places (Q, k) of the k nearest of `rows` (N, D) to each of `queries` (Q, D), nearest first.
+
+    They are found by inner products in float64, and their distances are then taken of the differences, so that a
+    copy lies at 0.
 
     Raises:
         ValueError: for fewer than k rows.
@@ -19,13 +24,39 @@ def nearest(queries: Tensor, rows: Tensor, k: int = 1, chunk: int = 512) -> tupl
         raise ValueError(f"{len(rows)} images have no {k} nearest")
     centre = rows.double().mean(0)  # float32 would lose what tells close images apart
     rows = rows.double() - centre
-    found = [
-        torch.cdist(part.double() - centre, rows, compute_mode="donot_use_mm_for_euclid_dist").topk(
-            k, largest=False
-        )
-        for part in queries.split(chunk)
-    ]
-    return torch.cat([one.values for one in found]), torch.cat([one.indices for one in found])
+    squares = rows.square().sum(1)
+    distances, places = [], []
+    for part in queries.split(chunk):
+        part = part.double() - centre
+        place = torch.addmm(squares.expand(len(part), -1), part, rows.T, alpha=-2).topk(k, largest=False).indices
+        distance = (part[:, None] - rows[place]).norm(dim=2)
+        order = distance.argsort(dim=1, stable=True)
+        distances.append(distance.gather(1, order))
+        places.append(place.gather(1, order))
+    return torch.cat(distances), torch.cat(places)
+
+
+def nearest_images(queries: Tensor, images: Images, k: int, most: int = 100_000, side: int = 64) -> Tensor:
+    """Places (Q, k) of the nearest images in pixels to uint8 `queries` (Q, 3, R, R), nearest first.
+
+    Larger images are averaged down to `side` px; of more than `most` images evenly spaced ones are looked at.
+    """
+    n = len(images)
+    index = torch.arange(n) if n <= most else torch.arange(most) * n // most
+    factor = max(queries.shape[-1] // side, 1)
+
+    def flat(x: Tensor) -> Tensor:
+        return torch.nn.functional.avg_pool2d(x.float(), factor).flatten(1)
+
+    found, places, q = None, None, flat(queries)
+    for part in index.split(1000):
+        distance, place = nearest(q, flat(images[part][0]), min(k, len(part)))
+        place = part[place]
+        if found is not None:
+            distance, place = torch.cat([found, distance], 1), torch.cat([places, place], 1)
+        order = distance.argsort(dim=1, stable=True)[:, :k]
+        found, places = distance.gather(1, order), place.gather(1, order)
+    return places
 
 
 def auth_pct(fake: Tensor, train: Tensor) -> float:

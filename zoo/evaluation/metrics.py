@@ -96,7 +96,9 @@ def frechet_of_features(x: Tensor, y: Tensor) -> float:
     return max(float((means[0] - means[1]).square().sum() + a.square().sum() + b.square().sum() - 2 * trace), 0.0)
 
 
-def intra_frechet(fake: Tensor, fake_labels: Tensor, real: Tensor, real_labels: Tensor) -> tuple[float, int]:
+def intra_frechet(
+    fake: Tensor, fake_labels: Tensor, real: Tensor, real_labels: Tensor
+) -> tuple[float, int, dict[int, float]]:
     """Mean over the classes of the reals of the Frechet distance within the class (projection discriminator paper).
 
     Args:
@@ -104,19 +106,19 @@ def intra_frechet(fake: Tensor, fake_labels: Tensor, real: Tensor, real_labels: 
         fake_labels, real_labels: classes (N,) and (M,).
 
     Returns:
-        the mean, and the size of the smallest class of either set.
+        the mean, the size of the smallest class of either set, and the distance within each class.
 
     Raises:
         ValueError: naming a class with fewer than two fakes or reals.
     """
-    distances, smallest = [], len(fake)
+    distances, smallest = {}, len(fake)
     for c in real_labels.unique().tolist():
         x, y = fake[fake_labels == c], real[real_labels == c]
         if min(len(x), len(y)) < 2:
             raise ValueError(f"class {c} has {len(x)} fakes and {len(y)} reals: at least 2 of each are needed")
         smallest = min(smallest, len(x), len(y))
-        distances.append(frechet_of_features(x, y))
-    return float(np.mean(distances)), smallest
+        distances[c] = frechet_of_features(x, y)
+    return float(np.mean(list(distances.values()))), smallest, distances
 
 
 def inception_score(logits: Tensor, splits: int = 10, shuffle: bool = True) -> tuple[float, float]:

@@ -48,7 +48,7 @@ class Protocol:
     kid_subsets: int = 100
     kid_subset_size: int = 1000
     n_prdc: int = 10_000
-    extras: tuple[str, ...] = ("fwd",)
+    extras: tuple[str, ...] = ("fwd", "auth_pct", "c_t")
 
 
 OPTIONS = tuple(f.name for f in fields(Protocol) if f.name not in ("about", "source", "differs"))
@@ -88,7 +88,7 @@ PROTOCOLS: dict[str, Protocol] = {
         "starts over; ours are a fixed random choice, never mirrored, and a smaller set counts once",
         n_real=50_000,
         is_shuffle=False,
-        extras=("fwd", "swd", "ms_ssim"),
+        extras=("fwd", "auth_pct", "c_t", "swd", "ms_ssim"),
     ),
     "stylegan-2019": Protocol(
         about="FID of 50,000 samples without truncation against 50,000 reals, PPL of 100,000 paths",
@@ -97,7 +97,7 @@ PROTOCOLS: dict[str, Protocol] = {
         "smaller set starts over; ours are a fixed random choice, never mirrored, and a smaller set counts once",
         n_real=50_000,
         is_shuffle=False,
-        extras=("fwd", "ppl"),
+        extras=("fwd", "auth_pct", "c_t", "ppl"),
     ),
     "biggan-2019": Protocol(
         about="50,000 samples of the average with standing statistics against the training set, IS in 10 parts",

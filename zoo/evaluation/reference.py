@@ -3,7 +3,6 @@
 import json
 import os
 import re
-import tempfile
 import warnings
 from dataclasses import dataclass
 from pathlib import Path
@@ -13,6 +12,8 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from zoo.data.order import subset
+from zoo.data.whole import replacing
 from zoo.evaluation.distributed import broadcast, gather, rank_and_world
 from zoo.evaluation.extractors import Extractor
 from zoo.evaluation.metrics import Moments
@@ -69,12 +70,7 @@ def reference(
     if not 2 <= n <= len(data):
         raise ValueError(f"n_real is {n}, but {data.name} has {len(data)} images and 2 are the least")
 
-    # the fingerprint covers images, labels and resolution; of a protocol the reference depends on n and the resize
-    key = {"fingerprint": data.fingerprint, "n_real": n, "extractor": extractor.id, "resize": extractor.resize}
-    key |= {"keep": KEEP, "format": 2}
-    path = Path(cache_dir or cache_root()) / re.sub(
-        r"[^\w.-]", "_", f"{data.fingerprint[:16]}-{n}-{extractor.id}.npz"
-    )
+    path, key = _place(data, extractor, n, cache_dir)
     found = _read(path, key) if rank == 0 else None
     if broadcast(found is not None):
         return found
@@ -123,6 +119,27 @@ def _merged(parts: list[Part]) -> Reference:
     return Reference(total.n, *total.mean_cov(), features, torch.cat(labels)[order] if labels else None)
 
 
+def cached(
+    data: Any, extractor: Extractor, n: int, cache_dir: str | Path | None = None
+) -> tuple[Reference, Tensor] | None:
+    """The cached reference of n images and the places of its features' rows in the data, or None; no collective."""
+    found = _read(*_place(data, extractor, n, cache_dir))
+    if found is None:
+        return None
+    index = subset(len(data), n)
+    position = torch.arange(n)
+    return found, index[(position + 1) * KEEP // n > position * KEEP // n] if n > KEEP else index
+
+
+def _place(data: Any, extractor: Extractor, n: int, cache_dir: str | Path | None) -> tuple[Path, dict]:
+    """The cache's file and the key that it must answer."""
+    # the fingerprint covers images, labels and resolution; of a protocol the reference depends on n and the resize
+    key = {"fingerprint": data.fingerprint, "n_real": n, "extractor": extractor.id, "resize": extractor.resize}
+    key |= {"keep": KEEP, "format": 2}
+    name = re.sub(r"[^\w.-]", "_", f"{data.fingerprint[:16]}-{n}-{extractor.id}.npz")
+    return Path(cache_dir or cache_root()) / name, key
+
+
 def _read(path: Path, key: dict) -> Reference | None:
     """The cached reference, or None if there is none, it is damaged, or it answers another key."""
     if not path.is_file():
@@ -139,18 +156,13 @@ def _read(path: Path, key: dict) -> Reference | None:
 
 
 def _write(path: Path, key: dict, result: Reference) -> None:
-    """Atomic, and safe with others writing the same file: each writes its own and renames it."""
-    temporary = None
+    """Whole, and safe with others writing the same file."""
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        with tempfile.NamedTemporaryFile(dir=path.parent, suffix=".tmp", delete=False) as file:
-            temporary = file.name
+        with replacing(path) as part, part.open("wb") as file:
             arrays = {"mu": result.mu, "sigma": result.sigma, "features": result.features.numpy()}
             if result.labels is not None:
                 arrays["labels"] = result.labels.numpy()
             np.savez(file, key=np.array(json.dumps(key)), **arrays)
-        os.replace(temporary, path)
     except OSError as error:
-        if temporary:
-            Path(temporary).unlink(missing_ok=True)
         warnings.warn(f"the reference features were not cached: {error}", stacklevel=3)

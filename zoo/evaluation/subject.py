@@ -3,12 +3,14 @@
 from collections.abc import Iterator
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any
 
 import torch
 from torch import Tensor
 
 from zoo.evaluation.distributed import gather, rank_and_world, round_robin
+from zoo.evaluation.extractors import Extractor
 
 KEEP_BYTES = 2 * 2**30  # of drawn images kept on a rank for the metrics that look at them again
 
@@ -39,6 +41,10 @@ class Subject:
         n_fake: fakes that distances count; extras should not draw more where the source is a folder.
         keep: keep drawn bytes (up to `KEEP_BYTES`) so that a second look does not draw them again.
         broken: fakes of this rank that were not finite.
+        extractors: what the fakes were looked at by.
+        features: features and logits of the fakes by an extractor's name, on rank 0.
+        cache_dir: folder of reference features.
+        classes: what a metric is within each class, on rank 0.
     """
 
     gan: Any
@@ -53,6 +59,10 @@ class Subject:
     n_real: int | None = None
     keep: bool = False
     broken: int = 0
+    extractors: list[Extractor] = field(default_factory=list)
+    features: dict[str, tuple[Tensor | None, Tensor | None]] = field(default_factory=dict)
+    cache_dir: str | Path | None = None
+    classes: dict[str, dict[int, float]] = field(default_factory=dict)
     _kept: dict[int, Tensor] = field(default_factory=dict)
 
     def __post_init__(self) -> None:

@@ -17,6 +17,8 @@ _METRICS = {
     "precision_random": ("precision random", ".3f", True),
     "recall_random": ("recall random", ".3f", True),
     "kid_random": ("KID random", ".4g", False),
+    "auth_pct_efficientnet-lite0": ("AuthPct", ".1f", True),
+    "c_t_efficientnet-lite0": ("C_T", ".2f", True),
     "swd_average": ("SWD", ".2f", True),
     "ms_ssim": ("MS-SSIM", ".4f", True),
     "ppl_w_full": ("PPL w full", ".1f", True),
@@ -28,6 +30,7 @@ _METRICS = {
 _HIGHER = (
     *("is_", "precision", "recall", "density", "coverage", "label_accuracy", "test_accuracy"),
     *("reconstruction_psnr", "reconstruction_ssim"),
+    *("auth_pct", "c_t"),  # below: copies
 )
 
 
@@ -110,6 +113,15 @@ def value(name: str, value: float | None, is_std: float | None) -> str:
     return f"{shown} ± {is_std:.2f}" if name == "is_mean" and is_std is not None else shown
 
 
+def told(name: str, row: dict, times: dict) -> str:
+    """A metric of a row with its deviation over seeds of samples and its multiple of the floor, where known."""
+    spread, later = row.get("spread") or {}, row.get("filled") or {}
+    text = value(name, row["metrics"].get(name), row["metrics"].get("is_std")) + ("†" if name in later else "")
+    if text and name in spread and "±" not in text:
+        text += f" ± {spread[name]:.2g}"
+    return text + (f" ({times[name]:.3g}x)" if text and name in times else "")
+
+
 LAST = 4
 
 FLOOR = "real"  # the paper of rows where real images stand in the place of fakes
@@ -121,11 +133,40 @@ def leading(metrics: dict[str, float]) -> str | None:
     return None if name is None or rank(name) == LAST else name
 
 
-def of_floor(row: dict, rows: list[dict]) -> float | None:
-    """The leading distance as a multiple of what real images score, measured in the same way; None if unknown."""
-    name = leading(row["metrics"])
-    floors = [r["metrics"][name] for r in rows if r["paper"] == FLOOR and r["metrics"].get(name)] if name else []
-    return None if not floors or higher(name) else row["metrics"][name] / floors[-1]
+def is_floor(row: dict) -> bool:
+    """Whether real images stand in the place of fakes here."""
+    return row["paper"] == FLOOR
+
+
+def times_the_floor(row: dict, rows: list[dict]) -> dict[str, float]:
+    """Each distance as a multiple of what real images score in the newest floor measured in the same way.
+
+    That is against as many reals of the same images, with as many samples, over the same extractor. Labels do not
+    matter, so a floor row names the fingerprints with labels and without. Distances without a floor are absent.
+    """
+    found = {}
+    for floor in rows:
+        data = floor["data"]
+        same = row["data"]["fingerprint"] in [data["fingerprint"], *data.get("same_images", [])]
+        alike = all(row["conditions"].get(key) == floor["conditions"].get(key) for key in ("n_real", "n_fake"))
+        if not (is_floor(floor) and same and alike) or is_floor(row):
+            continue
+        for name, value in row["metrics"].items():
+            least = floor["metrics"].get(name)
+            if least and is_distance(name) and _extractor(row, name) == _extractor(floor, name):
+                found[name] = value / least
+    return found
+
+
+def is_distance(name: str) -> bool:
+    """Whether a metric is a distance that real images do not bring to 0: KID's is, on average."""
+    return name == "fid" or name.startswith(("fd_", "fwd-", "swd_"))
+
+
+def _extractor(row: dict, metric: str) -> str | None:
+    """Id of the extractor that a distance is over; None of those that need none."""
+    name = "inception" if metric == "fid" else metric.removeprefix("fd_")
+    return (row["conditions"]["extractors"].get(name) or {}).get("id")
 
 
 def half_width(row: dict, rows: list[dict]) -> float | None:

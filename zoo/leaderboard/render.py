@@ -10,6 +10,7 @@ from collections import defaultdict
 from pathlib import Path
 from typing import Any
 
+from zoo.data.whole import write_whole
 from zoo.evaluation.protocols import OWN
 from zoo.leaderboard import imitation
 from zoo.leaderboard.cells import as_table, cell
@@ -20,18 +21,20 @@ from zoo.leaderboard.ranking import (
     against,
     comparable,
     in_tables,
+    is_floor,
     measured,
     merit,
     of_each_seed,
-    of_floor,
     or_unknown,
     ordered,
     rank,
     set_of,
+    times_the_floor,
     title,
+    told,
     value,
 )
-from zoo.leaderboard.rows import read_rows, write_atomically
+from zoo.leaderboard.rows import read_rows
 from zoo.leaderboard.toys import markdown, read_toys
 from zoo.leaderboard.webpage import page
 
@@ -45,7 +48,9 @@ file of this folder; a table holds only rows that were measured in the same way,
 **Published numbers follow the papers' own protocols, which differ from ours unless a heading says otherwise: the
 two kinds are shown beside each other, never ranked together.** FID, IS and KID are over the 2015 Inception;
 `FD random` is over an untrained network, `FD domain` over a classifier trained here, and both are comparable to
-nothing outside this page. Protocols are described in [zoo/evaluation/README.md](../zoo/evaluation/README.md).
+nothing outside this page. `(5.1x)` behind a distance is its multiple of what other real images of the set score in
+the same way (lines `floor`), `±` its deviation over seeds of samples, and `†` marks what was added to a row later,
+from its checkpoint. Protocols are described in [zoo/evaluation/README.md](../zoo/evaluation/README.md).
 """
 
 
@@ -60,7 +65,7 @@ def render(results_dir: str | Path = "results") -> list[Path]:
     """
     files = _contents(Path(results_dir))
     for path, text in files.items():
-        write_atomically(path, text)
+        write_whole(path, text)
     return list(files)
 
 
@@ -96,7 +101,7 @@ def _markdown(rows: list[dict], published: list[dict[str, str]]) -> str:
     text = [HEADER]
     for (dataset, resolution), (numbers, ours) in sorted(sections.items(), key=lambda item: item[0]):
         text.append(f"## {cell(dataset)}, {resolution} px\n")
-        if trained := [row for row in ours if not row.get("imported")]:
+        if trained := [row for row in ours if not row.get("imported") and not is_floor(row)]:
             text.append("### Summary\n\n" + _summary_table(numbers, trained))
         if numbers:
             text.append("### Published\n\n" + published_table(numbers))
@@ -105,7 +110,7 @@ def _markdown(rows: list[dict], published: list[dict[str, str]]) -> str:
             groups[comparable(row)].append(row)
         for _, group in sorted(groups.items()):
             beside = _beside(group, numbers) if group[0].get("imported") else ""
-            text.append(_heading(group[0]) + "\n\n" + beside + _our_table(group))
+            text.append(_heading(group[0]) + "\n\n" + beside + _our_table(group, rows))
         if not ours:
             text.append("### Ours\n\nNo rows yet.\n")
     return "\n".join(text)
@@ -209,28 +214,28 @@ def _spread(rows: list[dict]) -> str:
     return f"{title(name)} {value(name, values[0], None)} to {value(name, values[-1], None)}, {len(rows)} seeds"
 
 
-def _our_table(rows: list[dict]) -> str:
-    """Rows of one measurement, best first."""
+def _our_table(rows: list[dict], every: list[dict]) -> str:
+    """Rows of one measurement, best first, real images above all; floors are looked for among `every` row."""
     names = [name for name in ordered({name for row in rows for name in row["metrics"]}) if in_tables(name)]
-    rows = sorted(rows, key=lambda row: (merit(row["metrics"]), row["file"]))
-    head = ["#", "against the row above", "times the floor", "paper", "recipe", *(title(name) for name in names)]
+    rows = sorted(rows, key=lambda row: (not is_floor(row), merit(row["metrics"]), row["file"]))
+    n_floors = sum(map(is_floor, rows))
+    head = ["#", "against the row above", "paper", "recipe", *(title(name) for name in names)]
     head += ["real / fake, extractor", "kimg", "seed"]
     head += ["EMA", "precision", "hardware, hours", "commit", "date", "samples"]
     table = []
-    for place, row in enumerate(rows, 1):
+    for place, row in enumerate(rows, 1 - n_floors):
         conditions, training, software = row["conditions"], row["training"], row["software"]
         metrics = row["metrics"]
         extractors = " + ".join(sorted(conditions["extractors"])) or "none"
         hours = "?" if training["hours"] is None else f"{training['hours']:.2f}"
-        times = of_floor(row, rows)
+        times = times_the_floor(row, every)
         table.append(
             [
-                place if merit(metrics)[0] < LAST else "-",
-                against(row, rows[place - 2], rows) if place > 1 else "",
-                "" if times is None else f"{times:.3g}",
+                "floor" if place < 1 else place if merit(metrics)[0] < LAST else "-",
+                against(row, rows[n_floors + place - 2], rows) if place > 1 else "",
                 row["paper"],
                 f"[{row['recipe']}]({row['file']})",
-                *(value(name, metrics.get(name), metrics.get("is_std")) for name in names),
+                *(told(name, row, times) for name in names),
                 f"{conditions['n_real']:,} / {conditions['n_fake']:,}, {extractors}",
                 f"{training['kimg']:g}",
                 or_unknown(training["seed"]),
@@ -239,7 +244,7 @@ def _our_table(rows: list[dict]) -> str:
                 f"{training['world_size'] or '?'}x {or_unknown(training['hardware'])}, {hours}",
                 software["commit"][:8] + ("+changes" if software["dirty"] else ""),
                 row["date"][:10],
-                f"[grid]({row['samples']})" if row["samples"] else "",
+                _pictures(row),
             ]
         )
     reasons = defaultdict(list)
@@ -247,8 +252,27 @@ def _our_table(rows: list[dict]) -> str:
         for name, reason in row["absent"].items():
             reasons[reason] += [name] * (name not in reasons[reason])
     notes = "".join(f"\nAbsent: {', '.join(names)}: {cell(reason)}\n" for reason, names in sorted(reasons.items()))
-    remarks = sorted({f"{title(n)}: {note}" for row in rows for n, note in (row.get("notes") or {}).items()})
-    return as_table(head, table) + notes + "".join(f"\nNote: {cell(remark)}\n" for remark in remarks)
+    remarks = sorted({f"Note: {title(n)}: {note}" for row in rows for n, note in (row.get("notes") or {}).items()})
+    return as_table(head, table) + notes + "".join(f"\n{cell(text)}\n" for text in [*remarks, *_per_class(rows)])
+
+
+def _per_class(rows: list[dict]) -> list[str]:
+    """A line for each metric that a row has within classes: every class, the best first."""
+    lines = []
+    for row in rows:
+        for name, each in sorted((row.get("classes") or {}).items()):
+            best = sorted(each.items(), key=lambda item: item[1])[:20]
+            told = ", ".join(f"{c}: {x:.4g}" for c, x in best) + (", ..." if len(each) > 20 else "")
+            lines.append(f"Per class, {row['paper']} {row['recipe']}, {title(name)}: {told}")
+    return lines
+
+
+def _pictures(row: dict) -> str:
+    """Links to a row's sheets: samples, and samples beside their nearest training images."""
+    if not row["samples"]:
+        return ""
+    beside = f", [nearest]({row['samples'].removesuffix('.png')}-nearest.png)" if row.get("nearest") else ""
+    return f"[grid]({row['samples']})" + beside
 
 
 # ---- csv

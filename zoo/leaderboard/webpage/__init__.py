@@ -17,6 +17,7 @@ from zoo.leaderboard.ranking import (
     ordered,
     rank,
     set_of,
+    times_the_floor,
 )
 
 _HERE = Path(__file__).parent
@@ -67,7 +68,11 @@ def _data(rows: list[dict], published: list[dict[str, str]]) -> dict[str, list]:
             "measured": f"{measured(row)}; {' + '.join(sorted(row['conditions']['extractors'])) or 'no extractor'}"
             f"; bytes by {row['conditions']['rounding']}",
             "metrics": _digits({k: v for k, v in row["metrics"].items() if k != "is_std"}),
-            "spread": _digits({"is_mean": row["metrics"]["is_std"]} if "is_std" in row["metrics"] else {}),
+            "spread": _digits(
+                (row.get("spread") or {})
+                | ({"is_mean": row["metrics"]["is_std"]} if "is_std" in row["metrics"] else {})
+            ),
+            "floor": _digits(times_the_floor(row, rows)),
             "history": [
                 _digits({"kimg": one["kimg"], "hours": one["hours"]} | one["metrics"])
                 for one in row.get("history") or []
@@ -78,7 +83,8 @@ def _data(rows: list[dict], published: list[dict[str, str]]) -> dict[str, list]:
             "date": row["date"][:10],
             "ema": "yes" if row["conditions"]["ema"] else "no",
             "absent": row["absent"],
-            "notes": row.get("notes") or {},
+            "notes": {n: f"added on {f['date'][:10]}" for n, f in (row.get("filled") or {}).items()}
+            | (row.get("notes") or {}),
             "note": row["data"]["note"],
             **{key: row["training"][key] for key in ("kimg", "seed", "precision")},
             **{key: row[key] for key in ("file", "samples")},
@@ -105,6 +111,10 @@ def _data(rows: list[dict], published: list[dict[str, str]]) -> dict[str, list]:
     ]
     theirs = sorted(models.values(), key=lambda entry: merit(entry["metrics"]))
     return {"rows": ours, "published": theirs, "titles": titles}
+
+
+def _is_spread(row: dict) -> dict[str, float]:
+    return {"is_mean": row["metrics"]["is_std"]} if "is_std" in row["metrics"] else {}
 
 
 def _digits(values: dict[str, float]) -> dict[str, float]:

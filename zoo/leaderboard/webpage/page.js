@@ -41,7 +41,8 @@
     const measured = names.filter(measures).map((m) => ({ ...numeric(`metrics.${m}`, title(m)),
       headerSortStartingDir: metrics[m].higher ? "desc" : "asc",
       formatter: (cell) => { const r = cell.getRow().getData(), s = r.spread && r.spread[m];
-        return show(cell.getValue()) + (s ? ` \u00b1 ${s}` : ""); } }));
+        const times = r.floor && r.floor[m];
+        return show(cell.getValue()) + (s ? ` \u00b1 ${show(s)}` : "") + (times ? ` (${Number(times.toPrecision(3))}x)` : ""); } }));
     const some = [
       { title: "samples", field: "samples", headerSort: false, formatter: (c) => (c.getValue() ? '<span class="link">grid</span>' : "") },
       numeric("kimg", "kimg"), numeric("hours", "hours"), numeric("seed", "seed"),
@@ -63,6 +64,7 @@
     $("grid").hidden = !r.samples;
     if (r.samples) { $("grid").src = r.samples; $("grid").alt = `Uncurated samples of ${r.paper}, ${r.what}`; }
     const facts = [...Object.entries(r.metrics).map(([m, v]) => [title(m), v + (r.spread && r.spread[m] ? ` \u00b1 ${r.spread[m]}` : "")]),
+      ...Object.entries(r.floor || {}).map(([m, v]) => [`${title(m)} as a multiple of real images'`, v]),
       ...Object.entries(FACTS).map(([key, name]) => [name, r[key]]),
       ...Object.entries(r.notes || {}).map(([m, text]) => [`about ${m}`, text]),
       ...Object.entries(r.absent || {}).map(([m, text]) => [`no ${m}`, text])];
