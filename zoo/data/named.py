@@ -15,7 +15,7 @@ from zoo.data.kinds import KINDS
 from zoo.data.manifests import at_resolution
 from zoo.data.module import ImageDataModule
 from zoo.data.order import seed_of
-from zoo.options.ranges import PositiveInt, Side
+from zoo.options.ranges import Fraction, PositiveInt, Side
 
 
 class Drawn(ImageDataModule):
@@ -120,7 +120,7 @@ class ImageNet(ImageDataModule):
         split: Literal["train", "val"] = "train",
         filter: str | None = KINDS["imagenet"].filter,
         classes: tuple[int, int] | None = None,
-        crop: float = 1.0,
+        crop: Fraction = 1.0,
         **options: Any,
     ) -> None:
         part, name = {"train": ("", "ImageNet"), "val": ("-val", "ImageNet val")}[split]

@@ -14,7 +14,7 @@ from torch import Tensor
 from zoo.data.files import TINY, MissingDataset
 from zoo.data.images import Images
 from zoo.data.module import ImageDataModule
-from zoo.options.ranges import Side
+from zoo.options.ranges import PositiveInt, Side
 
 
 class _Torchvision(ImageDataModule):
@@ -160,10 +160,10 @@ class StackedMNIST(MNIST):
     def __init__(
         self,
         path: str = "data",
-        resolution: int = 32,
+        resolution: Side = 32,
         split: Literal["train", "test"] = "train",
         download: bool = True,
-        n_images: int = 1_000_000,
+        n_images: PositiveInt = 1_000_000,
         **options: Any,
     ) -> None:
         super().__init__(path, resolution, split, download, **options)
