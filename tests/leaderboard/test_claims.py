@@ -30,6 +30,7 @@ def seen(kimg: float = 1.0, **runs: list[float]) -> claims.Evidence:
         ([1, 1], [1.5, 1.5], {"published": {"a": 1, "b": 10}}, DIRECTION),  # a third less, for nine tenths
         ([1, 1], [1.9, 1.9], {"published": {"a": 1, "b": 10}}, HOLDS),
         ([1, 2], [], {}, NO_ROWS),
+        ([1, 2], [3], {}, NO_ROWS),
     ],
 )
 def test_two_runs(a, b, more, expected):
@@ -42,7 +43,8 @@ def test_chance_is_told():
 
 
 @pytest.mark.parametrize(
-    ("c", "expected"), [([5, 6], HOLDS), ([3.5, 3.6], DIRECTION), ([0.5, 0.6], NOT_SEEN), ([1.5, 1.6], NOT_SEEN)]
+    ("c", "expected"),
+    [([5, 6], HOLDS), ([3.5, 3.6], DIRECTION), ([0.5, 0.6], CONTRADICTED), ([1.5, 1.6], NOT_SEEN)],
 )
 def test_an_order_of_three_counts_its_pairs(c, expected):
     """a < b of three pairs is always right; c above, among and below them."""
@@ -54,7 +56,7 @@ def test_an_order_of_three_counts_its_pairs(c, expected):
 def test_values_and_bounds():
     near = {"run": "a", "value": 1.0, "within": 0.2, "start": 9.0}
     for value, expected in ((1.1, HOLDS), (4.0, DIRECTION), (8.0, CONTRADICTED)):
-        assert verdict(Claim(**TOLD, near=near), seen(a=[value]))[0] == expected
+        assert verdict(Claim(**TOLD, near=near), seen(a=[value, value]))[0] == expected
     bound = Claim(**TOLD, bound={"run": "a", "least": 0})
     for values, expected in (([0, 1], HOLDS), ([-1, 1], DIRECTION), ([-1, -1], CONTRADICTED)):
         assert verdict(bound, seen(a=values))[0] == expected
@@ -73,9 +75,12 @@ def test_the_page_shows_rows_of_both_kinds_and_is_the_same_twice(tmp_path, capsy
     for seed in (0, 1):
         write_trial(Trial("toy", "y", seed, {"m": 1.0 + seed}), tmp_path)
     write_claims(tmp_path, TOLD | {"orders": [["toy/y", "sngan/x"]], "published": {"sngan/x": 7}})
+    assert "sngan/x has 1 of the 2 seeds" in claims.render(tmp_path)
+    row["training"]["seed"] = 1
+    (tmp_path / "claims" / "sngan" / "x-2.json").write_text(json.dumps(row))
     main(["claims", "--results", str(tmp_path)])
     text = (tmp_path / "claims.md").read_text()
-    assert "y 1.5 ± 0.71 (2); x 5 (1)" in text
+    assert "y 1.5 ± 0.71 (2); x 5 ± 0 (2; 16000 kimg)" in text
     assert "**holds**" in text
     assert "| x 7 |" in text
     main(["claims", "--results", str(tmp_path), "--check", "true"])

@@ -30,13 +30,14 @@ HOLDS, DIRECTION, NOT_SEEN, CONTRADICTED = (
     "not seen at this budget",
     "contradicted",
 )
-NO_ROWS = "no rows yet"
+NO_ROWS = "too few rows yet"
 VERDICTS = (HOLDS, DIRECTION, NOT_SEEN, CONTRADICTED, NO_ROWS)
 #: pictures that `zoo claims --figures true` draws, and what they show
 FIGURES = {
     "spectra": "squared singular values of SNGAN's discriminators, each layer's over the largest",
     "disturbances": "each distance over its largest value, against the level of a disturbance",
 }
+SEEDS = 2  # of each run, at the least
 #: share of the published relative effect that ours must reach to hold
 ENOUGH = 0.5
 
@@ -153,9 +154,9 @@ def effect(better: float, worse: float) -> float:
 
 def verdict(claim: Claim, seen: Evidence) -> tuple[str, str]:
     """One of `VERDICTS`, and the sentence that says why."""
-    missing = [run for run in claim.runs if not values(seen, run, claim.metric)]
-    if missing:
-        return NO_ROWS, f"{missing[0]} has no {claim.metric}"
+    for run in claim.runs:
+        if (n := len(values(seen, run, claim.metric))) < SEEDS:
+            return NO_ROWS, f"{run} has {n} of the {SEEDS} seeds that a verdict needs"
     return (_ordered if claim.orders else _near if claim.near else _bound)(claim, seen)
 
 
@@ -237,9 +238,10 @@ What the papers say, redone at the size of one CPU core. Sentences and published
 - **contradicted**: the same the other way round, in runs as long as the claim asks for.
 - **not seen at this budget**: all else, also what is reversed in shorter runs.
 
-Numbers are means ± standard deviations, with the number of seeds in brackets. Distances are over this project's own
-features or none: they compare with no published FID. Budgets are a few minutes a run, so a verdict speaks of these
-runs: the command goes on with larger ones.
+Numbers are means ± standard deviations, with the number of seeds and the thousands of images shown in brackets; a
+verdict needs two seeds of each run. Distances are over this project's own features or none: they compare with no
+published FID. Budgets are a few minutes a run, so a verdict speaks of these runs: the command goes on with larger
+ones.
 """
 
 
@@ -285,8 +287,10 @@ def ours(claim: Claim, seen: Evidence) -> str:
     for run in claim.runs:
         if found := values(seen, run, claim.metric):
             spread = f" ± {statistics.stdev(found):.2g}" if len(found) > 1 else ""
-            parts.append(f"{short(run)} {statistics.mean(found):.4g}{spread}{claim.unit} ({len(found)})")
-    return f"{claim.metric}: {'; '.join(parts)}" if parts else "no rows yet"
+            shown = max(one.kimg for one in seen[run])
+            count = f"{len(found)}; {shown:g} kimg" if shown else f"{len(found)}"
+            parts.append(f"{short(run)} {statistics.mean(found):.4g}{spread}{claim.unit} ({count})")
+    return f"{claim.metric}: {'; '.join(parts)}" if parts else "none"
 
 
 def write(results_dir: Path) -> Path:
