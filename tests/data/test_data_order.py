@@ -72,8 +72,9 @@ def test_order_does_not_touch_the_global_stream():
 )  # fmt: skip
 def test_batch_that_does_not_divide_is_spread_as_evenly_as_it_goes(total, world, block, parts, start):
     shares = [Share(total, rank, world, block) for rank in range(world)]
-    assert max(map(len, shares)) - min(map(len, shares)) <= block
-    assert len(shares[0]) > 0
+    assert max(s.own for s in shares) - min(s.own for s in shares) <= block
+    assert shares[0].present
+    assert all(len(s) == s.own or s.rows.tolist() == shares[0].rows.tolist()[:block] for s in shares)
     assert sum(s.weight for s in shares) == pytest.approx(1)
     whole = take(EndlessBatches(7, parts * total, 3, start), 2)
     ranks = [
@@ -86,6 +87,7 @@ def test_batch_that_does_not_divide_is_spread_as_evenly_as_it_goes(total, world,
             for mine, images in zip(shares, ranks, strict=True):
                 n = len(mine)
                 for row, image in zip(mine.rows.tolist(), images[k][part * n : (part + 1) * n], strict=True):
+                    assert mine.present or put[row] == image
                     put[row] = image
             assert put == batch[part * total : (part + 1) * total]
 

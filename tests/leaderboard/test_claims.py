@@ -99,6 +99,27 @@ def test_mistakes_are_one_sentence(entry, words, tmp_path):
         claims.render(tmp_path)
 
 
+def test_figures_are_drawn_from_the_rows_that_are_there(tmp_path):
+    from PIL import Image
+
+    from zoo.leaderboard.claim_figures import draw
+
+    write_claims(tmp_path)
+    assert draw(tmp_path) == []
+    for variant, value in (("none-0", 1.0), ("blur-1", 2.0), ("blur-4", 4.0)):
+        write_trial(Trial("disturbances", variant, 0, {"fd_random": value, "coverage_random": 1 / value}), tmp_path)
+    row = json.loads(json.dumps(ROW)) | {"paper": "sngan", "recipe": "table2-sn"}
+    row["metrics"] |= {"sv_rank": 0.5} | {
+        f"sv_convs.{i}_{k / 10:.1f}": 1 / (k + 1) for i in (0, 1) for k in range(11)
+    }
+    (tmp_path / "claims" / "sngan").mkdir()
+    (tmp_path / "claims" / "sngan" / "x.json").write_text(json.dumps(row))
+    files = draw(tmp_path)
+    assert [file.name for file in files] == ["spectra.png", "disturbances.png"]
+    assert Image.open(files[0]).size[0] > 500
+    assert "](claims/spectra.png)" in claims.render(tmp_path)
+
+
 def test_damaged_rows_are_named(tmp_path):
     path = write_trial(Trial("toy", "y", 0, {"m": 1.0}), tmp_path)
     path.write_text('{"experiment": "toy"}')

@@ -76,7 +76,7 @@ def test_how_a_batch_is_spread_is_told_in_a_sentence():
     assert about_spread(IntroVAE(16, [2, 2], 3, batch_size=12), 6) is None
     assert about_spread(IntroVAE(16, [2, 2], 3, batch_size=3), 8) == (
         "each batch is spread over the 8 processes as evenly as it goes, and its update is that of one process: "
-        "of 3 images 3 processes take 1 and 5 processes none; more than 3 devices gain nothing there"
+        "of 3 images 3 processes take 1 and 5 processes take none; more than 3 devices gain nothing there"
     )
     packed = TTUR(game="wgan-gp", resolution=16, width_g=1, width_d=1, pack=8, batch_size=64)
     assert "of 64 images 2 processes take 16 and 4 processes take 8" in about_spread(packed, 6)
@@ -101,6 +101,11 @@ def test_more_gpus_than_the_machine_has(asked, found, words, monkeypatch):
         return check_devices(asked)
     with pytest.raises(ValueError, match=re.escape(words)):
         check_devices(asked)
+
+
+def test_lightnings_synchronised_batch_norm_is_refused():
+    with pytest.raises(ValueError, match="over all devices already: leave out"):
+        check_devices({"devices": 2, "sync_batchnorm": True})
 
 
 def test_gpus_that_are_hidden_are_told(monkeypatch):

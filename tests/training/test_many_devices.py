@@ -62,7 +62,7 @@ def out(tmp_path_factory):
     command = [sys.executable, str(HELPER), str(out), str(WORLD), str(out / "cases.json")]
     env = os.environ | {"OMP_NUM_THREADS": "1", "ZOO_CACHE": str(out / "cache")}
     done = subprocess.run(command, env=env, capture_output=True, text=True, cwd=ROOT)
-    assert done.returncode == 0, (done.stdout + done.stderr)[-6000:]
+    assert done.returncode == 0, done.stderr[max(done.stderr.find("Traceback"), 0) :][:6000]  # the first to fail
     return out
 
 
@@ -76,7 +76,7 @@ def test_the_command_trains_from_start_to_row(out, paper):
 
 def test_pggan_passes_every_stage_and_says_how_its_batches_are_spread(out):
     said = (out / "pggan.txt").read_text()
-    assert "of 3 images 3 processes take 1 and 1 processes none" in said
+    assert "of 3 images 3 processes take 1 and 1 process takes none" in said
     assert "of 14 images 2 processes take 4 and 2 processes take 3" in said
     (file,) = (out / "pggan-001" / "csv").rglob("metrics.csv")
     lods = {float(row["lod"]) for row in csv.DictReader(file.open()) if row.get("lod")}

@@ -51,6 +51,7 @@ def evaluate(
     from zoo.leaderboard.rows import check_writable
     from zoo.training import truncation as curves
     from zoo.training.evaluate import Evaluate
+    from zoo.training.history import history_of
     from zoo.training.loading import load
     from zoo.training.run import config_to_score, data_to_score
 
@@ -82,7 +83,10 @@ def evaluate(
         return
     callback = Evaluate(**options)
     callback.config, callback.run = about, run
+    callback.history = history_of(checkpoint, gan.nimg)
     result = callback.score(gan, images)
+    if all(v is None for v in given.values()):  # scored as the run itself scores
+        callback.note(gan, result)
     for line in absences(result):
         print(line)
     if results_dir:
@@ -120,6 +124,7 @@ def compare(
     """
     import json
 
+    from zoo.data.whole import write_whole
     from zoo.evaluation import folders
 
     if real is None or fake is None:
@@ -128,7 +133,7 @@ def compare(
     result = folders.compare(real, fake, extractors, device, weights=weights, **options)
     print(folders.report(result))
     if out:
-        out.write_text(json.dumps(result, indent=2) + "\n")
+        write_whole(out, json.dumps(result, indent=2) + "\n")
 
 
 def train_domain(
@@ -197,15 +202,19 @@ def leaderboard(
         print(path)
 
 
-def claims(results: Path = Path("results"), check: bool = False) -> None:
+def claims(results: Path = Path("results"), figures: bool = False, check: bool = False) -> None:
     """Render claims.md of the results folder: what the papers claim, what was run, and a verdict by rule.
 
     Args:
         results: Folder with claims/claims.yaml and the rows beside it.
+        figures: Draw its pictures anew too.
         check: Write nothing; fail if the page is older than the rows.
     """
+    from zoo.leaderboard import claim_figures
     from zoo.leaderboard import claims as page
 
+    for path in claim_figures.draw(results) if figures and not check else ():
+        print(path)
     if not check:
         print(page.write(results))
     elif not (path := results / "claims.md").is_file() or path.read_text(encoding="utf-8") != page.render(results):

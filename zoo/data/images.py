@@ -48,10 +48,7 @@ class Images(Dataset):
 
     def __getitem__(self, indices: Sequence[int]) -> Batch:
         index = torch.as_tensor(indices, dtype=torch.int64)
-        if self.pixels is not None:
-            images = rows(self.pixels, index)
-        else:  # of no images, the shape of one
-            images = self.read(index.tolist()) if len(index) else self.read([0])[:0]
+        images = self.read(index.tolist()) if self.pixels is None else rows(self.pixels, index)
         return images, None if self.labels is None else self.labels[index]
 
     def take(self, keep: Tensor) -> Images:

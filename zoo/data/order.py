@@ -61,7 +61,7 @@ class EndlessBatches(Sampler[list[int]]):
 
     Args:
         n: number of images.
-        batch_size: images of a global batch; some ranks may have one more than others, or none.
+        batch_size: images of a global batch; some ranks may have one more than others, or a stand-in.
         start: position (images over all ranks) of the first global batch.
         end: position at which a growing model's stage ends; None for never.
         chunks: sizes of the chunks that the images lie in, if they are to be shuffled by windows.

@@ -21,6 +21,7 @@ from PIL import Image
 
 from zoo.data.files import BadImage, Files, MissingDataset, reason, to_rgb
 from zoo.data.images import Images
+from zoo.data.whole import write_whole
 
 ABOUT, LABELS = "zoo.json", "labels.npy"
 REMOTE = ("s3://", "gs://", "r2://", "azure://", "hf://", "local:")  # local: is a folder treated as if it were far
@@ -83,7 +84,7 @@ def write_stream(source: str | Path, dest: str | Path, chunk_mb: int = 64) -> in
         "content": files.listing(labels=False),
         "manifest": files.manifest,
     }
-    (dest / ABOUT).write_text(json.dumps(about, indent=1))  # last: without it the folder is no data set
+    write_whole(dest / ABOUT, json.dumps(about, indent=1))  # last: without it the folder is no data set
     return len(files)
 
 

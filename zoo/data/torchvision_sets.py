@@ -144,8 +144,8 @@ class MNIST(_Torchvision):
 class StackedMNIST(MNIST):
     """MNIST's digits by three, one in each colour: 1,000 modes that can be counted, as PGGAN's and others' do.
 
-    The label of an image is its number of three digits, red first. Drawn as in tkarras/progressive_growing_of_gans @
-    2504c3f, dataset_tool.py:309-322; images are put together when they are read.
+    The label of an image is its number of three digits, red first. Drawn as in dataset_tool.py:309-322 of
+    tkarras/progressive_growing_of_gans @ 2504c3f; images are put together when they are read.
 
     Args:
         path: Folder of torchvision's copy (MNIST/raw).

@@ -171,7 +171,7 @@ def on_train_batch_start(self: "GAN", batch: tuple[Tensor, Tensor | None], batch
     draws.begin(self)
     if self._own_networks and batch[0].ndim == 2:
         return  # points: what own networks take, they know
-    if not self._seen and len(batch[0]):
+    if not self._seen:
         check_values(self, *batch)
         self._seen = True
     check_shape(self, batch[0])

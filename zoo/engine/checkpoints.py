@@ -1,18 +1,42 @@
 """Checkpoints every so many thousand images, written whole or not at all; numbers gone bad end the training."""
 
+import io
 import math
 import os
 import sys
 from pathlib import Path
+from typing import Any
 
 import lightning.pytorch as L
+import torch
+from lightning.fabric.plugins import TorchCheckpointIO
 from lightning.pytorch.callbacks import Callback
 
 from zoo.data import BadImage
+from zoo.data.whole import replacing, write_whole
 from zoo.engine.failures import NotFinite
 from zoo.engine.gan import GAN
+from zoo.engine.stop import interrupted
 from zoo.options.checked import Checked
 from zoo.options.ranges import NonNegativeFloat, PositiveInt
+
+
+def resumed_here(trainer: L.Trainer) -> bool:
+    """Whether the run goes on from the last checkpoint of its own folder."""
+    last = Path(trainer.default_root_dir, "checkpoints", "last.ckpt")
+    return bool(trainer.ckpt_path) and Path(trainer.ckpt_path).resolve() == last.resolve()
+
+
+class WholeFiles(TorchCheckpointIO):
+    """Lightning's checkpoint files, written whole or not at all, without a second file in the system's folder."""
+
+    def save_checkpoint(self, checkpoint: dict[str, Any], path: str | Path, storage_options: Any = None) -> None:
+        """Raises OSError if the disk refuses; torch itself would say RuntimeError."""
+        buffer = io.BytesIO()
+        torch.save(checkpoint, buffer)
+        Path(path).parent.mkdir(parents=True, exist_ok=True)
+        with replacing(path) as part:
+            part.write_bytes(buffer.getbuffer())
 
 
 class Checkpoints(Checked, Callback):
@@ -40,46 +64,62 @@ class Checkpoints(Checked, Callback):
     def load_state_dict(self, state_dict: dict) -> None:
         self.best = state_dict["best"]
 
+    def setup(self, trainer: L.Trainer, gan: GAN, stage: str) -> None:
+        if type(trainer.strategy.checkpoint_io) is TorchCheckpointIO:
+            trainer.strategy.checkpoint_io = WholeFiles()
+
+    def on_train_start(self, trainer: L.Trainer, gan: GAN) -> None:
+        """Where a run goes on in its own folder, what it left behind the point where it stands is made again."""
+        folder = Path(trainer.default_root_dir, "checkpoints")
+        if resumed_here(trainer):
+            self.saved_at = gan.nimg
+            if trainer.is_global_zero:
+                for later in self.numbered(folder, gan):
+                    if float(later.stem.partition("-")[2]) > round(gan.nimg / 1000, 1):
+                        later.unlink()
+                self.rotate(folder, gan)
+
+    @staticmethod
+    def numbered(folder: Path, gan: GAN) -> list[Path]:
+        return sorted(folder.glob(f"{gan.unit}-*.ckpt"))
+
+    def rotate(self, folder: Path, gan: GAN) -> None:
+        for old in self.numbered(folder, gan)[: -max(self.keep, 1)]:
+            old.unlink()
+
     def save(self, trainer: L.Trainer, gan: GAN) -> None:
+        """Write `last.ckpt`, and beside it a numbered one unless training is only being interrupted here."""
         if self.saved_at == gan.nimg:
             return
         with gan.off_the_clock():
             if not all(p.isfinite().all() for p in gan.parameters()):
                 raise NotFinite(self.tell(trainer, gan, "a weight"))
-            file = self.write(trainer, gan, f"{gan.unit}-{gan.nimg / 1000:09.1f}.ckpt")
+            between = interrupted(trainer) and not gan.finished and not gan.passed(self.every_kimg)
+            file = self.write(trainer, gan, "last.ckpt" if between else f"{gan.unit}-{gan.nimg / 1000:09.1f}.ckpt")
             if file is None:
                 return
             self.saved_at = gan.nimg
-            if trainer.is_global_zero:
+            if trainer.is_global_zero and not between:
                 try:
                     self.link(file, file.with_name("last.ckpt"))
-                    for old in sorted(file.parent.glob(f"{gan.unit}-*.ckpt"))[: -max(self.keep, 1)]:
-                        old.unlink()
+                    self.rotate(file.parent, gan)
                 except OSError as error:
-                    self.complain(gan, Path(f"{file}.part"), error)
+                    self.complain(gan, error)
 
     def write(self, trainer: L.Trainer, gan: GAN, name: str) -> Path | None:
         """Write the run as `checkpoints/<name>`, whole or not at all; its path, or None if the disk refused."""
         file = Path(trainer.default_root_dir, "checkpoints", name)
-        part = Path(f"{file}.part")
         with gan.off_the_clock():
             try:
-                trainer.save_checkpoint(part)
+                trainer.save_checkpoint(file)
             except OSError as error:  # only the writing rank comes here; the others wait for it
                 trainer.strategy.barrier()
-                self.complain(gan, part, error)
+                self.complain(gan, error)
                 return None
-            if trainer.is_global_zero:
-                try:
-                    os.replace(part, file)
-                except OSError as error:
-                    self.complain(gan, part, error)
-                    return None
         return file
 
     @staticmethod
-    def complain(gan: GAN, part: Path, error: OSError) -> None:
-        part.unlink(missing_ok=True)
+    def complain(gan: GAN, error: OSError) -> None:
         print(
             f"checkpoint at {gan.nimg / 1000:.1f} {gan.unit} not saved whole ({error}); training goes on, older "
             "ones are untouched. Free some space, or set --run_dir to another disk and resume with --ckpt_path",
@@ -89,13 +129,12 @@ class Checkpoints(Checked, Callback):
     @staticmethod
     def link(file: Path, name: Path) -> None:
         """Make `name` the same file as `file`, by a hard link where the file system has them."""
-        part = Path(f"{name}.part")
-        part.unlink(missing_ok=True)
         try:
-            os.link(file, part)
+            with replacing(name) as part:
+                part.unlink(missing_ok=True)  # of an earlier process of this number
+                os.link(file, part)
         except OSError:
-            part.write_bytes(file.read_bytes())
-        os.replace(part, name)
+            write_whole(name, file.read_bytes())
 
     @staticmethod
     def last_good(trainer: L.Trainer) -> str:
@@ -117,7 +156,7 @@ class Checkpoints(Checked, Callback):
             # every rank must stop at the same batch
             if trainer.strategy.reduce_boolean_decision(bool(bad), all=False):
                 raise NotFinite(self.tell(trainer, gan, " and ".join(bad) or "a loss of another process"))
-        if gan.passed(self.every_kimg):
+        if gan.passed(self.every_kimg) or interrupted(trainer):
             self.save(trainer, gan)
 
     def on_train_end(self, trainer: L.Trainer, gan: GAN) -> None:

@@ -11,6 +11,7 @@ A collapse is not come back from: what helps is to have kept a checkpoint from b
 
 import math
 import sys
+from functools import partial
 from pathlib import Path
 
 import lightning.pytorch as L
@@ -19,6 +20,7 @@ from lightning.pytorch.callbacks import Callback
 from torch import Tensor, nn
 
 from zoo.engine.checkpoints import Checkpoints
+from zoo.engine.duties import perform
 from zoo.engine.gan import GAN
 from zoo.networks.modes import evaluating
 from zoo.options.checked import Checked
@@ -119,8 +121,10 @@ class CollapseWatch(Checked, Callback):
     def look(self, trainer: L.Trainer, gan: GAN) -> None:
         """Measure, log, judge and keep, on rank 0, if a multiple of `every_kimg` was passed since the last look."""
         images = self.every_kimg * 1000
-        if not trainer.is_global_zero or gan.nimg // images <= self.at // images:
-            return
+        if trainer.is_global_zero and gan.nimg // images > self.at // images:
+            perform(trainer, partial(self.measure, trainer, gan))
+
+    def measure(self, trainer: L.Trainer, gan: GAN) -> None:
         with gan.off_the_clock():
             signs = self.spectra(gan) + self.distances(trainer)
             gan.log_scalars(self.scalars | self.memory(gan, trainer.datamodule))
@@ -198,7 +202,7 @@ class CollapseWatch(Checked, Callback):
                 try:
                     Checkpoints.link(last, kept)
                 except OSError as error:
-                    Checkpoints.complain(gan, Path(f"{kept}.part"), error)
+                    Checkpoints.complain(gan, error)
         elif signs and not self.warned:
             self.warned = True
             good = (

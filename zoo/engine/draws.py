@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import torch
 from torch import Tensor
 
-from zoo.ranks.share import Share, run, running
+from zoo.ranks.share import Share, places, run, running
 
 if TYPE_CHECKING:
     from zoo.engine.gan import GAN
@@ -22,7 +22,7 @@ def begin(self: "GAN") -> None:
 
 
 def share(self: "GAN", n: int) -> int:
-    """Turn to a batch of n images over all ranks; how many of them are this rank's, maybe none.
+    """Turn to a batch of n images over all ranks; how many of them this rank works on.
 
     Until the next update, what is drawn, normalised and weighted is of that batch. A step need not say so of its
     real images, only where it draws a batch of another size.
@@ -40,8 +40,7 @@ def drawn_for(n: int) -> int:
 
 def rows(whole: Tensor, n: int) -> Tensor:
     """This rank's rows."""
-    mine = running()
-    return whole if mine is None else whole[mine.places(mine.times(n))]
+    return whole if running() is None else whole[places(n)]
 
 
 def latents(self: "GAN", n: int) -> Tensor:

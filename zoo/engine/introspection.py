@@ -34,16 +34,25 @@ class Introspection(Checked, Callback):
         self.highest = 0.0  # KL of a fake so far
         self.lasted: dict[str, int] = {}  # fault -> reports in a row
         self.told: list[str] = []
+        self.at = 0  # the step of the last report that was looked at
 
     def state_dict(self) -> dict[str, Any]:
-        return {"highest": self.highest, "lasted": self.lasted, "told": self.told}
+        return {k: getattr(self, k) for k in ("highest", "lasted", "told", "at")}
 
     def load_state_dict(self, state_dict: dict[str, Any]) -> None:
-        self.highest, self.lasted, self.told = (state_dict[k] for k in ("highest", "lasted", "told"))
+        for name, value in state_dict.items():
+            setattr(self, name, value)
+
+    def on_train_start(self, trainer: L.Trainer, gan: GAN) -> None:
+        self.look(trainer, gan)  # a checkpoint is written before the look at the same step
 
     def on_train_batch_end(self, trainer: L.Trainer, gan: GAN, outputs: Any, batch: Any, batch_idx: int) -> None:
-        if (gan.nimg // gan.images_per_step) % trainer.log_every_n_steps:
+        self.look(trainer, gan)
+
+    def look(self, trainer: L.Trainer, gan: GAN) -> None:
+        if gan.steps % trainer.log_every_n_steps or gan.steps <= self.at:
             return
+        self.at = gan.steps
         kls = {k.removeprefix("L_REG/"): float(v) for k, v in gan.scalars.items() if k.startswith("L_REG/")}
         limit = EXPLOSION * max(gan.margin, gan.latent_dim)
         exploded = [k for k, v in kls.items() if v > limit]

@@ -36,12 +36,10 @@ def report(self: "GAN", scalars: dict[str, Tensor | float]) -> None:
     steps.
     """
     due = self.report_due
-    empty = not share.weight()  # means over no images are no numbers; rank 0 always has some
     share.run(None)
     self._nimg_before, self.nimg, self.steps = self.nimg, self.nimg + self.images_per_step, self.steps + 1
     self._shown = None
-    if not empty:
-        self.scalars |= {k: v.detach() if isinstance(v, Tensor) else v for k, v in scalars.items()}
+    self.scalars |= {k: v.detach() if isinstance(v, Tensor) else v for k, v in scalars.items()}
     offer(self.trainer, self.scalars | {"kimg": self.nimg / 1000})
     self.clock.tick()
     if due:

@@ -12,16 +12,20 @@ if TYPE_CHECKING:
 def get_extra_state(self: "GAN") -> dict:
     return {
         "nimg": self.nimg,
+        "nimg_before": self._nimg_before,
         "steps": self.steps,
         "seed": self.seed,
         "train_seconds": self.clock.seconds,
         "latent_rng": self.latent_rng.get_state(),
+        "scalars": {name: float(value) for name, value in self.scalars.items()},  # of the last step
     }
 
 
 def set_extra_state(self: "GAN", state: dict) -> None:
     self.nimg, self.seed, self.clock.seconds = state["nimg"], state["seed"], state["train_seconds"]
     self.steps = state.get("steps", self.nimg // self.images_per_step)  # older files have none
+    self._nimg_before = state.get("nimg_before", self.nimg)  # older files owe nothing
+    self.scalars = dict(state.get("scalars", {}))
     self.latent_rng.set_state(state["latent_rng"].cpu())
 
 

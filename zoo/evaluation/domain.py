@@ -18,6 +18,8 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from zoo.data.whole import replacing
+
 
 class Classifier(nn.Module):
     """Five 3x3 convolutions with batch norm, then a linear layer on the spatial means of the last three (320).
@@ -125,7 +127,8 @@ def save(trained: dict[str, Any], path: str | Path) -> str:
     net = trained["net"]
     about = json.dumps(trained["about"] | {"sha256": digest(net)})
     weights = {name: value.contiguous() for name, value in net.state_dict().items()}
-    torch.save({"about": about, "net": weights}, path)
+    with replacing(path) as part:
+        torch.save({"about": about, "net": weights}, part)
     return digest(net)[:8]
 
 

@@ -3,7 +3,6 @@
 import json
 import os
 import re
-import tempfile
 import warnings
 from dataclasses import dataclass
 from pathlib import Path
@@ -14,6 +13,7 @@ import torch
 from torch import Tensor
 
 from zoo.data.order import subset
+from zoo.data.whole import replacing
 from zoo.evaluation.distributed import broadcast, gather, rank_and_world
 from zoo.evaluation.extractors import Extractor
 from zoo.evaluation.metrics import Moments
@@ -156,18 +156,13 @@ def _read(path: Path, key: dict) -> Reference | None:
 
 
 def _write(path: Path, key: dict, result: Reference) -> None:
-    """Atomic, and safe with others writing the same file: each writes its own and renames it."""
-    temporary = None
+    """Whole, and safe with others writing the same file."""
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        with tempfile.NamedTemporaryFile(dir=path.parent, suffix=".tmp", delete=False) as file:
-            temporary = file.name
+        with replacing(path) as part, part.open("wb") as file:
             arrays = {"mu": result.mu, "sigma": result.sigma, "features": result.features.numpy()}
             if result.labels is not None:
                 arrays["labels"] = result.labels.numpy()
             np.savez(file, key=np.array(json.dumps(key)), **arrays)
-        os.replace(temporary, path)
     except OSError as error:
-        if temporary:
-            Path(temporary).unlink(missing_ok=True)
         warnings.warn(f"the reference features were not cached: {error}", stacklevel=3)

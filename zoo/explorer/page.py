@@ -14,9 +14,11 @@ import yaml
 from PIL import Image
 
 from zoo.data.photos import read_photo
+from zoo.data.whole import write_whole
 from zoo.explorer import playing
 from zoo.explorer.playing import Controls, Shelf
 from zoo.pictures.encoded import direction
+from zoo.pictures.grids import save_picture
 from zoo.training.run import data_of
 
 os.environ.setdefault("GRADIO_ANALYTICS_ENABLED", "False")  # read when Gradio is imported
@@ -46,8 +48,8 @@ def told(work: Callable[[], list], empty: int) -> list:
 def kept(folder: Path, name: str, picture: np.ndarray, about: dict) -> list[str]:
     """Write a picture and what it was made of, to be downloaded; their paths."""
     image, text = folder / f"{name}.png", folder / f"{name}.json"
-    Image.fromarray(picture).save(image)
-    text.write_text(json.dumps(about, indent=2) + "\n")
+    save_picture(Image.fromarray(picture), image)
+    write_whole(text, json.dumps(about, indent=2) + "\n")
     return [str(image), str(text)]
 
 

@@ -41,6 +41,7 @@ class Counted(Checked, L.LightningModule):
     def get_extra_state(self) -> dict:
         return {
             "nimg": self.nimg,
+            "nimg_before": self._nimg_before,
             "steps": self.steps,
             "seed": self.seed,
             "train_seconds": self.clock.seconds,
@@ -49,6 +50,7 @@ class Counted(Checked, L.LightningModule):
 
     def set_extra_state(self, state: dict) -> None:
         self.nimg, self.steps, self.seed = state["nimg"], state["steps"], state["seed"]
+        self._nimg_before = state.get("nimg_before", self.nimg)  # older files owe nothing
         self.clock.seconds = state["train_seconds"]
         self.rng.set_state(state["rng"].cpu())
 
@@ -60,6 +62,7 @@ class Counted(Checked, L.LightningModule):
             "paper": type(self).__name__.lower(),
             "hparams": {k: v for k, v in self.hparams.items() if k in known},
             "conditions": self.conditions,
+            "computed": {"seed_everything": self.seed},
         }
 
     @property

@@ -10,6 +10,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from zoo.data.whole import replacing
 from zoo.imitation.environments import action_size, discrete
 from zoo.imitation.paths import Paths
 
@@ -63,12 +64,11 @@ def of_paths(paths: Paths, about: dict) -> Demonstrations:
 def save(demonstrations: Demonstrations, path: Path) -> None:
     """Write an npz, complete or not at all; what followed a step is kept for the last one alone."""
     path.parent.mkdir(parents=True, exist_ok=True)
-    d, part = demonstrations, path.with_name(path.name + ".part")
+    d = demonstrations
     last = d.next_obs[torch.arange(len(d.obs)), d.lengths - 1]
     arrays = {"obs": d.obs, "actions": d.actions, "last_obs": last, "lengths": d.lengths, "returns": d.returns}
-    with part.open("wb") as file:
+    with replacing(path) as part, part.open("wb") as file:
         np.savez_compressed(file, about=json.dumps(d.about), **{k: x.numpy() for k, x in arrays.items()})
-    part.replace(path)
 
 
 def load(path: str | Path, envs: gym.vector.VectorEnv | None = None, env: str = "") -> Demonstrations:

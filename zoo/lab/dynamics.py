@@ -35,7 +35,7 @@ class Dynamics(Callback):
     - `dynamics/real_part`: the largest real part of the game Jacobian's spectrum on a batch, if `jacobian` is not
       0: positive, the game pushes away; by Arnoldi's method, some hundred gradients,
     - `dynamics/share`: the time of all looks so far over that of training.
-    A look that a kill interrupts is not made up for.
+    A checkpoint in the middle of a look holds what was noted, so that a resumed run finishes it.
 
     Args:
         every_kimg: thousands of images between two looks.
@@ -47,6 +47,12 @@ class Dynamics(Callback):
         self.every_kimg, self.n, self.jacobian = every_kimg, n, jacobian
         self.notes: list[tuple[Tensor, Tensor]] = []  # G's and D's weights of the steps of a running look
         self.seconds = 0.0
+
+    def state_dict(self) -> dict[str, Any]:
+        return {"notes": self.notes, "seconds": self.seconds}
+
+    def load_state_dict(self, state_dict: dict[str, Any]) -> None:
+        self.notes, self.seconds = state_dict["notes"], state_dict["seconds"]
 
     def on_fit_start(self, trainer: L.Trainer, gan: GAN) -> None:
         """Raises ValueError for numbers that make no look."""
@@ -80,7 +86,7 @@ class Dynamics(Callback):
             for i, (name, net) in enumerate((("g", gan.G), ("d", gan.D))):
                 gradients = [p.grad for p in net.parameters() if p.grad is not None]
                 found[f"grad_{name}"] = nn.utils.get_total_norm(gradients).item() if gradients else 0.0
-                first, second, third = (weights[i] for weights in self.notes)
+                first, second, third = (weights[i].to(gan.device) for weights in self.notes)
                 found[f"cosine_{name}"] = torch.cosine_similarity(second - first, third - second, 0).item()
                 found[f"sigma_{name}"] = max(v[0].item() for v in top_singular_values(net, 1).values())
             found |= self.slopes(gan, real[: self.n].detach(), label)

@@ -32,6 +32,11 @@ HOLDS, DIRECTION, NOT_SEEN, CONTRADICTED = (
 )
 NO_ROWS = "no rows yet"
 VERDICTS = (HOLDS, DIRECTION, NOT_SEEN, CONTRADICTED, NO_ROWS)
+#: pictures that `zoo claims --figures true` draws, and what they show
+FIGURES = {
+    "spectra": "squared singular values of SNGAN's discriminators, each layer's over the largest",
+    "disturbances": "each distance over its largest value, against the level of a disturbance",
+}
 #: share of the published relative effect that ours must reach to hold
 ENOUGH = 0.5
 
@@ -153,7 +158,9 @@ def verdict(claim: Claim, seen: Evidence) -> tuple[str, str]:
 
 def _ordered(claim: Claim, seen: Evidence) -> tuple[str, str]:
     pairs = [pair for order in claim.orders for pair in combinations(order, 2)]
-    found = {pair: apart(*(values(seen, run, claim.metric) for run in pair), claim.higher) for pair in pairs}
+    found = {
+        (a, b): apart(values(seen, a, claim.metric), values(seen, b, claim.metric), claim.higher) for a, b in pairs
+    }
     right, wrong = sum(x > 0 for x in found.values()), sum(x < 0 for x in found.values())
     why = f"{right} of {len(pairs)} pairs apart as claimed, {wrong} reversed"
     if len(pairs) == 1:
@@ -255,6 +262,9 @@ def render(results_dir: Path) -> str:
             for claim, (name, why) in group
         ]
         text.append(f"## {item}\n\n{as_table(head, lines)}")
+    for name, title in FIGURES.items():
+        if (results_dir / FOLDER / f"{name}.png").is_file():
+            text.append(f"![{title}]({FOLDER}/{name}.png)\n")
     return "\n".join(text)
 
 

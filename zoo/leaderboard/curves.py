@@ -65,8 +65,9 @@ def log(folder: Path) -> list[dict[str, float]]:
     rows: list[dict[str, float]] = []
     parts = folder.glob("csv/version_*/metrics.csv")
     for part in sorted(parts, key=lambda p: int(p.parent.name.partition("_")[2])):
-        with part.open() as file:
-            new = [{k: float(v) for k, v in row.items() if v not in ("", None)} for row in csv.DictReader(file)]
+        text = part.read_text()
+        whole = text[: text.rfind("\n") + 1].splitlines()  # a run that trains may be writing the last line
+        new = [{k: float(v) for k, v in row.items() if v not in ("", None)} for row in csv.DictReader(whole)]
         if new:
             rows = [row for row in rows if row["step"] < new[0]["step"]]
         rows += new

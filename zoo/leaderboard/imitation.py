@@ -2,7 +2,6 @@
 
 import csv
 import json
-import secrets
 from collections import defaultdict
 from datetime import datetime, timezone
 from pathlib import Path
@@ -10,7 +9,9 @@ from typing import Any
 
 import numpy as np
 
-from zoo.leaderboard.rows import versions, write_atomically
+from zoo.data.whole import write_whole
+from zoo.leaderboard.naming import file_for
+from zoo.leaderboard.rows import versions
 
 SCHEMA = 1
 FOLDER = "imitation"
@@ -42,18 +43,17 @@ def make_row(*, software: dict | None = None, **parts: Any) -> dict:
     return json.loads(json.dumps(row))
 
 
-def write_row(row: dict, results_dir: Path) -> Path:
-    """Write `row` to `<results_dir>/imitation/<recipe>-<time>-<random>.json`, complete or not at all; its path.
+def write_row(row: dict, results_dir: Path, token: str | None = None) -> Path:
+    """Write `row` to `<results_dir>/imitation/<recipe>-<time>-<token>.json`, complete or not at all; its path.
+
+    A token is of a row that is written once, as `zoo.leaderboard.rows.token_of` makes it; None is a random one.
 
     Raises:
         ValueError: if the row lacks something, or holds a number that is not finite.
     """
     validate(row, "the row")
-    folder = results_dir / FOLDER
-    folder.mkdir(parents=True, exist_ok=True)
-    stamp = datetime.now(timezone.utc).strftime("%Y%m%dT%H%M%SZ")
-    path = folder / f"{row['algorithm']}-{row['recipe']}-{stamp}-{secrets.token_hex(4)}.json"
-    write_atomically(path, json.dumps(row, allow_nan=False) + "\n")
+    path = file_for(results_dir / FOLDER, f"{row['algorithm']}-{row['recipe']}", token)
+    write_whole(path, json.dumps(row, allow_nan=False) + "\n")
     return path
 
 

@@ -10,6 +10,7 @@ from collections import defaultdict
 from pathlib import Path
 from typing import Any
 
+from zoo.data.whole import write_whole
 from zoo.evaluation.protocols import OWN
 from zoo.leaderboard import imitation
 from zoo.leaderboard.cells import as_table, cell
@@ -33,7 +34,7 @@ from zoo.leaderboard.ranking import (
     told,
     value,
 )
-from zoo.leaderboard.rows import read_rows, write_atomically
+from zoo.leaderboard.rows import read_rows
 from zoo.leaderboard.toys import markdown, read_toys
 from zoo.leaderboard.webpage import page
 
@@ -64,7 +65,7 @@ def render(results_dir: str | Path = "results") -> list[Path]:
     """
     files = _contents(Path(results_dir))
     for path, text in files.items():
-        write_atomically(path, text)
+        write_whole(path, text)
     return list(files)
 
 

@@ -6,10 +6,7 @@ Parallel runs never lose or overwrite a row, since every row is a file of its ow
 import json
 import os
 import platform
-import re
-import secrets
 import subprocess
-import tempfile
 from collections.abc import Callable
 from datetime import datetime, timezone
 from importlib.metadata import PackageNotFoundError, version
@@ -17,6 +14,9 @@ from pathlib import Path
 from typing import Any
 
 import torch
+
+from zoo.data.whole import write_whole
+from zoo.leaderboard.naming import file_for, slug
 
 SCHEMA = 1
 
@@ -149,12 +149,15 @@ def check_writable(results_dir: Path) -> None:
         )
 
 
-def write_row(row: dict, results_dir: str | Path, draw: Callable[[Path], None] | None = None) -> Path:
+def write_row(
+    row: dict, results_dir: str | Path, draw: Callable[[Path], None] | None = None, token: str | None = None
+) -> Path:
     """Write `row` to `<results_dir>/<paper>/<recipe>-<time>-<random>.json`, complete or not at all.
 
     Args:
         row: see `make_row`.
         draw: writes a picture of samples to the path it is given, beside the row, which names it.
+        token: eight digits of `token_of` for a row that is written once; None makes another file every time.
 
     Returns:
         The file's path.
@@ -164,15 +167,12 @@ def write_row(row: dict, results_dir: str | Path, draw: Callable[[Path], None] |
     """
     validate(row, "the row")
     results_dir = Path(results_dir)
-    folder = results_dir / _slug(row["paper"])
-    folder.mkdir(parents=True, exist_ok=True)
-    stamp = datetime.now(timezone.utc).strftime("%Y%m%dT%H%M%SZ")
-    path = folder / f"{_slug(row['recipe'])}-{stamp}-{secrets.token_hex(4)}.json"
+    path = file_for(results_dir / slug(row["paper"]), slug(row["recipe"]), token)
     if draw is not None:
         picture = path.with_suffix(".png")
         draw(picture)  # may add to the row
         row = row | {"samples": picture.relative_to(results_dir).as_posix()}
-    write_atomically(path, json.dumps(row, indent=2, allow_nan=False) + "\n")
+    write_whole(path, json.dumps(row, indent=2, allow_nan=False) + "\n")
     return path
 
 
@@ -232,21 +232,6 @@ def validate(row: Any, where: str) -> None:
             raise ValueError(f"{where}: the metric {name} is {value!r}, not a finite number")
 
 
-def write_atomically(path: Path, text: str) -> None:
-    """Replace `path` by `text` in one step: a reader sees the old file or the new one."""
-    with tempfile.NamedTemporaryFile(
-        "w", dir=path.parent, suffix=".tmp", delete=False, encoding="utf-8", newline="\n"
-    ) as file:
-        try:
-            file.write(text)
-            file.close()
-            os.chmod(file.name, 0o644)  # temporary files are private, results are not
-            os.replace(file.name, path)
-        except BaseException:
-            Path(file.name).unlink(missing_ok=True)
-            raise
-
-
 def versions() -> dict[str, Any]:
     """Versions of what computed the numbers; `commit` is `unknown` and `dirty` null outside a checkout."""
     commit, dirty = _commit()
@@ -285,10 +270,3 @@ def _commit() -> tuple[str, bool | None]:
         return git("rev-parse", "HEAD"), bool(changed)
     except (OSError, subprocess.SubprocessError):
         return "unknown", None
-
-
-def _slug(name: str) -> str:
-    slug = re.sub(r"[^\w.-]+", "-", name).strip("-.")
-    if not slug:
-        raise ValueError(f"{name!r} is no name for a paper or recipe: it needs a letter or a digit")
-    return slug

@@ -6,7 +6,8 @@ from collections import defaultdict
 from dataclasses import asdict, dataclass, field, fields
 from pathlib import Path
 
-from zoo.leaderboard.rows import versions, write_atomically
+from zoo.data.whole import write_whole
+from zoo.leaderboard.rows import versions
 
 #: metric -> its heading and digits
 METRICS = {
@@ -65,7 +66,7 @@ class Toy:
 def write_toy(toy: Toy, path: Path) -> None:
     """Write a row, complete or not at all; folders are made."""
     path.parent.mkdir(parents=True, exist_ok=True)
-    write_atomically(path, json.dumps(asdict(toy), indent=1, allow_nan=False, default=str) + "\n")
+    write_whole(path, json.dumps(asdict(toy), indent=1, allow_nan=False, default=str) + "\n")
 
 
 def read_toys(results_dir: Path) -> list[Toy]:

@@ -19,7 +19,7 @@ def normalize(
     """x (N, C, ...) by the statistics of all processes' images, which also move the running ones (C,).
 
     Differentiable, also twice, on any backend, gloo on CPUs included, which torch's SyncBatchNorm refuses; right
-    for shares of unequal size and for empty ones.
+    for shares of unequal size.
 
     Args:
         biased: keep the batch's own variance and not the unbiased one.

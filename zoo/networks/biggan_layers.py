@@ -105,9 +105,8 @@ class BatchNorm2d(nn.Module):
         running, affine = (self.running_mean, self.running_var), (self.weight, self.bias)
         if self.training and self.sync and dist.is_initialized() and dist.get_world_size() > 1:
             return normalize(x, running, affine, self.momentum, self.eps, self.biased)
-        # a process may have no image of the batch, and so no statistics of its own
         if not (self.training and self.biased):
-            return F.batch_norm(x, *running, *affine, self.training and len(x) > 0, self.momentum, self.eps)
+            return F.batch_norm(x, *running, *affine, self.training, self.momentum, self.eps)
         with torch.autocast(x.device.type, enabled=False):
             wide = x.to(torch.promote_types(x.dtype, torch.float32))
             var, mean = torch.var_mean(wide, (0, 2, 3), correction=0)

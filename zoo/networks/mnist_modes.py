@@ -11,6 +11,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from zoo.networks.batchnorm import BatchNorm2d
 from zoo.networks.pggan import split
 from zoo.networks.progressive import (
     EqualizedConv2d,
@@ -42,7 +43,7 @@ class ModesGenerator(nn.Module):
         self.dense = EqualizedLinear(latent_dim, BASE * 16, bias=False, equalized=ours)
         self.dense_bias = nn.Parameter(torch.zeros(BASE))
         self.convs = nn.ModuleList(EqualizedConv2d(i, o, equalized=ours) for i, o in pairwise(widths))
-        self.norms = None if ours else nn.ModuleList(map(nn.BatchNorm2d, widths))
+        self.norms = None if ours else nn.ModuleList(map(BatchNorm2d, widths))
         self.to_rgb = nn.ModuleList(EqualizedConv2d(c, 3, gain=1.0, equalized=ours) for c in widths)
 
     def active(self, h: Tensor, level: int) -> Tensor:
@@ -84,7 +85,7 @@ class ModesDiscriminator(nn.Module):
             fmaps(s, BASE) // divide for s in range(resolution.bit_length() - 3, 0, -1)
         ]  # from the finest down
         self.convs = nn.ModuleList(EqualizedConv2d(i, o, equalized=ours) for i, o in pairwise([3, *widths]))
-        self.norms = None if ours else nn.ModuleList(map(nn.BatchNorm2d, widths))
+        self.norms = None if ours else nn.ModuleList(map(BatchNorm2d, widths))
         self.from_rgb = nn.ModuleList(EqualizedConv2d(3, c, 1, equalized=ours) for c in widths if grows)
         self.stddev_group = None if stddev else 0
         self.head = EqualizedLinear(16 * (widths[-1] + stddev), 1, gain=1.0, equalized=ours)
@@ -99,7 +100,7 @@ class ModesDiscriminator(nn.Module):
             h = downscale(leaky(h if self.norms is None else self.norms[i](h)))
             if i == first and t > 0:
                 h = fade(h, leaky(self.from_rgb[i](downscale(x))), t)
-        h = minibatch_stddev(h, len(h)) if self.stddev_group is None else h
+        h = minibatch_stddev(h, None) if self.stddev_group is None else h
         out = self.head(h.flatten(1))
         return out[:, 0], out[:, 1:]
 

@@ -6,7 +6,7 @@ from contextlib import contextmanager
 import torch
 from torch import Tensor, nn
 
-from zoo.ranks.share import pieces
+from zoo.ranks.share import Share, running, turned_to
 
 
 @contextmanager
@@ -35,6 +35,10 @@ def frozen(module: nn.Module) -> Iterator[None]:
 
 def in_parts(G: nn.Module, z: Tensor, label: Tensor | None, parts: int) -> Tensor:
     """G's images of z, made in so many parts of the whole batch, each with batch statistics of its own."""
-    sizes = pieces(len(z), parts)
+    sizes, shares = zip(*(running() or Share(len(z))).pieces(parts), strict=True)
     labels = [None] * len(sizes) if label is None else label.split(sizes)
-    return torch.cat([G(part, y) for part, y in zip(z.split(sizes), labels, strict=True)])
+    made = []
+    for n, piece, part, y in zip(sizes, shares, z.split(sizes), labels, strict=True):
+        with turned_to(piece):  # a process with nothing of the piece makes a stand-in, and drops it
+            made.append(G(part, y) if n else G(z[:1], None if label is None else label[:1])[:0])
+    return torch.cat(made)

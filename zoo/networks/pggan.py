@@ -13,6 +13,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from zoo.networks.batchnorm import BatchNorm2d
 from zoo.networks.progressive import (
     EqualizedConv2d,
     EqualizedLinear,
@@ -24,6 +25,7 @@ from zoo.networks.progressive import (
     pixel_norm,
     upscale,
 )
+from zoo.ranks import share, sums
 
 
 def widths(resolution: int, base: int, decay: float, most: int) -> list[int]:
@@ -49,8 +51,8 @@ def split(lod: float, levels: int) -> tuple[int, float]:
 
 
 class WholeNorm(nn.Module):
-    """Layer norm of Table 1's rows a to c: over all of an image's numbers, one gain, a bias a channel (TH network.py,
-    LayerNormLayer): (N, C, ...) -> same."""
+    """Layer norm of Table 1's rows a to c, (N, C, ...) -> same: over all of an image's numbers, one gain, a bias
+    for each channel (TH network.py, LayerNormLayer)."""
 
     def __init__(self, channels: int) -> None:
         super().__init__()
@@ -64,8 +66,8 @@ class WholeNorm(nn.Module):
 class MinibatchDiscrimination(nn.Module):
     """Appends to features (N, F) how close each image is to the others, (N, F + kernels) (Salimans et al. 2016).
 
-    Sum over the others of exp(-L1 distance) in each of `kernels` learned projections to `dim` numbers, and a bias that
-    starts at -1 (TH minibatch_discrimination.py; its data-dependent start is used by no one there).
+    Sum over the others of exp(-L1 distance) in each of `kernels` learned projections to `dim` numbers, and a bias
+    that starts at -1 (TH minibatch_discrimination.py; its data-dependent start is used by no one there).
     """
 
     def __init__(self, features: int, kernels: int, dim: int = 5) -> None:
@@ -77,8 +79,9 @@ class MinibatchDiscrimination(nn.Module):
     def forward(self, x: Tensor) -> Tensor:
         weight = self.theta * (self.log_scale.exp() / self.theta.square().sum(0).sqrt())
         a = torch.einsum("nf,fkd->nkd", x, weight)
-        distance = (a[:, None] - a[None]).abs().sum(3)  # (N, N, kernels)
-        others = 1 - torch.eye(len(x), dtype=x.dtype, device=x.device)[:, :, None]
+        every = sums.whole(a)  # all processes' images
+        distance = (a[:, None] - every[None]).abs().sum(3)  # (N, of the whole batch, kernels)
+        others = 1 - F.one_hot(share.places(len(x)).to(x.device), len(every)).to(x.dtype)[:, :, None]
         return torch.cat([x, ((-distance).exp() * others).sum(1) + self.bias], 1)
 
 
@@ -96,8 +99,8 @@ class Generator(nn.Module):
         normalize: pixel norm after each layer. The latent is normalised in any case (PG:175, 182).
         equalized: weights scaled at run time, see `Equalized`.
         label_after_norm: the label joins z behind the pixel norm (TH network.py:463-467), not before it.
-        gulrajani: the G of Table 1's rows a to c instead: batch norm before each ReLU, tanh at the end, and the latent
-            as it is (TH config.py:128-168).
+        gulrajani: the G of Table 1's rows a to c instead: batch norm before each ReLU, tanh at the end, and the
+            latent as it is (TH config.py:128-168).
     """
 
     def __init__(
@@ -117,7 +120,7 @@ class Generator(nn.Module):
         super().__init__()
         latent, first, *rest = widths(resolution, fmap_base, fmap_decay, fmap_max)
         sides = [first, first, *(c for c in rest for _ in range(2))]  # of each layer before its activation
-        self.batch_norms = nn.ModuleList(nn.BatchNorm2d(c) for c in sides) if gulrajani else None
+        self.batch_norms = nn.ModuleList(BatchNorm2d(c) for c in sides) if gulrajani else None
         self.sphere = nn.Identity() if gulrajani else pixel_norm
         self.latent_dim, self.n_classes = latent_dim or latent, n_classes
         self.norm = pixel_norm if normalize else nn.Identity()

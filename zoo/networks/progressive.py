@@ -65,8 +65,8 @@ def minibatch_stddev(x: Tensor, group_size: int | None = 4, num_features: int = 
         number = mine.places(times).to(x.device) % groups  # of each image's group
         y = y.unflatten(1, (num_features, -1))
         none = y.new_zeros(groups, *y.shape[1:])
-        mean = sums.total(none.index_add(0, number, y)) / group
-        var = sums.total(none.index_add(0, number, (y - mean[number]).square())) / group
+        mean = sums.total(none.index_add(0, number, y, alpha=mine.present)) / group
+        var = sums.total(none.index_add(0, number, (y - mean[number]).square(), alpha=mine.present)) / group
         told = (var + 1e-8).sqrt().mean((2, 3, 4)).to(x.dtype)[number]
         return torch.cat([x, told[:, :, None, None].expand(-1, -1, h, w)], 1)
     # no group lies on two processes

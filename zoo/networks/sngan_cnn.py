@@ -100,7 +100,7 @@ class CNNDiscriminator(nn.Module):
             self.convs.append(conv(n_in, n_out, 4, 2, 1) if i % 2 else conv(n_in, n_out, 3, padding=1))
         self.linear = linear(widths[-1] * (resolution // 8) ** 2, 1)
         self.apply(small_normal if norm == "spectral" else glorot_start)
-        behind = {"batch": nn.BatchNorm2d, "layer": lambda n: nn.GroupNorm(1, n)}.get(norm)
+        behind = {"batch": BatchNorm2d, "layer": lambda n: nn.GroupNorm(1, n)}.get(norm)
         self.norms = nn.ModuleList(behind(n) for n in widths[1:]) if behind else None
         if norm == "weight":
             for layer in (*self.convs, self.linear):

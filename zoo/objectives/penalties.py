@@ -18,7 +18,8 @@ def input_gradient(logits: Tensor, x: Tensor) -> Tensor:
         logits: (N,).
         x: (N, ...) that requires a gradient and led to the logits.
     """
-    (gradient,) = torch.autograd.grad(logits.sum(), x, create_graph=True)
+    whole = logits.sum()  # a stand-in's must not reach the others' images through batch norm
+    (gradient,) = torch.autograd.grad(whole if share.present() else 0 * whole, x, create_graph=True)
     return gradient.flatten(1).to(torch.promote_types(gradient.dtype, torch.float32))
 
 

@@ -7,6 +7,7 @@ original-theano-version @ 1a05598 ("TH"), which made the paper's numbers.
     python reproductions/pggan.py --config reproductions/pggan/release-8gpu.yaml
 """
 
+from dataclasses import replace
 from typing import Literal
 
 import torch
@@ -74,11 +75,11 @@ class PGGAN(GAN):
         drift: weight of E D(x)^2 (wgan_epsilon).
         cond_weight: weight of the classification losses.
         loss: "wasserstein", or "lsgan" (App. B; TH train.py:345-347, without its noise in D), with no penalty.
-        gulrajani: batch norm, ReLU and tanh in G, a latent that is not normalised, layer norm in D: Table 1's rows a
-            to c (TH config.py:128-168).
+        gulrajani: batch norm, ReLU and tanh in G, a latent that is not normalised, layer norm in D: Table 1's rows
+            a to c (TH config.py:128-168).
         kernels: of minibatch discrimination in D, Table 1's row e*; 0 for none.
-        crippled: the small networks of the MNIST mode test instead, D's widths divided by this; None for the paper's.
-            `equalized` then stands for the paper's norms as a whole, in place of batch norm.
+        crippled: the small networks of the MNIST mode test instead, D's widths divided by this; None for the
+            paper's. `equalized` then stands for the paper's norms as a whole, in place of batch norm.
         n_critic: D steps of a step (rows a to c and the mode test: 5); the batch is each one's.
         beta2: Adam's beta 2.
         fake_labels: what fakes D classifies: "random" ones (TH train.py:257, 263), or the "real" batch's (TF).
@@ -136,6 +137,7 @@ class PGGAN(GAN):
         ema_decay: Decay = 0.999,
         total_kimg: PositiveFloat = 19_000,
     ) -> None:
+        self.n_critic = n_critic
         self.schedule = ProgressiveSchedule(
             resolution,
             start_resolution,
@@ -173,11 +175,12 @@ class PGGAN(GAN):
             latent_dim=latent_dim,
             n_classes=n_classes,
             images_per_step=n_critic * batch_size,
+            parts=n_critic,
             total_kimg=total_kimg,
             ema=EMA(decay=ema_decay, before_step=True),
         )
         self.save_hyperparameters()
-        self.group, self.parts, self.n_critic = stddev_group, n_critic, n_critic
+        self.group = stddev_group
         self.loss_d, self.loss_g = LOSSES[loss]
         self.beta2 = beta2
         lambda_gp, drift = (0.0, 0.0) if loss == "lsgan" else (lambda_gp, drift)
@@ -187,7 +190,7 @@ class PGGAN(GAN):
         self.updates = {"alternating": self.alternating, "simultaneous": self.simultaneous}[updates]
 
     def stage_at(self, nimg: int) -> Stage:
-        return self.schedule.at(nimg)
+        return replace(self.schedule.at(nimg), parts=self.n_critic)
 
     def configure_optimizers(self) -> list[torch.optim.Optimizer]:
         return [
@@ -202,18 +205,18 @@ class PGGAN(GAN):
         self.set_lr(self.opt_g, stage.lr)
         self.set_lr(self.opt_d, stage.lr)
         real, label = self.fade_reals(real, stage.lod), label if self.n_classes else None
-        for x, y in self.all_but_the_last(real, label):
+        *others, last = self.batches(real, label)  # the average counts the steps of G alone
+        for x, y in others:
             self.critic_step(x, y, stage.lod)
-        last = len(real) // self.n_critic
-        scalars = self.updates(real[-last:], None if label is None else label[-last:], stage.lod)
+        scalars = self.updates(*last, stage.lod)
         self.report(scalars | {"lod": stage.lod, "lr": stage.lr})
 
     # ---- the two orders of a step; the average takes G as it was before (TF train.py:134)
 
-    def all_but_the_last(self, real: Tensor, label: Tensor | None) -> list[tuple[Tensor, Tensor | None]]:
-        """The batches of the D steps that have no G step behind them; the average counts steps of G alone."""
-        labels = [None] * self.n_critic if label is None else label.chunk(self.n_critic)
-        return list(zip(real.chunk(self.n_critic), labels, strict=True))[:-1]
+    def batches(self, real: Tensor, label: Tensor | None) -> list[tuple[Tensor, Tensor | None]]:
+        """One for each D step; the last has a G step behind it."""
+        labels = [None] * self.n_critic if label is None else label.tensor_split(self.n_critic)
+        return list(zip(real.tensor_split(self.n_critic), labels, strict=True))
 
     def critic_step(self, real: Tensor, label: Tensor | None, lod: float) -> dict[str, Tensor]:
         fake_label = self.random_labels(len(real)) if self.draws_labels else label

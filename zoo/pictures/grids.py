@@ -2,12 +2,28 @@
 
 import math
 from pathlib import Path
+from typing import Any
 
 import lightning.pytorch as L
 import torch
+from PIL import Image
 from torch import Tensor
 
+from zoo.data.whole import replacing
 from zoo.engine.gan import GAN
+
+
+def save_picture(picture: Image.Image, path: Path, **options: Any) -> None:
+    """Write a picture whole or not at all; the ending of `path` chooses the format.
+
+    Raises:
+        ValueError: for an ending that Pillow does not know.
+    """
+    kind = Image.registered_extensions().get(path.suffix.lower())
+    if kind is None:
+        raise ValueError(f"{path} is no picture: end it with .png, .jpg or .webp")
+    with replacing(path) as part:
+        picture.save(part, kind, **options)
 
 
 def save_grid(images: Tensor, path: Path, columns: int) -> None:
@@ -20,18 +36,16 @@ def save_grid(images: Tensor, path: Path, columns: int) -> None:
     images = images.repeat_interleave(scale, 2).repeat_interleave(scale, 3)
     grid = make_grid((images.clamp(-1, 1) + 1) / 2, nrow=columns, padding=2, pad_value=1.0)
     path.parent.mkdir(parents=True, exist_ok=True)
-    to_pil_image(grid).save(path)
+    save_picture(to_pil_image(grid), path)
 
 
 def join_columns(columns: list[Path], path: Path) -> None:
     """Pictures of equal height beside each other as one PNG."""
-    from PIL import Image
-
     pictures = [Image.open(column) for column in columns]
     joined = Image.new("RGB", (sum(p.width for p in pictures), pictures[0].height))
     for i, picture in enumerate(pictures):
         joined.paste(picture, (sum(p.width for p in pictures[:i]), 0))
-    joined.save(path)
+    save_picture(joined, path)
 
 
 def sample_grid(

@@ -3,6 +3,8 @@
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from zoo.data.whole import replacing
+
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
@@ -29,4 +31,5 @@ def save_figure(figure: "Figure", path: Path) -> None:
         ValueError: for an ending that matplotlib does not know.
     """
     path.parent.mkdir(parents=True, exist_ok=True)
-    figure.savefig(path, dpi=140)
+    with replacing(path) as part:
+        figure.savefig(part, dpi=140, format=path.suffix[1:])

@@ -13,6 +13,7 @@ from PIL import Image
 from torch import Tensor
 
 from zoo.engine.gan import GAN
+from zoo.pictures.grids import save_picture
 
 BATCH = 16  # images in a pass, always: another number would move a rounding here and there
 
@@ -94,9 +95,7 @@ def save_png(folder: Path, seed: int, picture: np.ndarray) -> None:
     """Write one picture, whole or not at all."""
     folder.mkdir(parents=True, exist_ok=True)
     file = file_of(folder, seed)
-    part = file.with_suffix(f".{os.getpid()}.part")
-    Image.fromarray(picture).save(part, format="png")
-    os.replace(part, file)
+    save_picture(Image.fromarray(picture), file)
 
 
 class Npz:

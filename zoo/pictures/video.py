@@ -6,6 +6,8 @@ from pathlib import Path
 import numpy as np
 from PIL import Image
 
+from zoo.data.whole import replacing
+
 KINDS = (".mp4", ".gif", ".webp")
 SMALLEST = 256  # px; smaller frames are enlarged without blur, for players blur them
 
@@ -46,13 +48,10 @@ def write(path: Path, frames: Iterable[np.ndarray], fps: float = 30) -> int:
     first = next(frames, None)
     if first is None:
         raise ValueError(f"{path} would have no frame")
-    part = path.with_name(f".part-{path.name}")
-    try:
-        n = (_mp4 if path.suffix.lower() == ".mp4" else _pillow)(part, first, frames, fps)
-        part.replace(path)
-    finally:
-        part.unlink(missing_ok=True)
-    return n
+    with replacing(path) as part:
+        if path.suffix.lower() == ".mp4":
+            return _mp4(part, first, frames, fps)
+        return _pillow(part, path.suffix[1:].lower(), first, frames, fps)
 
 
 def _mp4(path: Path, first: np.ndarray, rest: Iterator[np.ndarray], fps: float) -> int:
@@ -74,8 +73,8 @@ def _mp4(path: Path, first: np.ndarray, rest: Iterator[np.ndarray], fps: float) 
     return n
 
 
-def _pillow(path: Path, first: np.ndarray, rest: Iterator[np.ndarray], fps: float) -> int:
+def _pillow(path: Path, kind: str, first: np.ndarray, rest: Iterator[np.ndarray], fps: float) -> int:
     images = [Image.fromarray(frame) for frame in (first, *rest)]
-    kind, duration = path.suffix[1:].lower(), round(1000 / fps)
-    images[0].save(path, kind, save_all=True, append_images=images[1:], duration=duration, loop=0)
+    options = {"append_images": images[1:], "duration": round(1000 / fps), "loop": 0}
+    images[0].save(path, kind, save_all=True, **options)
     return len(images)

@@ -5,6 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from zoo.data.whole import write_whole
+
 SHOWN = 10  # of each list; the file beside the zip has all
 
 
@@ -39,7 +41,7 @@ class Report:
         """The whole lists, as a text file."""
         lines = [f"{title}: {line}" for title, entries in self._lists() for line in entries]
         if lines:
-            self.file.write_text("\n".join(lines) + "\n")
+            write_whole(self.file, "\n".join(lines) + "\n")
 
     def __str__(self) -> str:
         m = self.manifest

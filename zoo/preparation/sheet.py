@@ -7,6 +7,7 @@ from pathlib import Path
 import numpy as np
 from PIL import Image, ImageDraw, ImageFont
 
+from zoo.data.whole import replacing
 from zoo.preparation.inspection import Inspection, thumbnail
 
 WIDTH, MARGIN, SIDE = 1080, 20, 80
@@ -28,7 +29,8 @@ def contact_sheet(found: Inspection, out: Path, rows: int = 8) -> None:
     for part in parts:
         sheet.paste(part, (0, y))
         y += part.height
-    sheet.save(out)
+    with replacing(out) as part:
+        sheet.save(part, Image.registered_extensions().get(out.suffix.lower(), "PNG"))
 
 
 def _columns(side: int) -> int:

@@ -6,7 +6,8 @@ on; else it is None, and everything here is what a single process does.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import cached_property
 
@@ -18,7 +19,8 @@ from torch import Tensor
 class Share:
     """The rows of a batch of `total` images that fall to one process: block b goes to process b % world.
 
-    Shares differ by at most one block, and some may be empty: rank 0's never is.
+    Shares differ by at most one block. A process that has none of the batch works on the first block as a stand-in
+    that counts nothing: networks never see an empty batch, and each process issues the same collectives.
 
     Args:
         total: images of the batch over all processes.
@@ -33,9 +35,19 @@ class Share:
 
     @cached_property
     def rows(self) -> Tensor:
-        """This process's rows, rising, int64."""
-        rows = torch.arange(self.total)
-        return rows[rows // self.block % self.world == self.rank]
+        """The rows that this process works on, rising, int64."""
+        block = torch.arange(self.total) // self.block
+        return (block % self.world == (self.rank if self.present else 0)).nonzero()[:, 0][: self.own or self.block]
+
+    @cached_property
+    def own(self) -> int:
+        """How many rows are its own; 0 where it has a stand-in."""
+        return int((torch.arange(self.total) // self.block % self.world == self.rank).sum())
+
+    @property
+    def present(self) -> bool:
+        """Whether it has rows of its own."""
+        return self.own > 0
 
     def __len__(self) -> int:
         return len(self.rows)
@@ -43,15 +55,15 @@ class Share:
     @property
     def weight(self) -> float:
         """What a mean over this process's images counts in the mean over all; the weights add up to 1."""
-        return len(self) / self.total
+        return self.own / self.total
 
     def times(self, n: int) -> int:
-        """How many such batches, one behind the other, n images of this process are; one, if it has none.
+        """How many such batches, one behind the other, n images of this process are.
 
         Raises:
             ValueError: if they are no whole number of its shares.
         """
-        if n != len(self) * (times := n // max(len(self), 1) or 1):
+        if not (times := n // len(self)) or n % len(self):
             raise ValueError(
                 f"{n} images are no share of a batch of {self.total} over {self.world} processes: "
                 "call share(total) before a step turns to a batch of another size"
@@ -62,10 +74,16 @@ class Share:
         """This process's rows in `times` batches, one behind the other, int64."""
         return (torch.arange(times)[:, None] * self.total + self.rows).flatten()
 
-    def pieces(self, parts: int) -> list[int]:
-        """How many of its rows lie in each of `parts` consecutive pieces, cut as `Tensor.chunk` cuts."""
-        ends = torch.arange(self.total).chunk(parts)
-        return [int(((self.rows >= piece[0]) & (self.rows <= piece[-1])).sum()) for piece in ends]
+    def pieces(self, parts: int) -> list[tuple[int, Share]]:
+        """How many of its rows lie in each of `parts` consecutive pieces, cut as `Tensor.chunk` cuts, and this
+        process's share of the piece alone."""
+        found = []
+        for piece in torch.arange(self.total).chunk(parts):
+            inside = int(((self.rows >= piece[0]) & (self.rows <= piece[-1])).sum())
+            # the process whose row is the piece's first is its rank 0
+            rank = (self.rank - int(piece[0]) // self.block) % self.world
+            found.append((inside, Share(len(piece), rank, self.world, self.block)))
+        return found
 
 
 _running: Share | None = None
@@ -87,17 +105,31 @@ def weight() -> float:
     return 1.0 if _running is None else _running.weight
 
 
-def pieces(n: int, parts: int) -> list[int]:
-    """Sizes of consecutive pieces of n images of this process: the whole batch is cut, as `Tensor.chunk` cuts."""
-    return (_running or Share(n)).pieces(parts)
+def places(n: int) -> Tensor:
+    """The rows of the whole batch that n images of this process are, int64 (n,)."""
+    return torch.arange(n) if _running is None else _running.places(_running.times(n))
+
+
+def present() -> bool:
+    """Whether this process's images are its own and no stand-in."""
+    return _running is None or _running.present
+
+
+@contextmanager
+def turned_to(share: Share) -> Iterator[None]:
+    """Hold another batch for a while."""
+    before = _running
+    run(share)
+    try:
+        yield
+    finally:
+        run(before)
 
 
 def drawn(draw: Callable[[Tensor], Tensor], like: Tensor) -> Tensor:
     """Random numbers for each image of `like` (N, ...), of its shape, type, device and layout.
 
-    All processes draw from the same stream for the whole batch, as a single one would, and each keeps its rows. A
-    process without images cannot know of how many batches it has none, and draws for one: where `like` is several,
-    its stream is right again from the next seed on.
+    All processes draw from the same stream for the whole batch, as a single one would, and each keeps its rows.
 
     Args:
         draw: makes random numbers of an empty tensor, such as `Tensor.normal_` or `F.dropout` of ones.

@@ -1,4 +1,4 @@
-"""Sums, means and moments over the images of all processes: differentiable, also twice, right for empty shares.
+"""Sums, means and moments over the images of all processes: differentiable, also twice; stand-ins count nothing.
 
 What comes out is the same number on every process. A loss made of it counts once in the whole batch's, since each
 process's backward pass has its share's weight, and the weights add up to 1.
@@ -38,7 +38,7 @@ def mean(x: Tensor) -> Tensor:
     mine = share.running()
     if mine is None:
         return x.mean(0)
-    return total(x.sum(0)) / (mine.total * mine.times(len(x)))
+    return total(mine.present * x.sum(0)) / (mine.total * mine.times(len(x)))
 
 
 def of_means(here: Tensor) -> Tensor:
@@ -46,7 +46,7 @@ def of_means(here: Tensor) -> Tensor:
     mine = share.running()
     if mine is None:
         return here
-    return total(mine.weight * (here if len(mine) else here.nan_to_num(0.0)))  # of no images the mean is no number
+    return total(mine.weight * here)
 
 
 def of_gradients(here: Sequence[Tensor]) -> list[Tensor]:
@@ -64,10 +64,8 @@ def moments(x: Tensor) -> tuple[Tensor, Tensor, Tensor]:
     subtracted. (N, C, ...) in; one differentiable all-reduce.
     """
     axes, channels = [0, *range(2, x.ndim)], x.shape[1]
-    count = x.numel() // channels
-    here = x.sum(axes) / max(count, 1)
-    spread = (x - here.view(-1, *[1] * (x.ndim - 2))).square().sum(axes) / max(count, 1)
-    mine = torch.cat([here, spread, x.new_full((1,), count)])
+    spread, here = torch.var_mean(x, axes, correction=0)
+    mine = torch.cat([here, spread, x.new_full((1,), share.present() * (x.numel() // channels))])
     place = torch.arange(dist.get_world_size(), device=x.device) == dist.get_rank()
     means, spreads, counts = total(place[:, None] * mine).split([channels, channels, 1], 1)
     n = counts.sum()
@@ -86,12 +84,11 @@ def add_up(tensors: Sequence[Tensor]) -> None:
     torch._foreach_copy_(list(tensors), [p.view(t.shape) for p, t in zip(pieces, tensors, strict=True)])
 
 
-@torch.no_grad()
 def whole(x: Tensor) -> Tensor:
     """The batch (total, ...) of all processes, of this one's images of it (N, ...); x for one process."""
     mine = share.running()
     if mine is None:
         return x
     places = x.new_zeros(mine.total, *x.shape[1:])
-    places[mine.rows.to(x.device)] = x
+    places[mine.rows.to(x.device)] = mine.present * x
     return total(places)

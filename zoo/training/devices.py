@@ -57,8 +57,12 @@ def check_devices(trainer: dict) -> None:
     """Refuse GPUs that this machine does not show; processes on the CPU may be any number.
 
     Raises:
-        ValueError: naming how many, or which, there are.
+        ValueError: naming how many, or which, there are; for Lightning's own synchronised batch norm.
     """
+    if trainer.get("sync_batchnorm"):
+        raise ValueError(
+            "batch norm takes its statistics over all devices already: leave out --trainer.sync_batchnorm"
+        )
     devices, accelerator = trainer.get("devices", "auto"), trainer.get("accelerator") or "auto"
     shown = torch.cuda.device_count()
     if accelerator not in ("auto", "gpu", "cuda") or (accelerator == "auto" and not shown):
@@ -90,10 +94,10 @@ def about_spread(gan: GAN, world: int) -> str | None:
     sizes = {stage.images_per_step // stage.parts for stage in reached(gan)}
     sizes |= {size for name, size in gan.hparams.items() if name == "batch_size_g" and size}
     for size in sorted(s for s in sizes if s % (world * block)):
-        counts = Counter(len(Share(size, rank, world, block)) for rank in range(world))
-        first, *rest = sorted(counts.items(), reverse=True)
-        other = "".join(f" and {n} processes {f'take {images}' if images else 'none'}" for images, n in rest)
-        shares.append(f"of {size} images {first[1]} processes take {first[0]}{other}")
+        counts = Counter(Share(size, rank, world, block).own for rank in range(world))
+        taken = sorted(counts.items(), reverse=True)
+        some = (f"{n} process{'es take' if n > 1 else ' takes'} {images or 'none'}" for images, n in taken)
+        shares.append(f"of {size} images {' and '.join(some)}")
     if not shares:
         return None
     most = min(sizes) // block

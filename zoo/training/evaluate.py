@@ -10,8 +10,10 @@ from typing import Any
 import lightning.pytorch as L
 from lightning.pytorch.utilities.seed import isolate_rng
 
+from zoo.data.whole import write_whole
 from zoo.engine.best import check_best, offer_best
 from zoo.engine.devices import threads
+from zoo.engine.duties import perform
 from zoo.engine.gan import GAN
 from zoo.engine.reporting import offer
 from zoo.evaluation.evaluate import build_extractors, evaluate
@@ -19,6 +21,7 @@ from zoo.evaluation.extractors import DEFAULT, Extractor, headline_names
 from zoo.evaluation.extras import find
 from zoo.evaluation.protocols import resolve
 from zoo.evaluation.small import over_seeds
+from zoo.leaderboard.naming import token_of, written
 from zoo.leaderboard.ranking import higher
 from zoo.leaderboard.rows import check_writable, make_row, versions, write_row
 from zoo.options.checked import Checked
@@ -32,6 +35,8 @@ from zoo.options.ranges import (
     Seed,
 )
 from zoo.pictures.grids import sample_grid, save_grid, save_own_pictures
+from zoo.training.history import EVALUATIONS, evaluations
+from zoo.training.loggers import wandb_summary
 from zoo.training.nearest import nearest_of, save_nearest
 
 
@@ -121,7 +126,6 @@ class Evaluate(Checked, L.Callback):
         self.history: dict[int, dict] = {}  # by nimg
         self._built: tuple[list[Extractor], dict[str, str]] | None = None
         self._last: tuple[int, dict] | None = None  # nimg and result of the latest evaluation
-        self._trained = False
 
     def state_dict(self) -> dict:
         return {"history": list(self.history.values())}
@@ -151,29 +155,42 @@ class Evaluate(Checked, L.Callback):
             check_writable(Path(self.results_dir))
         if trainer.is_global_zero:
             self._software = versions()  # of the code that trains, whatever becomes of the checkout meanwhile
-        self._file = Path(trainer.default_root_dir, "evaluations.jsonl")
+        self._file = Path(trainer.default_root_dir, EVALUATIONS)
         if trainer.is_global_zero and self._file.is_file():  # what came after the checkpoint that is gone on from
-            lines = [json.loads(line) for line in self._file.read_text().splitlines()]
-            self.history |= {one["nimg"]: one for one in lines if one["nimg"] <= gan.nimg}
+            self.history |= evaluations(self._file, gan.nimg)
         if not trainer.fast_dev_run:
             missing = self._extractors()[1]
             for name, reason in missing.items() if trainer.is_global_zero else ():
                 print(f"evaluation goes on without {name}: {reason}")
 
+    def on_train_start(self, trainer: L.Trainer, gan: GAN) -> None:
+        known = trainer.strategy.broadcast(self.history.get(gan.nimg))
+        if known is None:
+            self.on_train_batch_end(trainer, gan)
+        elif not gan.finished:  # scored after the checkpoint, which cannot know whether that was the best
+            offer_best(trainer, gan, known["metrics"], higher)
+
     def on_train_batch_end(self, trainer: L.Trainer, gan: GAN, *_: Any) -> None:
-        self._trained = True
         if not trainer.fast_dev_run and gan.passed(self.every_kimg) and not gan.finished:  # the end has its own
-            self._evaluate(trainer, gan, extras=False)
+            perform(trainer, partial(self._evaluate, trainer, gan, extras=False))
 
     def on_train_end(self, trainer: L.Trainer, gan: GAN) -> None:
-        # an interrupted run has no result yet; resuming a finished one would repeat its row
-        if trainer.fast_dev_run or not gan.finished or not self._trained:
-            return
+        if gan.finished and not trainer.fast_dev_run and not self.settled(gan):  # an interrupted run has no result
+            perform(trainer, partial(self._conclude, trainer, gan))
+
+    def settled(self, gan: GAN, nimg: int | None = None) -> bool:
+        """Whether a run that stands where `gan` stands, or at `nimg`, has its row already."""
+        paper, nimg = self.paper or type(gan).__name__.lower(), gan.nimg if nimg is None else nimg
+        known = self.run is not None and self.results_dir is not None
+        return known and written(self.results_dir, paper, token_of(self.run, nimg)) is not None
+
+    def _conclude(self, trainer: L.Trainer, gan: GAN) -> None:
         if self._last is None or self._last[0] != gan.nimg or self.protocol.extras:
             self._evaluate(trainer, gan)
         if self.results_dir is not None and trainer.is_global_zero:
+            token = token_of(self.run, gan.nimg) if self.run else None
             with isolate_rng(), gan.off_the_clock():
-                row = self.write(gan, trainer.datamodule, self._last[1], self._software)
+                row = self.write(gan, trainer.datamodule, self._last[1], self._software, token)
             for logger in trainer.loggers:
                 if isinstance(logger, L.loggers.WandbLogger):
                     logger.experiment.summary.update({"row": wandb_summary(row)})
@@ -191,15 +208,18 @@ class Evaluate(Checked, L.Callback):
         gan.log_scalars(named)
         offer(trainer, result["metrics"] | named)  # by the loggers' names and by their own
         offer_best(trainer, gan, result["metrics"], higher)
-        hours = gan.train_seconds / 3600
-        now = {"nimg": gan.nimg, "kimg": gan.nimg / 1000, "hours": hours, "metrics": result["metrics"]}
-        self.history[gan.nimg] = now
+        self.note(gan, result)
         if trainer.is_global_zero:
             try:
-                with self._file.open("a") as file:
-                    file.write(json.dumps(now) + "\n")
+                lines = [json.dumps(self.history[nimg]) + "\n" for nimg in sorted(self.history)]
+                write_whole(self._file, "".join(lines))
             except OSError as error:
                 print(f"{self._file} was not written ({error}); training goes on")
+
+    def note(self, gan: GAN, result: dict) -> None:
+        """Add a score to the history."""
+        now = {"nimg": gan.nimg, "kimg": gan.nimg / 1000, "hours": gan.train_seconds / 3600}
+        self.history[gan.nimg] = now | {"metrics": result["metrics"]}
 
     def score(self, gan: GAN, data: L.LightningDataModule, extras: bool = True) -> dict:
         """Metrics, absent metrics and conditions of `gan` against `data`, printed in one line; a collective."""
@@ -226,8 +246,18 @@ class Evaluate(Checked, L.Callback):
             print(f"evaluated at {gan.nimg / 1000:g} kimg in {seconds:.0f} s: {shown or 'no metric'}", flush=True)
         return result
 
-    def write(self, gan: GAN, data: L.LightningDataModule, result: dict, software: dict | None = None) -> dict:
-        """The results row of `score`'s result, written and returned; `software` is the present one's by default."""
+    def write(
+        self,
+        gan: GAN,
+        data: L.LightningDataModule,
+        result: dict,
+        software: dict | None = None,
+        token: str | None = None,
+    ) -> dict:
+        """The results row of `score`'s result, written and returned; `software` is the present one's by default.
+
+        A `token` is of a row that is written once.
+        """
         training = gan.conditions | {
             "nimg": gan.nimg,
             "batch_size": gan.images_per_step,
@@ -239,11 +269,11 @@ class Evaluate(Checked, L.Callback):
         row = make_row(paper, self.recipe, data, result, training, config, software)
         if gan.chosen:
             row["conditions"] = row["conditions"] | {"chosen": gan.chosen}
-        if imported := gan.origin.get("imported"):
-            row["imported"] = imported
+        row |= {name: gan.origin[name] for name in ("imported", "ancestor") if name in gan.origin}
         row |= {"run": self.run, "history": [self.history[nimg] for nimg in sorted(self.history)]}
         try:
-            path = write_row(row, self.results_dir, partial(self._draw, gan, data, row) if self.grid else None)
+            draw = partial(self._draw, gan, data, row) if self.grid else None
+            path = write_row(row, self.results_dir, draw, token)
         except OSError as error:  # a full disk must not look like a failed training
             print(f"the results row was not written ({error}); it is:\n{json.dumps(row)}")
         else:
@@ -263,17 +293,3 @@ class Evaluate(Checked, L.Callback):
             row["nearest"] = save_nearest(gan, data, self._extractors()[0], row["conditions"], beside)
         save_grid(images.nan_to_num(), path, columns)
         save_own_pictures(gan, data, path)
-
-
-def wandb_summary(row: dict) -> dict:
-    """What of a row a table of W&B runs shows, so that it can serve as a leaderboard there."""
-    training, software = row["training"], row["software"]
-    return {
-        "protocol": row["conditions"]["protocol"],
-        "data": row["data"]["name"],
-        "fingerprint": row["data"]["fingerprint"][:12],
-        "kimg": training["kimg"],
-        "hours": training["hours"],
-        "commit": software["commit"][:8],
-        **row["metrics"],
-    }

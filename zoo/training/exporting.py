@@ -8,6 +8,7 @@ from typing import Literal
 import torch
 from torch import Tensor, nn
 
+from zoo.data.whole import replacing
 from zoo.engine.encoders import check_encoder
 from zoo.engine.gan import GAN
 from zoo.networks import layers
@@ -119,13 +120,9 @@ def export(
         return f"{path}: {what or 'the whole model'} with its settings; zoo.load reads it back"
     what = what or "G"
     net = part(gan, what, truncation, ema)
-    temporary = path.with_name(f"{path.name}.part")
-    try:
+    with replacing(path) as temporary:
         run = {"onnx": to_onnx, "torchscript": to_torchscript}[to](net, examples(gan, what, BATCHES[0]), temporary)
         worst = max(agreement(net, run, examples(gan, what, n, seed=1)) for n in batches(gan, what))
-        temporary.replace(path)
-    finally:
-        temporary.unlink(missing_ok=True)
     return f"{path}: {what} of {type(gan).__name__}, any batch; differs from the original by {worst:.1e} at most"
 
 

@@ -9,10 +9,11 @@ python reproductions/vail.py ... --ckpt_path last                            go 
 import inspect
 import itertools
 import logging
-import signal
 import sys
 import warnings
 from collections.abc import Iterator
+from contextlib import ExitStack
+from functools import partial
 from pathlib import Path
 
 import lightning.pytorch as L
@@ -26,13 +27,21 @@ from zoo.engine.failures import Diverged
 from zoo.engine.progress import Progress
 from zoo.engine.stop import Stop
 from zoo.imitation.base import Imitation
+from zoo.leaderboard.imitation import FOLDER
+from zoo.leaderboard.naming import token_of, written
 from zoo.leaderboard.rows import check_writable
-from zoo.training.cli import TRAINER, fail
+from zoo.training import cluster
+from zoo.training.changes import check_resume, computed
+from zoo.training.cli import TRAINER
+from zoo.training.ends import fail, leave, tell_stop, watched
+from zoo.training.history import Rewind
+from zoo.training.loading import read
+from zoo.training.lock import locked
 from zoo.training.loggers import loggers
 from zoo.training.mistakes import Parser
 from zoo.training.recipes import compose
 from zoo.training.returns import Returns
-from zoo.training.run import Run, check_resume, last_checkpoint, new_folder, run_id
+from zoo.training.run import Run, begin_in, last_checkpoint, new_folder, run_id
 
 
 class Iterations(IterableDataset):
@@ -54,6 +63,9 @@ def parser_of(model: type[Imitation]) -> Parser:
     parser.add_argument(
         "--run_dir", type=str | None, default=None, help="default: runs/<algorithm>/<recipe>-<number>"
     )
+    parser.add_argument(
+        "--requeue_signal", type=str | None, default="SIGUSR1", help="by which SLURM tells a time limit ahead"
+    )
     parser.add_argument("--wandb", type=bool, default=True, help="log to Weights & Biases beside CSV")
     parser.add_class_arguments(model, "model")
     parser.add_argument(
@@ -65,7 +77,9 @@ def parser_of(model: type[Imitation]) -> Parser:
     return parser
 
 
-def begin(config: Namespace, plain: dict, recipe: str, model: Imitation) -> tuple[Run, Path | None]:
+def begin(
+    config: Namespace, plain: dict, recipe: str, model: Imitation, held: ExitStack
+) -> tuple[Run, Path | None]:
     """The run's folder and the checkpoint to go on from, when all that can be checked is in order."""
     if config.log_every < 1 or config.threads < 1 or config.evaluation.episodes < 1:
         raise ValueError("--log_every, --threads and --evaluation.episodes must be at least 1")
@@ -73,17 +87,34 @@ def begin(config: Namespace, plain: dict, recipe: str, model: Imitation) -> tupl
         check_writable(Path(config.evaluation.results_dir))
     model.read_demonstrations()
     name = type(model).__name__.lower()
-    base = Path(config.run_dir) if config.run_dir else Path("runs", name, recipe)
+    base = cluster.base_of(config.run_dir, name, recipe)
     ckpt = Path(config.ckpt_path) if config.ckpt_path else None
+    own = last_checkpoint(base) if config.ckpt_path is None else None
+    if cluster.of_this_job(own, plain) and not over(config, own, model):
+        config.ckpt_path = "last"
     if config.ckpt_path == "last":
         ckpt = last_checkpoint(base)
         if ckpt is None:
             print(f"no checkpoint under {base}-* yet: starting from scratch")
     if ckpt:
-        check_resume(ckpt, model)
+        check_resume(ckpt, model, computed(model), partial(owed, config, ckpt))
     folder = ckpt.parents[1] if ckpt and config.ckpt_path == "last" else new_folder(base)
-    (folder / "config.yaml").write_text(yaml.safe_dump(plain, sort_keys=False))
+    held.enter_context(locked(folder))
+    begin_in(folder, plain)
     return Run(name, recipe, folder, plain), ckpt
+
+
+def over(config: Namespace, ckpt: Path, model: Imitation) -> bool:
+    """Whether nothing is left to do for the run of a checkpoint."""
+    nimg = read(ckpt)["state_dict"]["_extra_state"]["nimg"]
+    as_last = Namespace(ckpt_path="last", evaluation=config.evaluation)
+    return nimg >= model.total_kimg * 1000 and not owed(as_last, ckpt, model, nimg)
+
+
+def owed(config: Namespace, ckpt: Path, model: Imitation, nimg: int) -> bool:
+    """Whether a run that has ended at `nimg` lacks its row."""
+    results, token = config.evaluation.results_dir, token_of(run_id(ckpt.parents[1]), nimg)
+    return config.ckpt_path == "last" and results is not None and written(results, FOLDER, token) is None
 
 
 def train(model: type[Imitation], recipe: str | Path | None = None, args: list[str] | None = None) -> Imitation:
@@ -101,6 +132,13 @@ def train(model: type[Imitation], recipe: str | Path | None = None, args: list[s
         SystemExit: 2 with one sentence for anything the user can mend, 1 if training has diverged,
             130 or 143 after Ctrl-C or SIGTERM (a checkpoint is saved first).
     """
+    with watched() as (stop, held):
+        return _train(model, recipe, args, stop, held)
+
+
+def _train(
+    model: type[Imitation], recipe: str | Path | None, args: list[str] | None, stop: Stop, held: ExitStack
+) -> Imitation:
     warnings.filterwarnings("ignore", module="lightning")
     warnings.filterwarnings("ignore", message=".*LeafSpec.*")
     logging.getLogger("lightning.pytorch").setLevel(logging.WARNING)
@@ -109,14 +147,16 @@ def train(model: type[Imitation], recipe: str | Path | None = None, args: list[s
         merged, given, name = compose(recipe, sys.argv[1:] if args is None else list(args))
         parser = parser_of(model)
         config = parser.parse_args(["--config", yaml.safe_dump(merged), *given] if merged else given)
+        stop.requeue = config.requeue_signal
+        stop.listen()
         torch.set_num_threads(config.threads)
         L.seed_everything(config.seed_everything, verbose=False)
         built = model(**config.model.as_dict())
         plain = yaml.safe_load(parser.dump(config, skip_none=False))
-        run, ckpt = begin(config, plain, name, built)
+        run, ckpt = begin(config, plain, name, built, held)
         about = f"{built.method}, {built.hparams.env}"
         print(f"{run.paper} / {name}: {about}, {len(built.demos.obs)} demonstrations; run folder {run.folder}")
-        saving, stop = Checkpoints(config.checkpoints.every_ksteps, config.checkpoints.keep), Stop()
+        saving = Checkpoints(config.checkpoints.every_ksteps, config.checkpoints.keep)
         told = Returns(config.evaluation.episodes, config.evaluation.results_dir, run, run_id(run.folder))
         trainer = L.Trainer(
             **TRAINER,
@@ -127,7 +167,7 @@ def train(model: type[Imitation], recipe: str | Path | None = None, args: list[s
             enable_progress_bar=False,
             log_every_n_steps=config.log_every,
             logger=loggers(run, config.wandb, built.hparams.env, (built.method,), built.unit),
-            callbacks=[Progress(), stop, saving, told],
+            callbacks=[Rewind(), Progress(), stop, saving, told],
         )
         loader = DataLoader(Iterations(), batch_size=None)
         trainer.fit(built, loader, ckpt_path=ckpt and str(ckpt), weights_only=True)
@@ -139,9 +179,6 @@ def train(model: type[Imitation], recipe: str | Path | None = None, args: list[s
             raise
         fail(error)
     if stop.interrupted:
-        last = run.folder / "checkpoints" / "last.ckpt"
-        saved = f"saved {last}" if saving.saved_at == built.nimg else "but could not save"
-        print(f"stopped by {stop.signal} at {built.nimg / 1000:.1f} {built.unit}, {saved}")
-        print("go on with: the same command and --ckpt_path last")
-        raise SystemExit(128 + signal.Signals[stop.signal])
+        tell_stop(trainer, stop.signal)
+        leave(stop, held)
     return built

@@ -1,7 +1,6 @@
 """Weights that others trained, as ordinary checkpoints of the zoo: `zoo import`."""
 
 import math
-import os
 from collections.abc import Mapping
 from pathlib import Path
 
@@ -9,6 +8,7 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
+from zoo.data.whole import replacing
 from zoo.engine.gan import GAN
 from zoo.engine.schedules import ProgressiveSchedule
 from zoo.official import containers
@@ -237,13 +237,8 @@ def write(gan: GAN, about: dict, out: Path) -> None:
         "optimizer_states": [],
         "lr_schedulers": [],
     }
-    part = out.with_name(f"{out.name}.part")
-    try:
+    with replacing(out) as part:
         torch.save(checkpoint, part)
-        os.replace(part, out)
-    except BaseException:
-        part.unlink(missing_ok=True)
-        raise
 
 
 def tell(found: Found, gan: GAN, path: Path) -> str:

@@ -5,6 +5,7 @@ from pathlib import Path
 
 import lightning.pytorch as L
 
+from zoo.training.history import History
 from zoo.training.run import Run, run_id
 
 
@@ -14,7 +15,7 @@ def loggers(run: Run, use_wandb: bool, trained_on: str, tags: tuple[str, ...] = 
     A resumed run goes on in its W&B run. Runs are grouped by paper and what they are trained on, a data set or an
     environment, and tagged with both, the recipe and more. `unit` is the column that progress is counted in.
     """
-    found = [L.loggers.CSVLogger(run.folder, name="csv")]
+    found: list = [History(run.folder)]
     if use_wandb and os.environ.get("WANDB_MODE") != "disabled":
         try:
             import wandb
@@ -71,3 +72,17 @@ def log_pictures(logger: L.loggers.Logger, pictures: dict[str, Path], kimg: floa
         for name, file in pictures.items():
             image = np.asarray(Image.open(file).convert("RGB"))
             logger.experiment.add_image(name, image, step, dataformats="HWC")
+
+
+def wandb_summary(row: dict) -> dict:
+    """What of a row a table of W&B runs shows, so that it can serve as a leaderboard there."""
+    training, software = row["training"], row["software"]
+    return {
+        "protocol": row["conditions"]["protocol"],
+        "data": row["data"]["name"],
+        "fingerprint": row["data"]["fingerprint"][:12],
+        "kimg": training["kimg"],
+        "hours": training["hours"],
+        "commit": software["commit"][:8],
+        **row["metrics"],
+    }

@@ -1,15 +1,18 @@
 """The end of an imitation run: what its policy is worth beside chance, cloning and the expert, as a results row."""
 
+from functools import partial
 from pathlib import Path
 
 import lightning.pytorch as L
 import numpy as np
 from lightning.pytorch.callbacks import Callback
 
+from zoo.engine.duties import perform
 from zoo.imitation.base import Imitation
 from zoo.imitation.playing import drawn, likeliest, play, references
 from zoo.leaderboard.curves import log
-from zoo.leaderboard.imitation import make_row, write_row
+from zoo.leaderboard.imitation import FOLDER, make_row, write_row
+from zoo.leaderboard.naming import token_of, written
 from zoo.leaderboard.rows import versions
 from zoo.training.run import Run
 
@@ -41,8 +44,15 @@ class Returns(Callback):
         self.software = versions()
 
     def on_train_end(self, trainer: L.Trainer, model: Imitation) -> None:
-        if not model.finished or self.results_dir is None:
-            return
+        if model.finished and self.results_dir is not None and not self.settled(model):
+            perform(trainer, partial(self.conclude, model))
+
+    def settled(self, model: Imitation, nimg: int | None = None) -> bool:
+        """Whether a run that stands where `model` stands, or at `nimg`, has its row already."""
+        token = token_of(self.run_id, model.nimg if nimg is None else nimg)
+        return self.results_dir is not None and written(self.results_dir, FOLDER, token) is not None
+
+    def conclude(self, model: Imitation) -> None:
         with model.off_the_clock():
             row = make_row(
                 algorithm=type(model).__name__.lower(),
@@ -62,7 +72,7 @@ class Returns(Callback):
                 software=self.software,
                 run=self.run_id,
             )
-            path = write_row(row, Path(self.results_dir))
+            path = write_row(row, Path(self.results_dir), token_of(self.run_id, model.nimg))
         shown = "  ".join(f"{k} {v:.1f}" for k, v in row["metrics"].items() if not k.endswith("_std"))
         print(f"returns: {shown}\nresults row {path}")
 

@@ -6,9 +6,10 @@ import secrets
 from dataclasses import dataclass
 from pathlib import Path
 
-import torch
+import yaml
 
 from zoo.data import ImageDataModule
+from zoo.data.whole import leftovers, write_whole
 from zoo.engine.gan import GAN
 
 
@@ -42,48 +43,22 @@ def last_checkpoint(base: Path) -> Path | None:
     return max(found, key=lambda p: p.stat().st_mtime, default=None)
 
 
+def begin_in(folder: Path, config: dict) -> None:
+    """Write down what a run was asked for, as it was at its first start, and take away what a kill has left."""
+    for part in leftovers(folder):
+        part.unlink(missing_ok=True)
+    file = folder / "config.yaml"
+    if file.is_file():
+        config = config | {"ckpt_path": (yaml.safe_load(file.read_text()) or {}).get("ckpt_path")}
+    write_whole(file, yaml.safe_dump(config, sort_keys=False))
+
+
 def run_id(folder: Path) -> str:
     """The run's own name among all runs, the same after a resume: kept in its folder, given by its first start."""
     file = folder / "run_id"
     if not file.is_file():
-        file.write_text(secrets.token_hex(4))
+        write_whole(file, secrets.token_hex(4))
     return file.read_text().strip()
-
-
-def check_resume(path: Path, model: GAN) -> None:
-    """Refuse what cannot be gone on with, before anything starts.
-
-    Only lengths in kimg (of imitation: ksteps) may change on the way: an optimizer brings its own settings back
-    from the checkpoint, so a changed beta would be told in the results but never used.
-
-    Raises:
-        FileNotFoundError, ValueError: if there is no such file, it is damaged, the run has already ended, or the
-            command changes its settings.
-    """
-    if not path.is_file():
-        raise FileNotFoundError(f"no checkpoint at {path}; --ckpt_path takes 'last' or a file")
-    try:
-        checkpoint = torch.load(path, map_location="cpu", weights_only=True, mmap=True)
-        old, nimg = checkpoint["zoo"], checkpoint["state_dict"]["_extra_state"]["nimg"]
-    except Exception as error:
-        raise ValueError(f"{path} is not a checkpoint of this project, or it is damaged: take another") from error
-    if nimg >= model.total_kimg * 1000:
-        raise ValueError(
-            f"{path} has already reached {nimg / 1000:g} {model.unit}; see it with `{model.shown_by} {path}`, "
-            f"raise --model.total_{model.unit} to train on, or leave out --ckpt_path for a new run"
-        )
-    if old["paper"] != type(model).__name__.lower():
-        raise ValueError(f"{path} is a checkpoint of {old['paper']}, not of {type(model).__name__}")
-    changed = {
-        k: f"{k} {v} -> {model.hparams[k]}" for k, v in old["hparams"].items() if model.hparams.get(k, v) != v
-    }
-    free = [name for name in changed if name.endswith(f"_{model.unit}") and name not in model.fixed_kimg]
-    if refused := [text for name, text in changed.items() if name not in free]:
-        raise ValueError(
-            f"{path} cannot go on with {', '.join(refused)}: give the run's own settings, or leave out --ckpt_path"
-        )
-    if changed:
-        print(f"resuming with {', '.join(changed.values())}")
 
 
 def data_of(config: dict) -> ImageDataModule:
@@ -131,8 +106,6 @@ def config_to_score(checkpoint: Path, gan: GAN, data: str | None) -> tuple[dict,
     Raises:
         FileNotFoundError, ValueError: if that is not known.
     """
-    import yaml
-
     folder, imported = checkpoint.resolve().parents[1], gan.origin.get("imported")
     if imported is None:
         if not (folder / "config.yaml").is_file():

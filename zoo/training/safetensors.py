@@ -7,6 +7,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from zoo.data.whole import replacing
 from zoo.engine.gan import GAN
 
 SUFFIX = ".safetensors"
@@ -38,9 +39,8 @@ def save(gan: GAN, path: Path, what: str | None = None) -> Path:
     extra.pop("latent_rng")
     told = {**about(gan), "extra": extra, "what": what}
     tensors = {n: t.detach().cpu().contiguous().clone() for n, t in state.items() if isinstance(t, Tensor)}
-    part = path.with_name(f"{path.name}.part")
-    save_file(tensors, part, metadata={KEY: json.dumps(told), "format": "pt"})
-    part.replace(path)
+    with replacing(path) as part:
+        save_file(tensors, part, metadata={KEY: json.dumps(told), "format": "pt"})
     return path
 
 

@@ -1,17 +1,23 @@
 """Sample grids while training. All intervals are in thousands of images (kimg), so they survive a resume."""
 
 import math
+import re
+from functools import partial
 from pathlib import Path
 
 import lightning.pytorch as L
 import torch
 from lightning.pytorch.callbacks import Callback
 
+from zoo.engine.checkpoints import resumed_here
+from zoo.engine.duties import perform
 from zoo.engine.gan import GAN
 from zoo.options.checked import Checked
 from zoo.options.ranges import NonNegativeFloat, Seed, SheetSize
 from zoo.pictures.grids import join_columns, sample_grid, save_grid, save_own_pictures
 from zoo.training.loggers import log_pictures
+
+NAME = re.compile(r"(?:kimg-([\d.]+)|stage-(\d+)px)(?:-|$)")
 
 
 class Samples(Checked, Callback):
@@ -62,6 +68,25 @@ class Samples(Checked, Callback):
 
     def on_train_start(self, trainer: L.Trainer, gan: GAN) -> None:
         self.real(trainer)
+        self.forget(trainer, gan)
+        stage = gan.trained_stage
+        if stage.end is not None and gan.nimg >= stage.end:
+            perform(trainer, partial(self.column, trainer, gan))
+        if gan.nimg and gan.passed(self.every_kimg):
+            perform(trainer, partial(self.draw, trainer, gan))
+
+    def forget(self, trainer: L.Trainer, gan: GAN) -> None:
+        """Where a run goes on in its own folder, pictures of a later time are taken away: they are drawn again."""
+        if not trainer.is_global_zero or not resumed_here(trainer):
+            return
+        for path in Path(trainer.default_root_dir, "samples").glob("*.png"):
+            found = NAME.match(path.stem)
+            if found is None:
+                continue
+            kimg, side = found.groups()
+            later = float(kimg) > round(gan.nimg / 1000, 1) if kimg else int(side) > gan.trained_stage.resolution
+            if later:
+                path.unlink()
 
     def on_train_epoch_start(self, trainer: L.Trainer, gan: GAN) -> None:
         if trainer.current_epoch:  # another stage of a growing model
@@ -69,11 +94,13 @@ class Samples(Checked, Callback):
 
     def on_train_epoch_end(self, trainer: L.Trainer, gan: GAN) -> None:
         if gan.stage_at(0).end is not None:
-            self.column(trainer, gan)
+            perform(trainer, partial(self.column, trainer, gan))
 
     def on_train_batch_end(self, trainer: L.Trainer, gan: GAN, outputs, batch, batch_idx: int) -> None:
         if gan.passed(self.every_kimg):
-            self.draw(trainer, gan)
+            perform(trainer, partial(self.draw, trainer, gan))
 
     def on_train_end(self, trainer: L.Trainer, gan: GAN) -> None:
-        self.draw(trainer, gan)
+        if gan.finished and gan.stage_at(0).end is not None:  # resumed after its last step, no epoch ends any more
+            perform(trainer, partial(self.column, trainer, gan))
+        perform(trainer, partial(self.draw, trainer, gan))

@@ -1,8 +1,6 @@
 """Where runs stand: read from their folders alone, so that it works while they train, and after."""
 
 import json
-import os
-import platform
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -12,10 +10,10 @@ from pathlib import Path
 import yaml
 
 from zoo.leaderboard.curves import log
+from zoo.training.lock import Owner
 from zoo.training.recipes import compose, script_and_recipe
 
 BLOCKS = "▁▂▃▄▅▆▇█"
-PROCESS = "process"  # file of a run's folder: the machine and process that trains it
 
 
 @dataclass(frozen=True)
@@ -42,27 +40,13 @@ class Standing:
     unit: str = "kimg"
 
 
-def mark(folder: Path) -> None:
-    """Note in a run's folder which process trains it."""
-    (folder / PROCESS).write_text(f"{platform.node()} {os.getpid()}\n")
-
-
 def trained_now(folder: Path) -> bool:
     """Whether the process that trains a run lives; on another one, whether it logged in ten minutes."""
-    try:
-        node, pid = (folder / PROCESS).read_text().split()
-    except (OSError, ValueError):
-        return False
-    if node != platform.node():
-        logs = [path.stat().st_mtime for path in folder.glob("csv/version_*/metrics.csv")]
-        return time.time() - max(logs, default=0) < 600
-    try:
-        os.kill(int(pid), 0)
-    except ProcessLookupError:
-        return False
-    except PermissionError:  # somebody else's, but alive
-        pass
-    return True
+    owner = Owner.of(folder)
+    if owner is None or owner.alive is not None:
+        return owner is not None and owner.alive is True
+    logs = [path.stat().st_mtime for path in folder.glob("csv/version_*/metrics.csv")]
+    return time.time() - max(logs, default=0) < 600
 
 
 def folders(runs: Path) -> list[Path]:

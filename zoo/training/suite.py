@@ -2,9 +2,9 @@
 
 A plan is YAML with the list `runs`, in order of worth: `recipe: stylegan/lfw-cpu`, `seeds: [0, 1]`, and perhaps
 `over: [mnist]` for an overlay (recipes that are read before it), `options: {model.total_kimg: 100}` and `hours: 3`,
-which one run takes of one core as far as anybody knows. A run is done when the results hold a row of its recipe, seed
-and model settings at its full length; so a recipe that was changed is run again, and rows survive a lost folder of
-runs.
+which one run takes of one core as far as anybody knows. A run is done when the results hold a row of its
+recipe, seed and model settings at its full length; so a recipe that was changed is run again, and rows survive a
+lost folder of runs.
 """
 
 import json

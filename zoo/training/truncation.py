@@ -9,6 +9,7 @@ from typing import Any
 
 import numpy as np
 
+from zoo.data.whole import replacing
 from zoo.pictures.plots import new_figure, save_figure
 from zoo.training.evaluate import Evaluate
 
@@ -70,7 +71,7 @@ def curve(gan: Any, data: Any, options: dict, values: list[float], config: dict,
     names = list(dict.fromkeys(k for row in rows for k in row))
     out.parent.mkdir(parents=True, exist_ok=True)
     table, picture = Path(f"{out}.csv"), Path(f"{out}.png")
-    with table.open("w", newline="") as file:
+    with replacing(table) as part, part.open("w", newline="") as file:
         writer = csv.DictWriter(file, names)
         writer.writeheader()
         writer.writerows(rows)
