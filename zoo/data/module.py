@@ -89,8 +89,6 @@ class ImageDataModule(Checked, L.LightningDataModule):
                 f"source_resolution {source_resolution} is not {resolution} times a power of two: it says how "
                 "large the images at path are."
             )
-        if limit is not None and limit < 1:
-            raise ValueError(f"limit must be at least 1 image, got {limit}.")
         self.paths = [os.fspath(path)] if isinstance(path, str | os.PathLike) else [os.fspath(p) for p in path]
         if not self.paths:
             raise ValueError("path is an empty list: name a folder or at least one zip.")
