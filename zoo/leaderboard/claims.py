@@ -19,8 +19,9 @@ from typing import Any
 
 import yaml
 
+from zoo.data.whole import write_whole
 from zoo.leaderboard.cells import as_table
-from zoo.leaderboard.rows import read_rows, write_atomically
+from zoo.leaderboard.rows import read_rows
 from zoo.leaderboard.trials import read_trials
 
 FOLDER = "claims"
@@ -289,5 +290,5 @@ def ours(claim: Claim, seen: Evidence) -> str:
 def write(results_dir: Path) -> Path:
     """Write `claims.md` into the results folder; the same rows always give the same bytes."""
     path = results_dir / "claims.md"
-    write_atomically(path, render(results_dir))
+    write_whole(path, render(results_dir))
     return path

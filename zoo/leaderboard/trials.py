@@ -4,7 +4,8 @@ import json
 from dataclasses import asdict, dataclass, field, fields
 from pathlib import Path
 
-from zoo.leaderboard.rows import versions, write_atomically
+from zoo.data.whole import write_whole
+from zoo.leaderboard.rows import versions
 
 FOLDER = Path("claims", "lab")
 
@@ -61,7 +62,7 @@ def write_trial(trial: Trial, results_dir: Path) -> Path:
     """
     path = path_of(results_dir, trial.experiment, trial.variant, trial.seed)
     path.parent.mkdir(parents=True, exist_ok=True)
-    write_atomically(path, json.dumps(asdict(trial), indent=1, allow_nan=False, default=str) + "\n")
+    write_whole(path, json.dumps(asdict(trial), indent=1, allow_nan=False, default=str) + "\n")
     return path
 
 

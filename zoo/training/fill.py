@@ -14,12 +14,13 @@ from typing import Any
 import torch
 
 from zoo.data import ImageDataModule
+from zoo.data.whole import write_whole
 from zoo.engine.gan import GAN
 from zoo.evaluation.evaluate import build_extractors, evaluate
 from zoo.evaluation.extractors import DEFAULT, Extractor, metric_names
 from zoo.evaluation.protocols import OPTIONS, PROTOCOLS
 from zoo.evaluation.small import over_seeds
-from zoo.leaderboard.rows import read_rows, validate, versions, write_atomically
+from zoo.leaderboard.rows import read_rows, validate, versions
 from zoo.training.loading import load
 from zoo.training.nearest import nearest_of, save_nearest
 from zoo.training.run import config_to_score, data_to_score
@@ -136,7 +137,7 @@ def fill(
         except (ValueError, OSError) as error:
             report(f"{path}: not filled, {error}")
             continue
-        write_atomically(path, json.dumps(new, indent=2, allow_nan=False) + "\n")
+        write_whole(path, json.dumps(new, indent=2, allow_nan=False) + "\n")
         report(f"{path}: added {', '.join(added)} from {checkpoint}")
         changed.append(path)
     return changed
