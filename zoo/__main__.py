@@ -93,6 +93,12 @@ def main(args: list[str] | None = None) -> None:
             return by_script(args[1:])
         if args[:1] == ["evaluate"] and any(word.partition("=")[0] in ("--real", "--fake") for word in args):
             args[0] = "compare"  # no checkpoint: two folders
+        if args[:1] == ["leaderboard"]:  # switches
+            ends = [*args[1:], "--"]
+            args = [
+                f"{word}=true" if word in ("--fill", "--check") and following.startswith("--") else word
+                for word, following in zip(args, ends, strict=True)
+            ]
         if args[:1] == ["sample"]:  # `class` is no name for a Python argument
             args = ["--label" + word[7:] if word.partition("=")[0] == "--class" else word for word in args]
         auto_cli(

@@ -57,5 +57,5 @@ def test_every_class_is_drawn_as_often_and_the_faulty_one_stands_out(data, tmp_p
 def test_a_model_without_classes_is_told_so(data):
     gan = Faces(data)
     gan.n_classes = 0
-    with pytest.raises(ValueError, match="the model has 0, the data 10"):
+    with pytest.raises(ValueError, match="same classes, not 0 and 10"):
         intra(Subject(gan, data))

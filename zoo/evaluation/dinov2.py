@@ -59,8 +59,11 @@ class DINOv2(nn.Module):
 
 
 def prepared(images: Tensor) -> Tensor:
-    """uint8 images at 224 px by antialiased bicubic, rounded to bytes as Pillow does, and normalised."""
-    x = F.interpolate(images.float(), (SIDE, SIDE), mode="bicubic", antialias=True).round().clamp(0, 255) / 255
+    """uint8 images at 224 px by antialiased bicubic, to bytes after each axis as Pillow does, and normalised."""
+    x = images.float()
+    for size in ((x.shape[-2], SIDE), (SIDE, SIDE)):  # lines first
+        x = F.interpolate(x, size, mode="bicubic", antialias=True).round().clamp(0, 255)
+    x = x / 255
     mean, deviation = (x.new_tensor(values)[:, None, None] for values in (MEAN, DEVIATION))
     return (x - mean) / deviation
 
