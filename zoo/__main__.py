@@ -5,7 +5,7 @@ The commands themselves are in `zoo.commands`.
 
 import sys
 
-from zoo.commands import bench, data, floors, lab, listing, looking, models, runs, scoring, weights
+from zoo.commands import bench, dashboards, data, floors, lab, listing, looking, models, runs, scoring, weights
 
 
 def by_script(args: list[str]) -> None:
@@ -73,6 +73,7 @@ def main(args: list[str] | None = None) -> None:
         "leaderboard": scoring.leaderboard,
         "claims": scoring.claims,
         "curves": scoring.curves,
+        "wandb": {"_help": dashboards.__doc__, "workspace": dashboards.workspace},
         "lab": {
             "_help": lab.__doc__,
             "dirac": lab.dirac,
