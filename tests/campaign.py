@@ -4,10 +4,10 @@
     python tests/campaign.py --kills 10 --papers sngan,vail  some
 
 Each reproduction is trained once without a kill, and in chains: killed, gone on with by the same command and
-`--ckpt_path last`, killed again, up to three times; then it goes on to its end, and its folder, log, pictures, row and
-checkpoints are compared with those of the run that was never killed. Half of the moments are drawn from the clock, half
-are places inside a writer: the n-th file that is put in its place, before or after it is. Processes are forked from
-one that has imported everything, so that a kill costs a second.
+`--ckpt_path last`, killed again, up to three times. Then it goes on to its end, and its folder, log, pictures, row
+and checkpoints are compared with those of the run that was never killed. Half of the moments are drawn from the
+clock, half are places inside a writer: the n-th file that takes its place, before or after it does. Processes are
+forked from one that has imported everything, so that a kill costs a second.
 """
 
 import argparse
@@ -61,22 +61,24 @@ def command(paper: str) -> list[str]:
     return [*own[paper].split(), *shared.split(), *more.split()]
 
 
-def dying(n: float) -> None:
-    """Let this process die at its n-th replacement of a file, after it, or before it where n ends in a half."""
+def signalled(n: float, number: int = signal.SIGKILL) -> None:
+    """Signal this process at its n-th replacement of a file, after it, or before it where n ends in a half."""
     replace, seen = os.replace, [0]
 
     def counted(*args: object, **kwargs: object) -> None:
         seen[0] += 1
         if seen[0] - 0.5 == n:
-            os.kill(os.getpid(), signal.SIGKILL)
+            os.kill(os.getpid(), number)
         replace(*args, **kwargs)
         if seen[0] == n:
-            os.kill(os.getpid(), signal.SIGKILL)
+            os.kill(os.getpid(), number)
 
     os.replace = counted
 
 
-def attempt(paper: str, folder: Path, kill: Kill | None = None) -> tuple[bool, int, float]:
+def attempt(
+    paper: str, folder: Path, kill: Kill | None = None, number: int = signal.SIGKILL, words: list[str] | None = None
+) -> tuple[bool, int, float]:
     """One process in a folder: whether it was killed, its exit status, and its seconds; its words are in `said`."""
     started = time.monotonic()
     child = os.fork()
@@ -88,11 +90,11 @@ def attempt(paper: str, folder: Path, kill: Kill | None = None) -> tuple[bool, i
             os.dup2(said, 1)
             os.dup2(said, 2)
             if kill and kill[0] == "file":
-                dying(kill[1])
+                signalled(kill[1], number)
             if paper in ALGORITHMS:
-                imitate.train(algorithm_class(paper), args=command(paper))
+                imitate.train(algorithm_class(paper), args=words or command(paper))
             else:
-                train(model_class(paper), Drawn, args=command(paper))
+                train(model_class(paper), Drawn, args=words or command(paper))
             code = 0
         except SystemExit as end:
             code = int(end.code or 0)
@@ -114,6 +116,12 @@ def attempt(paper: str, folder: Path, kill: Kill | None = None) -> tuple[bool, i
 def done(folder: Path, code: int) -> bool:
     """Whether a run has come to its end; one that was killed after its row says that it has."""
     return code == 0 or (code == 2 and "has already reached" in (folder / "said").read_text())
+
+
+def kind_of(text: str) -> str:
+    """What a sentence of `owed.compare` says was lost."""
+    kinds = {" rows for ": "rows", "left over": "leftovers", ".ckpt": "bits"}
+    return next((kind for words, kind in kinds.items() if words in text), "duties")
 
 
 def campaign(papers: list[str], kills: int, seed: int, folder: Path, tell=print) -> Counter:
@@ -155,16 +163,7 @@ def campaign(papers: list[str], kills: int, seed: int, folder: Path, tell=print)
             wrong = compare(home, chain) if done(chain, code) else [(chain / "said").read_text()[-2000:]]
             counts["chains that lost something"] += bool(wrong)
             for text in wrong:
-                kind = (
-                    "rows"
-                    if " rows for " in text
-                    else "bits"
-                    if ".ckpt" in text
-                    else "leftovers"
-                    if "left over" in text
-                    else "duties"
-                )
-                counts[kind] += 1
+                counts[kind_of(text)] += 1
                 tell(f"{paper} {plan}: {text}", flush=True)
             if not wrong:
                 shutil.rmtree(chain)

@@ -23,8 +23,9 @@ def test_the_whole_of_it(tmp_path, monkeypatch):
     monkeypatch.setattr(bench, "SWD_PATCHES", 2)
     strangers = {name: small(64) for name in ("faces", "photographs")}
     sizes = {"n": 60, "n_real": 100, "bias": (40, 100), "sizes": (50,)}
-    result = bench.run(small(300), small(200), strangers, **sizes, domain_epochs=1, report=lambda _: None)
-    assert list(result["measures"]) == ["fd_random", "fd_domain", "fd_efficientnet-lite0", "fwd-1", "swd"]
+    *parts, result = bench.run(small(300), small(200), strangers, **sizes, domain_epochs=1, report=lambda _: None)
+    assert list(result["measures"]) == ["fd_random", "fd_domain", "fwd-1", "fd_efficientnet-lite0", "swd"]
+    assert len(parts) == 4
     for found in result["measures"].values():
         noise = found["levels"]["noise"]
         assert bench.monotone(noise)
@@ -46,6 +47,9 @@ def test_one_per_cent_is_told_from_two_only_by_what_sees_strangers():
     for measure in (seeing, blind):
         bench.resolves(measure, rows, strangers, (100, 200))
     assert bench.enough(seeing, "far", (100, 200)) == "100"
+    seeing.most = 100  # larger sets are left out
+    bench.resolves(seeing, rows, strangers, (100, 200))
+    assert seeing.found["told"]["far"] == [1.0]
     assert bench.enough(blind, "far", (100, 200)) == "more than 200"
 
 

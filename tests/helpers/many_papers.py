@@ -20,14 +20,23 @@ from forks import forked
 from lightning.pytorch.callbacks import Callback
 from torch.utils.data import DataLoader, TensorDataset
 
-from zoo.baselines import BASELINES, baseline_class
-from zoo.data import Drawn
+from zoo.data import ImageDataModule, Images
 from zoo.engine.stop import Stop
-from zoo.papers import paper_class
 from zoo.ranks import sums
 from zoo.training.devices import strategy_for
+from zoo.training.loading import model_class
 
 COLLECTIVES = ("all_reduce", "broadcast", "reduce", "all_gather", "all_gather_into_tensor", "reduce_scatter_tensor")
+
+
+class Speckle(ImageDataModule):
+    """64 images of noise in ten classes, which cost nothing to make."""
+
+    def open(self) -> Images:
+        generator = torch.Generator().manual_seed(0)
+        size = (64, 3, self.resolution, self.resolution)
+        pixels = torch.randint(256, size, dtype=torch.uint8, generator=generator)
+        return Images(None, 64, f"speckle {self.resolution}", labels=torch.arange(64) % 10, pixels=pixels)
 
 
 class SmallSteps(Callback):
@@ -49,8 +58,6 @@ class Sent(Callback):
 
     def on_train_start(self, trainer: L.Trainer, gan: L.LightningModule) -> None:
         self.counted["wrapped"] = int(trainer.strategy.model is not gan)
-        for optimizer in trainer.optimizers:
-            optimizer.register_step_post_hook(self.moved)
         self.kept = [(dist, name, getattr(dist, name)) for name in COLLECTIVES] + [(sums, "add_up", sums.add_up)]
         for name in COLLECTIVES:
             setattr(dist, name, self.counting(getattr(dist, name), name))
@@ -73,7 +80,7 @@ class Sent(Callback):
 
         return counted
 
-    def moved(self, optimizer, *_) -> None:
+    def on_before_optimizer_step(self, trainer: L.Trainer, gan: L.LightningModule, optimizer) -> None:
         params = [p for group in optimizer.param_groups for p in group["params"] if p.grad is not None]
         self.counted["moved"] += sum(p.numel() for p in params)
         self.counted["updates"] += 1
@@ -86,10 +93,9 @@ class Sent(Callback):
 def train(out: Path, case: dict, world: int) -> tuple[L.LightningModule, Counter]:
     """A model after so many steps in float64, and what its process sent."""
     torch.manual_seed(0)
-    paper = case["paper"]
-    gan = (baseline_class if paper in BASELINES else paper_class)(paper)(**case["model"])
-    drawn = Drawn(resolution=gan.resolution, **{"n_images": 64, "seed": 0} | case.get("data", {}))
-    drawn.enter(gan.stage)
+    gan = model_class(case["paper"])(**case["model"])
+    data = Speckle("speckle", resolution=gan.resolution, seed=0, **case.get("data", {}))
+    data.enter(gan.stage)
     sent = Sent()
     trainer = L.Trainer(
         accelerator="cpu",
@@ -107,12 +113,12 @@ def train(out: Path, case: dict, world: int) -> tuple[L.LightningModule, Counter
         callbacks=[Stop(), SmallSteps(), sent],
     )
     if "loader" in case:  # any loader's batches; Lightning gives each process its share
-        drawn.setup()
-        images, labels = drawn.opened[range(64)]
+        data.setup()
+        images, labels = data.opened[range(64)]
         pairs = TensorDataset(images.double() / 127.5 - 1, labels)
         trainer.fit(gan, DataLoader(pairs, case["loader"] // world))
         return gan, sent.counted
-    trainer.fit(gan, datamodule=drawn, ckpt_path=str(out / case["go_on"]) if case.get("go_on") else None)
+    trainer.fit(gan, datamodule=data, ckpt_path=str(out / case["go_on"]) if case.get("go_on") else None)
     if case.get("save"):
         trainer.save_checkpoint(out / case["save"])
     return gan, sent.counted
@@ -131,4 +137,6 @@ if __name__ == "__main__":
     torch.set_num_threads(1)
     _, base, given, *worlds = sys.argv
     loaded = json.loads(Path(given).read_text())
+    for one in loaded.values():
+        model_class(one["paper"])  # imported once, before the processes are forked
     sys.exit(0 if all(forked(partial(run, Path(base), loaded), int(world)) for world in worlds) else 1)

@@ -56,12 +56,11 @@ def content(path: Path) -> object:
 
 
 def compare(whole: Path, stopped: Path) -> list[str]:
-    """What differs between two working folders with a run (`run-001`) and its results, a sentence each."""
-    found = []
-    names = [
-        {str(p.relative_to(f / "run-001")): p for p in (f / "run-001").rglob("*") if p.is_file()}
-        for f in (whole, stopped)
-    ]
+    """What differs between two working folders with one run (`run-...`) and its results, a sentence each."""
+    found, names = [], []
+    for folder in (whole, stopped):
+        (run,) = folder.glob("run-*")
+        names.append({str(p.relative_to(run)): p for p in run.rglob("*") if p.is_file()})
     for name in sorted(names[0].keys() | names[1].keys()):
         if name in OURS or name == "run_id":
             continue

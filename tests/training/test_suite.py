@@ -119,3 +119,26 @@ def test_a_row_of_other_settings_or_another_seed_is_not_the_run(tmp_path):
 def test_a_wrong_plan_is_one_sentence(tmp_path, entries, words):
     with pytest.raises(ValueError, match=re.escape(words)):
         training.read_plan(write_plan(tmp_path, entries))
+
+
+def test_an_overlay_is_read_over_its_recipes_and_its_row_must_have_both(tmp_path):
+    plan = write_plan(tmp_path, [{"recipe": "sngan/short", "over": ["tiny"], "seeds": [5]}])
+    (plan.parents[1] / "sngan" / "short.yaml").write_text("model: {total_kimg: 7}")
+    (one,) = training.read_plan(plan)
+    words = one.command()
+    configs = [Path(words[i + 1]).stem for i, word in enumerate(words) if word == "--config"]
+    assert configs == ["tiny", "short"]
+    assert one.total_kimg == 7
+    assert (
+        one.model["architecture"]
+        == training.compose(one.file.with_name("tiny.yaml"), [])[0]["model"]["architecture"]
+    )
+    plan.write_text(training.yaml.safe_dump({"runs": [{"recipe": "sngan/short", "over": ["nothing"]}]}))
+    with pytest.raises(ValueError, match="no recipe sngan/nothing to read before sngan/short"):
+        training.read_plan(plan)
+
+
+def test_only_leaves_out_the_others(tmp_path, capsys):
+    plan = write_plan(tmp_path, [{"recipe": "sngan/tiny", "seeds": [0, 1]}])
+    assert training.suite(plan, results=tmp_path / "results", runs=tmp_path / "runs", only="nobody") == []
+    assert "0 of 0 runs left" in capsys.readouterr().out

@@ -102,12 +102,12 @@ def distances(
     photographs: str = "data/imagenette-train-64.zip",
     name: str = "CIFAR-10 (JPEG copy)",
     out: Path = Path("zoo/evaluation/distances"),
-    n: PositiveInt = 1000,
-    n_real: PositiveInt = 10_000,
+    n: PositiveInt = 500,
+    n_real: PositiveInt = 5000,
 ) -> None:
     """Measure what each distance is worth: which faults it sees, how few images do, how biased it is.
 
-    Writes OUT.json, OUT.md (a table) and OUT.png; about half an hour of one core.
+    Writes OUT.json, OUT.md (a table) and OUT.png, anew after each distance; about half an hour of one core.
 
     Args:
         data: Zips of labelled images of 32 px that are joined.
@@ -119,6 +119,8 @@ def distances(
         n: Images of each disturbed set.
         n_real: Images of the reference.
     """
+    from functools import partial
+
     from zoo.bench import distances as bench
     from zoo.data import ImageDataModule
 
@@ -126,7 +128,7 @@ def distances(
         kind: ImageDataModule(path, 32, source_resolution=64, labels=False, limit=n)
         for kind, path in (("faces", faces), ("photographs", photographs))
     }
-    result = bench.run(ImageDataModule(data, 32, name=name), ImageDataModule(tests, 32), strangers, n, n_real)
-    print(bench.table(result))
-    for path in bench.save(result, out):
-        print(path)
+    sets = ImageDataModule(data, 32, name=name), ImageDataModule(tests, 32)
+    for result in bench.run(*sets, strangers, n, n_real, report=partial(print, flush=True)):
+        files = bench.save(result, out)
+    print(bench.table(result), *files, sep="\n")

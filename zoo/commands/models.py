@@ -139,7 +139,6 @@ def reconstruct(
     from zoo.engine import encoders
     from zoo.evaluation.reconstruction import mean_errors
     from zoo.pictures import encoded
-    from zoo.pictures.grids import save_picture
     from zoo.training.loading import load_encoder
 
     if n < 1:
@@ -147,7 +146,7 @@ def reconstruct(
     gan = load_encoder(checkpoint, device)
     photos, _ = read_photos(images, gan.resolution)
     again = encoders.decode(gan, encoders.encode(gan, photos), ema)
-    save_picture(encoded.pairs(photos[:n], again[:n]), out)
+    encoded.pairs(photos[:n], again[:n]).save(out)
     errors = mean_errors(photos, again)
     print(
         f"{out}: {min(n, len(photos))} of {len(photos)} photos, its reconstruction at the right of each; over all: "
@@ -178,7 +177,6 @@ def encode(
     from zoo.data.photos import read_photos
     from zoo.engine import encoders
     from zoo.pictures import encoded
-    from zoo.pictures.grids import save_picture
     from zoo.training.loading import load_encoder
 
     gan = load_encoder(checkpoint, device)
@@ -186,7 +184,7 @@ def encode(
     z = encoders.encode(gan, photos)
     out.parent.mkdir(parents=True, exist_ok=True)
     np.savez(out, latents=z.float().numpy(), names=np.array(names))
-    save_picture(encoded.neighbours(photos, z, rows), picture)
+    encoded.neighbours(photos, z, rows).save(picture)
     print(f"{out}: latents of {len(z)} photos, {z.shape[1]} numbers each")
     print(f"{picture}: in each row a photo, then those nearest to it in latent space")
 
@@ -213,12 +211,11 @@ def interpolate(
     """
     from zoo.data.photos import read_photo
     from zoo.pictures import encoded
-    from zoo.pictures.grids import save_picture
     from zoo.training.loading import load_encoder
 
     gan = load_encoder(checkpoint, device)
     start, end = (read_photo(path, gan.resolution) for path in (a, b))
-    save_picture(encoded.interpolate(gan, start, end, steps, ema), out)
+    encoded.interpolate(gan, start, end, steps, ema).save(out)
     print(f"{out}: {a}, {steps} steps from its reconstruction to that of the other, {b}")
 
 
@@ -251,7 +248,6 @@ def attribute(
     """
     from zoo.data.photos import read_photos
     from zoo.pictures import encoded
-    from zoo.pictures.grids import save_picture
     from zoo.training.loading import load_encoder
 
     gan = load_encoder(checkpoint, device)
@@ -259,7 +255,7 @@ def attribute(
     sides = [read_photos(path, gan.resolution)[0] for path in (having, lacking)]
     vector = encoded.direction(gan, *sides)
     photos, _ = read_photos(images, gan.resolution, n)
-    save_picture(encoded.move(gan, photos, vector, strengths, ema), out)
+    encoded.move(gan, photos, vector, strengths, ema).save(out)
     print(
         f"{out}: {len(photos)} photos, each at strengths {', '.join(f'{s:g}' for s in strengths)} of what {having} "
         f"({len(sides[0])} photos) has and {lacking} ({len(sides[1])} photos) lacks"

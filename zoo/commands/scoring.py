@@ -51,6 +51,7 @@ def evaluate(
     from zoo.leaderboard.rows import check_writable
     from zoo.training import truncation as curves
     from zoo.training.evaluate import Evaluate
+    from zoo.training.history import history_of
     from zoo.training.loading import load
     from zoo.training.run import config_to_score, data_to_score
 
@@ -82,7 +83,10 @@ def evaluate(
         return
     callback = Evaluate(**options)
     callback.config, callback.run = about, run
+    callback.history = history_of(checkpoint, gan.nimg)
     result = callback.score(gan, images)
+    if all(v is None for v in given.values()):  # scored as the run itself scores
+        callback.note(gan, result)
     for line in absences(result):
         print(line)
     if results_dir:

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import torch
 from torch import Tensor
 
-from zoo.ranks.share import Share, run, running
+from zoo.ranks.share import Share, places, run, running
 
 if TYPE_CHECKING:
     from zoo.engine.gan import GAN
@@ -40,8 +40,7 @@ def drawn_for(n: int) -> int:
 
 def rows(whole: Tensor, n: int) -> Tensor:
     """This rank's rows."""
-    mine = running()
-    return whole if mine is None else whole[mine.places(mine.times(n))]
+    return whole if running() is None else whole[places(n)]
 
 
 def latents(self: "GAN", n: int) -> Tensor:

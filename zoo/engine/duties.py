@@ -32,6 +32,7 @@ def perform(trainer: L.Trainer, duty: Callable[[], None]) -> None:
             stop.breakable = False
     except Interrupted:
         stop.interrupted = trainer.should_stop = True
+        stop.warned = stop.signal == stop.requeue
         for keeper in trainer.callbacks:
             if isinstance(keeper, Checkpoints):
                 keeper.save(trainer, trainer.lightning_module)

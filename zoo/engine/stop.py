@@ -26,6 +26,7 @@ class Stop(Callback):
         self.signal: str | None = None
         self.requeue = requeue
         self.interrupted = False
+        self.warned = False  # whether it was by the signal of a time limit
         self.breakable = False  # whether the signal may break off what runs
         self.handlers: dict = {}
         self.early = False  # whether somebody else calls `listen` first and `restore` last
@@ -56,7 +57,10 @@ class Stop(Callback):
         self.look(trainer, gan)
 
     def look(self, trainer: L.Trainer, gan: GAN) -> None:
-        self.interrupted = trainer.strategy.reduce_boolean_decision(self.signal is not None, all=False)
+        agree = trainer.strategy.reduce_boolean_decision
+        self.interrupted = agree(self.signal is not None, all=False)
+        if self.interrupted:
+            self.warned = agree(self.signal is not None and self.signal == self.requeue, all=False)
         if self.interrupted or gan.finished:
             trainer.should_stop = True
 

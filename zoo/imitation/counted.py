@@ -62,6 +62,7 @@ class Counted(Checked, L.LightningModule):
             "paper": type(self).__name__.lower(),
             "hparams": {k: v for k, v in self.hparams.items() if k in known},
             "conditions": self.conditions,
+            "computed": {"seed_everything": self.seed},
         }
 
     @property

@@ -158,7 +158,9 @@ def verdict(claim: Claim, seen: Evidence) -> tuple[str, str]:
 
 def _ordered(claim: Claim, seen: Evidence) -> tuple[str, str]:
     pairs = [pair for order in claim.orders for pair in combinations(order, 2)]
-    found = {pair: apart(*(values(seen, run, claim.metric) for run in pair), claim.higher) for pair in pairs}
+    found = {
+        (a, b): apart(values(seen, a, claim.metric), values(seen, b, claim.metric), claim.higher) for a, b in pairs
+    }
     right, wrong = sum(x > 0 for x in found.values()), sum(x < 0 for x in found.values())
     why = f"{right} of {len(pairs)} pairs apart as claimed, {wrong} reversed"
     if len(pairs) == 1:

@@ -25,6 +25,7 @@ from zoo.networks.progressive import (
     pixel_norm,
     upscale,
 )
+from zoo.ranks import share, sums
 
 
 def widths(resolution: int, base: int, decay: float, most: int) -> list[int]:
@@ -78,8 +79,9 @@ class MinibatchDiscrimination(nn.Module):
     def forward(self, x: Tensor) -> Tensor:
         weight = self.theta * (self.log_scale.exp() / self.theta.square().sum(0).sqrt())
         a = torch.einsum("nf,fkd->nkd", x, weight)
-        distance = (a[:, None] - a[None]).abs().sum(3)  # (N, N, kernels)
-        others = 1 - torch.eye(len(x), dtype=x.dtype, device=x.device)[:, :, None]
+        every = sums.whole(a)  # all processes' images
+        distance = (a[:, None] - every[None]).abs().sum(3)  # (N, of the whole batch, kernels)
+        others = 1 - F.one_hot(share.places(len(x)).to(x.device), len(every)).to(x.dtype)[:, :, None]
         return torch.cat([x, ((-distance).exp() * others).sum(1) + self.bias], 1)
 
 

@@ -105,6 +105,11 @@ def weight() -> float:
     return 1.0 if _running is None else _running.weight
 
 
+def places(n: int) -> Tensor:
+    """The rows of the whole batch that n images of this process are, int64 (n,)."""
+    return torch.arange(n) if _running is None else _running.places(_running.times(n))
+
+
 def present() -> bool:
     """Whether this process's images are its own and no stand-in."""
     return _running is None or _running.present

@@ -84,7 +84,6 @@ def add_up(tensors: Sequence[Tensor]) -> None:
     torch._foreach_copy_(list(tensors), [p.view(t.shape) for p, t in zip(pieces, tensors, strict=True)])
 
 
-@torch.no_grad()
 def whole(x: Tensor) -> Tensor:
     """The batch (total, ...) of all processes, of this one's images of it (N, ...); x for one process."""
     mine = share.running()

@@ -9,12 +9,11 @@ python reproductions/sngan.py ... --ckpt_path last                       go on w
 import inspect
 import logging
 import os
-import signal
 import sys
 import warnings
-from collections.abc import Iterator
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack
 from pathlib import Path
+from typing import Literal
 
 import lightning.pytorch as L
 import torch
@@ -30,14 +29,19 @@ from zoo.engine.failures import Diverged
 from zoo.engine.gan import GAN
 from zoo.engine.progress import Progress
 from zoo.engine.stop import Stop
+from zoo.training import cluster
+from zoo.training.ancestry import begin_from, names_of
+from zoo.training.changes import check_resume, computed
 from zoo.training.devices import about_preset, about_spread, check_devices, preset, processes, strategy_for
+from zoo.training.ends import fail, leave, tell_stop, watched
 from zoo.training.evaluate import Evaluate
 from zoo.training.history import Rewind
+from zoo.training.loading import read
 from zoo.training.lock import locked
 from zoo.training.loggers import beside, loggers
-from zoo.training.mistakes import Sentences, sentence
+from zoo.training.mistakes import Sentences
 from zoo.training.recipes import compose, names_data
-from zoo.training.run import Run, begin_in, check_resume, last_checkpoint, new_folder, run_id
+from zoo.training.run import Run, begin_in, last_checkpoint, new_folder, run_id
 from zoo.training.samples import Samples
 
 TRAINER = {
@@ -69,6 +73,18 @@ class ZooCLI(LightningCLI):
             help="'last' goes on in the newest run of this recipe, a path starts a new run from that checkpoint",
         )
         parser.add_argument(
+            "--init_from",
+            type=str | None,
+            default=None,
+            help="a checkpoint whose weights a new run begins with; other data and settings are its own",
+        )
+        parser.add_argument(
+            "--requeue_signal",
+            type=Literal["SIGUSR1", "SIGUSR2", "SIGHUP", "SIGINT", "SIGTERM"] | None,
+            default="SIGUSR1",
+            help="by which SLURM tells a time limit ahead: the run is saved, put back in the queue and ended",
+        )
+        parser.add_argument(
             "--run_dir",
             type=str | None,
             default=None,
@@ -90,28 +106,57 @@ class ZooCLI(LightningCLI):
             raise ValueError("--trainer.log_every_n_steps must be at least 1")
         if self.config.threads:
             torch.set_num_threads(self.config.threads)
+        self.stop.requeue = self.config.requeue_signal
+        self.stop.listen()
+        for options in (self.config.trainer, self.config_init.trainer):
+            cluster.fill_in(options)
+        try:
+            decided = cluster.told()
+            trainer = self.prepare(decided)
+            cluster.tell({"ckpt_path": self.ckpt_path and str(self.ckpt_path), "folder": str(self.run.folder)})
+        except BaseException:
+            cluster.tell(None)
+            raise
+        return trainer
+
+    def prepare(self, decided: dict | None) -> L.Trainer:
+        """As `instantiate_trainer`; `decided` is what rank 0 says, if it has not started this process."""
         paper = type(self.model).__name__.lower()
-        base = Path(self.config.run_dir) if self.config.run_dir else Path("runs", paper, self.recipe)
-        self.ckpt_path = self.resumed(base)
+        base = cluster.base_of(self.config.run_dir, paper, self.recipe)
+        config = yaml.safe_load(self.parser.dump(self.config, skip_none=False))
+        config["evaluation"]["recipe"] = self.recipe  # the folder may have another name
+        self.ckpt_path = (
+            self.resumed(base, config)
+            if decided is None
+            else (Path(decided["ckpt_path"]) if decided["ckpt_path"] else None)
+        )
         check_devices(self.config.trainer)
         check_batches(self.model)
         self.spread = about_spread(self.model, processes(self.config.trainer))
         self.datamodule.enter(self.model.stage)
+        now = computed(self.model, self.datamodule, self.config.trainer)
+        self.model.origin |= {"computed": now, "class_names": list(names_of(self.datamodule))}
         if rank_zero_only.rank == 0:
             if self.ckpt_path:
-                check_resume(self.ckpt_path, self.model, self.owed)
+                check_resume(self.ckpt_path, self.model, now, self.owed)
+            elif self.config.init_from:
+                for line in begin_from(Path(self.config.init_from), self.model, names_of(self.datamodule)):
+                    print(f"from {self.config.init_from}: {line}")
             self.datamodule.prepare_data()
             self.datamodule.setup("fit")
 
-        config = yaml.safe_load(self.parser.dump(self.config, skip_none=False))
-        config["evaluation"]["recipe"] = self.recipe  # the folder may have another name
-        self.run = Run(paper, self.recipe, self.folder_of(base), config)
+        if "ancestor" in self.model.origin:
+            config["ancestor"] = self.model.origin["ancestor"]
+        folder = self.folder_of(base) if decided is None else Path(decided["folder"])
+        self.run = Run(paper, self.recipe, folder, config)
         trainer = self.config_init.trainer
         own = {
             "default_root_dir": str(self.run.folder),
             "enable_checkpointing": False,
             "enable_progress_bar": False,
         }
+        if plugins := cluster.environment():
+            own["plugins"] = [*(trainer.plugins or []), *plugins]
         if trainer.strategy == "auto":
             own["strategy"] = strategy_for(trainer)
         if trainer.precision in (None, "32-true", "32", 32):
@@ -124,10 +169,14 @@ class ZooCLI(LightningCLI):
             self.config_init.evaluation.run = run_id(self.run.folder)
         return super().instantiate_trainer(**own)
 
-    def resumed(self, base: Path) -> Path | None:
+    def resumed(self, base: Path, config: dict) -> Path | None:
         """The checkpoint to go on from; rank 0 looks for the last one once for all, since another run may write one
-        in between."""
-        if self.config.ckpt_path != "last":
+        in between. A job that was put back in the queue goes on with its own."""
+        self.last = self.config.ckpt_path == "last"
+        if self.config.ckpt_path is None and cluster.job():
+            own = last_checkpoint(base)
+            self.last = cluster.of_this_job(own, config) and not self.over(own)
+        if not self.last:
             return Path(self.config.ckpt_path) if self.config.ckpt_path else None
         known = os.environ.get("ZOO_LAST_CHECKPOINT") if rank_zero_only.rank else None
         found = last_checkpoint(base) if known is None else Path(known) if known else None
@@ -139,16 +188,22 @@ class ZooCLI(LightningCLI):
     def owed(self, model: GAN, nimg: int) -> bool:
         """Whether a run that has ended at `nimg` lacks the row that it would write."""
         evaluation = self.config_init.evaluation
-        if self.config.ckpt_path != "last" or evaluation.results_dir is None:
+        if not self.last or evaluation.results_dir is None:
             return False
         evaluation.run = run_id(self.ckpt_path.parents[1])
         return not evaluation.settled(model, nimg)
+
+    def over(self, checkpoint: Path) -> bool:
+        """Whether nothing is left to do for the run of a checkpoint."""
+        self.ckpt_path = checkpoint
+        nimg = read(checkpoint)["state_dict"]["_extra_state"]["nimg"]
+        return nimg >= self.model.total_kimg * 1000 and not self.owed(self.model, nimg)
 
     def folder_of(self, base: Path) -> Path:
         """The run's folder, made by rank 0, which tells the processes it starts."""
         if rank_zero_only.rank > 0:
             return Path(os.environ.get("ZOO_RUN_DIR", base))
-        if self.config.ckpt_path == "last" and self.ckpt_path:
+        if self.last and self.ckpt_path:
             return self.ckpt_path.parents[1]
         return new_folder(base)
 
@@ -169,34 +224,6 @@ class ZooCLI(LightningCLI):
         if self.spread:
             print(self.spread)
         return beside(found, given, self.run.config)
-
-
-def fail(error: Exception) -> None:
-    """One sentence to the user, without a traceback unless ZOO_TRACEBACK is set."""
-    if os.environ.get("ZOO_TRACEBACK"):
-        raise error
-    print(f"error: {sentence(error)}", file=sys.stderr)
-    raise SystemExit(2) from error
-
-
-def tell_stop(cli: ZooCLI, reason: str) -> None:
-    """Say where a run that can be gone on with was stopped."""
-    if cli.trainer.is_global_zero:
-        last = cli.run.folder / "checkpoints" / "last.ckpt"
-        saved = f"saved {last}" if cli.config_init.checkpoints.saved_at == cli.model.nimg else "but could not save"
-        print(f"stopped by {reason} at {cli.model.nimg / 1000:.1f} kimg, {saved}")
-        print("go on with: the same command and --ckpt_path last")
-
-
-@contextmanager
-def watched() -> Iterator[tuple[Stop, ExitStack]]:
-    """Signals heeded from before the run's first step, and what a run holds let go of, whatever happens."""
-    stop = Stop()
-    stop.early = True
-    with ExitStack() as held:
-        stop.listen()
-        held.callback(stop.restore)
-        yield stop, held
 
 
 def train(
@@ -268,13 +295,13 @@ def _train(
         if cli is not None and cli.model.started:
             if not isinstance(error, BadImage):
                 raise
-            tell_stop(cli, "a damaged image")
+            tell_stop(cli.trainer, "a damaged image")
         fail(error)
     except RuntimeError as error:
         if cli is None or cli.model.started or "loading state_dict" not in str(error):
             raise
         fail(ValueError(f"the networks of {cli.ckpt_path} are not those of this version of the code ({error})"))
     if stop.interrupted:
-        tell_stop(cli, stop.signal or "a signal to another process")
-        raise SystemExit(128 + signal.Signals[stop.signal or "SIGTERM"])
+        tell_stop(cli.trainer, stop.signal or "a signal to another process")
+        leave(stop, held)
     return cli

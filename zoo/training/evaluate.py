@@ -35,7 +35,8 @@ from zoo.options.ranges import (
     Seed,
 )
 from zoo.pictures.grids import sample_grid, save_grid, save_own_pictures
-from zoo.training.history import evaluations
+from zoo.training.history import EVALUATIONS, evaluations
+from zoo.training.loggers import wandb_summary
 from zoo.training.nearest import nearest_of, save_nearest
 
 
@@ -154,7 +155,7 @@ class Evaluate(Checked, L.Callback):
             check_writable(Path(self.results_dir))
         if trainer.is_global_zero:
             self._software = versions()  # of the code that trains, whatever becomes of the checkout meanwhile
-        self._file = Path(trainer.default_root_dir, "evaluations.jsonl")
+        self._file = Path(trainer.default_root_dir, EVALUATIONS)
         if trainer.is_global_zero and self._file.is_file():  # what came after the checkpoint that is gone on from
             self.history |= evaluations(self._file, gan.nimg)
         if not trainer.fast_dev_run:
@@ -207,15 +208,18 @@ class Evaluate(Checked, L.Callback):
         gan.log_scalars(named)
         offer(trainer, result["metrics"] | named)  # by the loggers' names and by their own
         offer_best(trainer, gan, result["metrics"], higher)
-        hours = gan.train_seconds / 3600
-        now = {"nimg": gan.nimg, "kimg": gan.nimg / 1000, "hours": hours, "metrics": result["metrics"]}
-        self.history[gan.nimg] = now
+        self.note(gan, result)
         if trainer.is_global_zero:
             try:
                 lines = [json.dumps(self.history[nimg]) + "\n" for nimg in sorted(self.history)]
                 write_whole(self._file, "".join(lines))
             except OSError as error:
                 print(f"{self._file} was not written ({error}); training goes on")
+
+    def note(self, gan: GAN, result: dict) -> None:
+        """Add a score to the history."""
+        now = {"nimg": gan.nimg, "kimg": gan.nimg / 1000, "hours": gan.train_seconds / 3600}
+        self.history[gan.nimg] = now | {"metrics": result["metrics"]}
 
     def score(self, gan: GAN, data: L.LightningDataModule, extras: bool = True) -> dict:
         """Metrics, absent metrics and conditions of `gan` against `data`, printed in one line; a collective."""
@@ -265,8 +269,7 @@ class Evaluate(Checked, L.Callback):
         row = make_row(paper, self.recipe, data, result, training, config, software)
         if gan.chosen:
             row["conditions"] = row["conditions"] | {"chosen": gan.chosen}
-        if imported := gan.origin.get("imported"):
-            row["imported"] = imported
+        row |= {name: gan.origin[name] for name in ("imported", "ancestor") if name in gan.origin}
         row |= {"run": self.run, "history": [self.history[nimg] for nimg in sorted(self.history)]}
         try:
             draw = partial(self._draw, gan, data, row) if self.grid else None
@@ -290,17 +293,3 @@ class Evaluate(Checked, L.Callback):
             row["nearest"] = save_nearest(gan, data, self._extractors()[0], row["conditions"], beside)
         save_grid(images.nan_to_num(), path, columns)
         save_own_pictures(gan, data, path)
-
-
-def wandb_summary(row: dict) -> dict:
-    """What of a row a table of W&B runs shows, so that it can serve as a leaderboard there."""
-    training, software = row["training"], row["software"]
-    return {
-        "protocol": row["conditions"]["protocol"],
-        "data": row["data"]["name"],
-        "fingerprint": row["data"]["fingerprint"][:12],
-        "kimg": training["kimg"],
-        "hours": training["hours"],
-        "commit": software["commit"][:8],
-        **row["metrics"],
-    }

@@ -14,7 +14,9 @@ from lightning.pytorch.loggers.logger import rank_zero_experiment
 
 from zoo.data.whole import write_whole
 from zoo.engine.gan import GAN
+from zoo.training.loading import read
 
+EVALUATIONS = "evaluations.jsonl"
 Row = dict[str, str]
 
 
@@ -140,3 +142,10 @@ def evaluations(file: Path, nimg: int) -> dict[int, dict]:
         if one["nimg"] <= nimg:
             found[one["nimg"]] = one
     return found
+
+
+def history_of(checkpoint: Path, nimg: int) -> dict[int, dict]:
+    """The evaluations up to an image count of the run that a checkpoint lies in, by it; none for a lone file."""
+    states = read(checkpoint).get("callbacks") or {}
+    kept = next((state["history"] for state in states.values() if "history" in state), [])
+    return {one["nimg"]: one for one in kept} | evaluations(checkpoint.resolve().parents[1] / EVALUATIONS, nimg)

@@ -9,7 +9,6 @@ python reproductions/vail.py ... --ckpt_path last                            go 
 import inspect
 import itertools
 import logging
-import signal
 import sys
 import warnings
 from collections.abc import Iterator
@@ -31,14 +30,18 @@ from zoo.imitation.base import Imitation
 from zoo.leaderboard.imitation import FOLDER
 from zoo.leaderboard.naming import token_of, written
 from zoo.leaderboard.rows import check_writable
-from zoo.training.cli import TRAINER, fail, watched
+from zoo.training import cluster
+from zoo.training.changes import check_resume, computed
+from zoo.training.cli import TRAINER
+from zoo.training.ends import fail, leave, tell_stop, watched
 from zoo.training.history import Rewind
+from zoo.training.loading import read
 from zoo.training.lock import locked
 from zoo.training.loggers import loggers
 from zoo.training.mistakes import Parser
 from zoo.training.recipes import compose
 from zoo.training.returns import Returns
-from zoo.training.run import Run, begin_in, check_resume, last_checkpoint, new_folder, run_id
+from zoo.training.run import Run, begin_in, last_checkpoint, new_folder, run_id
 
 
 class Iterations(IterableDataset):
@@ -59,6 +62,9 @@ def parser_of(model: type[Imitation]) -> Parser:
     parser.add_argument("--ckpt_path", type=str | None, default=None, help="'last', or a file for a new run")
     parser.add_argument(
         "--run_dir", type=str | None, default=None, help="default: runs/<algorithm>/<recipe>-<number>"
+    )
+    parser.add_argument(
+        "--requeue_signal", type=str | None, default="SIGUSR1", help="by which SLURM tells a time limit ahead"
     )
     parser.add_argument("--wandb", type=bool, default=True, help="log to Weights & Biases beside CSV")
     parser.add_class_arguments(model, "model")
@@ -81,18 +87,28 @@ def begin(
         check_writable(Path(config.evaluation.results_dir))
     model.read_demonstrations()
     name = type(model).__name__.lower()
-    base = Path(config.run_dir) if config.run_dir else Path("runs", name, recipe)
+    base = cluster.base_of(config.run_dir, name, recipe)
     ckpt = Path(config.ckpt_path) if config.ckpt_path else None
+    own = last_checkpoint(base) if config.ckpt_path is None else None
+    if cluster.of_this_job(own, plain) and not over(config, own, model):
+        config.ckpt_path = "last"
     if config.ckpt_path == "last":
         ckpt = last_checkpoint(base)
         if ckpt is None:
             print(f"no checkpoint under {base}-* yet: starting from scratch")
     if ckpt:
-        check_resume(ckpt, model, partial(owed, config, ckpt))
+        check_resume(ckpt, model, computed(model), partial(owed, config, ckpt))
     folder = ckpt.parents[1] if ckpt and config.ckpt_path == "last" else new_folder(base)
     held.enter_context(locked(folder))
     begin_in(folder, plain)
     return Run(name, recipe, folder, plain), ckpt
+
+
+def over(config: Namespace, ckpt: Path, model: Imitation) -> bool:
+    """Whether nothing is left to do for the run of a checkpoint."""
+    nimg = read(ckpt)["state_dict"]["_extra_state"]["nimg"]
+    as_last = Namespace(ckpt_path="last", evaluation=config.evaluation)
+    return nimg >= model.total_kimg * 1000 and not owed(as_last, ckpt, model, nimg)
 
 
 def owed(config: Namespace, ckpt: Path, model: Imitation, nimg: int) -> bool:
@@ -131,6 +147,8 @@ def _train(
         merged, given, name = compose(recipe, sys.argv[1:] if args is None else list(args))
         parser = parser_of(model)
         config = parser.parse_args(["--config", yaml.safe_dump(merged), *given] if merged else given)
+        stop.requeue = config.requeue_signal
+        stop.listen()
         torch.set_num_threads(config.threads)
         L.seed_everything(config.seed_everything, verbose=False)
         built = model(**config.model.as_dict())
@@ -161,9 +179,6 @@ def _train(
             raise
         fail(error)
     if stop.interrupted:
-        last = run.folder / "checkpoints" / "last.ckpt"
-        saved = f"saved {last}" if saving.saved_at == built.nimg else "but could not save"
-        print(f"stopped by {stop.signal} at {built.nimg / 1000:.1f} {built.unit}, {saved}")
-        print("go on with: the same command and --ckpt_path last")
-        raise SystemExit(128 + signal.Signals[stop.signal])
+        tell_stop(trainer, stop.signal)
+        leave(stop, held)
     return built

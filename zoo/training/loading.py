@@ -45,7 +45,7 @@ def build(about: dict) -> GAN:
         if (channels := networks.get("G", {}).get("channels", 3)) != 3:
             as_rgb(G, D, channels)
         model.use_networks(G, D, model.latent_dim)
-    model.origin = {key: about[key] for key in ("imported", "networks") if key in about}
+    model.origin = {key: about[key] for key in ("imported", "networks", "ancestor") if key in about}
     return model
 
 

@@ -85,3 +85,17 @@ def log_pictures(logger: L.loggers.Logger, pictures: dict[str, Path], kimg: floa
     elif isinstance(logger, L.loggers.MLFlowLogger):
         for name, file in pictures.items():
             logger.experiment.log_artifact(logger.run_id, str(file), f"{name}/{unit}-{kimg:09.1f}")
+
+
+def wandb_summary(row: dict) -> dict:
+    """What of a row a table of W&B runs shows, so that it can serve as a leaderboard there."""
+    training, software = row["training"], row["software"]
+    return {
+        "protocol": row["conditions"]["protocol"],
+        "data": row["data"]["name"],
+        "fingerprint": row["data"]["fingerprint"][:12],
+        "kimg": training["kimg"],
+        "hours": training["hours"],
+        "commit": software["commit"][:8],
+        **row["metrics"],
+    }

@@ -3,11 +3,9 @@
 import importlib
 import re
 import secrets
-from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
-import torch
 import yaml
 
 from zoo.data import ImageDataModule
@@ -61,48 +59,6 @@ def run_id(folder: Path) -> str:
     if not file.is_file():
         write_whole(file, secrets.token_hex(4))
     return file.read_text().strip()
-
-
-def check_resume(path: Path, model: GAN, owed: Callable[[GAN, int], bool] | None = None) -> None:
-    """Refuse what cannot be gone on with, before anything starts.
-
-    Only lengths in kimg (of imitation: ksteps) may change on the way: an optimizer brings its own settings back
-    from the checkpoint, so a changed beta would be told in the results but never used.
-
-    Args:
-        owed: whether a run that has ended at an image count lacks its results row, which is then all that is done.
-
-    Raises:
-        FileNotFoundError, ValueError: if there is no such file, it is damaged, the run has already ended, or the
-            command changes its settings.
-    """
-    if not path.is_file():
-        raise FileNotFoundError(f"no checkpoint at {path}; --ckpt_path takes 'last' or a file")
-    try:
-        checkpoint = torch.load(path, map_location="cpu", weights_only=True, mmap=True)
-        old, nimg = checkpoint["zoo"], checkpoint["state_dict"]["_extra_state"]["nimg"]
-    except Exception as error:
-        raise ValueError(f"{path} is not a checkpoint of this project, or it is damaged: take another") from error
-    ended = nimg >= model.total_kimg * 1000
-    if ended and not (owed and owed(model, nimg)):
-        raise ValueError(
-            f"{path} has already reached {nimg / 1000:g} {model.unit}; see it with `{model.shown_by} {path}`, "
-            f"raise --model.total_{model.unit} to train on, or leave out --ckpt_path for a new run"
-        )
-    if old["paper"] != type(model).__name__.lower():
-        raise ValueError(f"{path} is a checkpoint of {old['paper']}, not of {type(model).__name__}")
-    changed = {
-        k: f"{k} {v} -> {model.hparams[k]}" for k, v in old["hparams"].items() if model.hparams.get(k, v) != v
-    }
-    free = [name for name in changed if name.endswith(f"_{model.unit}") and name not in model.fixed_kimg]
-    if refused := [text for name, text in changed.items() if name not in free]:
-        raise ValueError(
-            f"{path} cannot go on with {', '.join(refused)}: give the run's own settings, or leave out --ckpt_path"
-        )
-    if ended:
-        print(f"{path} has reached its end and has no results row yet: that is all that is done now")
-    if changed:
-        print(f"resuming with {', '.join(changed.values())}")
 
 
 def data_of(config: dict) -> ImageDataModule:

@@ -1,0 +1,106 @@
+"""What a run may go on with otherwise; and new runs from another's weights."""
+
+import json
+
+import pytest
+import torch
+from pictures import png
+from runs import final_state, own_cache, run  # noqa: F401
+from torch import nn
+
+from zoo.training import ancestry
+from zoo.training.loading import load
+
+
+@pytest.fixture(scope="module")
+def first(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("first")
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("ZOO_CACHE", str(folder / "cache"))
+        run("sngan", folder, kimg=0.032)
+    return folder
+
+
+@pytest.mark.parametrize(
+    ("option", "value"),
+    [
+        ("data.noise", "0.01"),
+        ("data.flip", "true"),
+        ("data.divisor", "128"),
+        ("data.seed", "7"),
+        ("seed_everything", "3"),
+        ("trainer.precision", "bf16-mixed"),
+        ("trainer.sync_batchnorm", "true"),
+        ("trainer.overfit_batches", "1"),
+        ("model.lr", "0.5"),
+        ("model.width_g", "6"),
+        ("model.batch_size", "16"),
+    ],
+)
+def test_a_change_of_what_is_computed_is_told(option, value, first, capsys):
+    before = sorted(first.rglob("*"))
+    with pytest.raises(SystemExit) as refused:
+        run("sngan", first, "--ckpt_path", "last", f"--{option}", value, kimg=0.064)
+    assert refused.value.code == 2
+    (line,) = capsys.readouterr().err.splitlines()
+    assert f"{option.removeprefix('model.')} " in line
+    assert f"-> {value}".casefold() in line.casefold()
+    assert sorted(first.rglob("*")) == before
+
+
+def test_cadence_length_and_threads_may_change(first, tmp_path):
+    path = str(first / "run-001" / "checkpoints" / "last.ckpt")
+    free = ("--samples.every_kimg", "0.064", "--checkpoints.keep", "1", "--threads", "1")
+    assert run("sngan", tmp_path, "--ckpt_path", path, *free, kimg=0.064).model.nimg == 64
+
+
+def test_a_new_run_begins_with_anothers_weights(first, tmp_path, capsys):
+    path = first / "run-001" / "checkpoints" / "last.ckpt"
+    words = ("--init_from", str(path), "--model.lr", "0", "--data.flip", "true", "--seed_everything", "5")
+    cli = run("sngan", tmp_path, *words, kimg=0.032)
+    assert "G: 2" in (said := capsys.readouterr().out)
+    assert "arrays taken" in said
+    old, new = load(path), cli.model
+    for name, parameter in new.G.named_parameters():
+        assert torch.equal(parameter, dict(old.G.named_parameters())[name]), name
+    (row,) = (tmp_path / "results").rglob("*.json")
+    ancestor = json.loads(row.read_text())["ancestor"]
+    assert ancestor["kimg"] == 0.032
+    assert len(ancestor["sha256"]) == 64
+    assert final_state(cli.run.folder)["zoo"]["ancestor"] == ancestor
+    assert new.nimg == 32
+
+
+def test_another_papers_weights_are_refused(first, tmp_path, capsys):
+    with pytest.raises(SystemExit):
+        run("r1gan", tmp_path, "--init_from", str(first / "run-001" / "checkpoints" / "last.ckpt"))
+    assert "is a checkpoint of sngan, not of R1GAN" in capsys.readouterr().err
+
+
+def test_tables_of_classes_go_by_name():
+    pairs = ancestry.matching(("cat", "dog", "owl"), ("ant", "owl", "cat"), 3, 3)
+    assert pairs == {1: 2, 2: 0}
+    net = nn.Sequential(nn.Embedding(3, 2), nn.Linear(2, 2))
+    theirs = {
+        "G.0.weight": torch.arange(6.0).view(3, 2),
+        "G.1.weight": torch.zeros(2, 2),
+        "G.1.bias": torch.zeros(3),
+    }
+    taken, fresh, rows = ancestry.take(net, theirs, "G", pairs)
+    assert torch.equal(taken["0.weight"][1:], torch.tensor([[4.0, 5.0], [0.0, 1.0]]))
+    assert torch.equal(taken["0.weight"][0], net[0].weight[0])
+    assert (fresh, rows) == (["1.bias"], ["0.weight"])
+    assert ancestry.matching((), (), 3, 3) == {0: 0, 1: 1, 2: 2}
+    assert ancestry.matching((), (), 3, 4) == {}
+    assert ancestry.matching((), (), 0, 4) is None
+
+
+def test_class_folders_name_the_classes(tmp_path):
+    from zoo.data import Drawn, ImageDataModule
+
+    for i, name in enumerate(("owl", "cat")):
+        (tmp_path / "set" / name).mkdir(parents=True)
+        (tmp_path / "set" / name / "0.png").write_bytes(png(i))
+    data = ImageDataModule(str(tmp_path / "set"), resolution=8)
+    assert ancestry.names_of(data) == ("cat", "owl")
+    assert ancestry.names_of(Drawn(resolution=32)) == ()

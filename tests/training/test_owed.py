@@ -1,0 +1,91 @@
+"""What a run owes is made up: kills between and inside its writers, signals, a finished run without its row."""
+
+import json
+import os
+import signal
+import sys
+from pathlib import Path
+
+import pytest
+from owed import compare
+from runs import own_cache, run  # noqa: F401
+
+sys.path.insert(0, str(Path(__file__).parents[1]))
+
+from campaign import attempt, campaign, command, done
+
+from zoo.__main__ import main
+
+
+def test_kills_lose_nothing(tmp_path):
+    """The short form of `tests/campaign.py`: real kills of a growing model, a watched one, and a policy."""
+    counts = campaign(["pggan", "introvae", "vairl"], 6, 3, tmp_path)
+    assert counts["kills"] >= 6
+    assert counts["chains that lost something"] == 0
+
+
+SLURM = {"SLURM_JOB_ID": "77", "SLURM_ARRAY_JOB_ID": "70", "SLURM_ARRAY_TASK_ID": "3", "SLURM_JOB_NAME": "train"}
+
+
+@pytest.fixture
+def scontrol(tmp_path, monkeypatch):
+    """A stand-in on the path that notes what it is asked for."""
+    (tmp_path / "bin").mkdir()
+    script, noted = tmp_path / "bin" / "scontrol", tmp_path / "asked"
+    script.write_text(f'#!/bin/sh\necho "$@" >> {noted}\n')
+    script.chmod(0o755)
+    monkeypatch.setenv("PATH", f"{script.parent}:{os.environ['PATH']}")
+    for name, value in SLURM.items():
+        monkeypatch.setenv(name, value)
+    return noted
+
+
+@pytest.mark.parametrize("number", [signal.SIGUSR1, signal.SIGTERM], ids=lambda n: n.name)
+def test_signals_at_ten_moments_lose_no_step(number, scontrol, tmp_path):
+    """The same command line, without --ckpt_path, goes on after each; only the time limit's signal requeues."""
+    words = [word for word in command("sngan") if word not in ("--ckpt_path", "last")]
+    for name in ("whole", "stopped"):
+        (tmp_path / name).mkdir()
+    assert attempt("sngan", tmp_path / "whole", words=words)[1] == 0
+    stops, at = 0, [2, 4, 7, 8.5, 11, 13.5, 16, 18, 5, 3]
+    for n in at:
+        _, code, _ = attempt("sngan", tmp_path / "stopped", ("file", n), number, words)
+        said = (tmp_path / "stopped" / "said").read_text()
+        assert code in (0, 128 + number), said
+        stops += code != 0
+        if code == 0:
+            break
+        assert "saved run-70_3-001/checkpoints/last.ckpt" in said
+    if code:
+        assert attempt("sngan", tmp_path / "stopped", words=words)[1] == 0
+    assert stops >= 5
+    assert compare(tmp_path / "whole", tmp_path / "stopped") == []
+    asked = scontrol.read_text().splitlines() if scontrol.exists() else []
+    assert asked == (["requeue 77"] * stops if number == signal.SIGUSR1 else [])
+
+
+def test_tasks_of_an_array_have_their_own_folders(scontrol, tmp_path, monkeypatch):
+    run("sngan", tmp_path, kimg=0.032)
+    monkeypatch.setenv("SLURM_ARRAY_TASK_ID", "4")
+    run("sngan", tmp_path, "--ckpt_path", "last", kimg=0.032)
+    assert sorted(p.name for p in tmp_path.glob("run-*")) == ["run-70_3-001", "run-70_4-001"]
+
+
+def test_a_finished_run_without_its_row_is_scored_once(tmp_path, capsys):
+    (tmp_path / "lost").mkdir()
+    words = [*command("r1gan")]
+    attempt("r1gan", tmp_path / "lost", words=words)
+    (row,) = (tmp_path / "lost" / "results").rglob("*.json")
+    history = json.loads(row.read_text())["history"]
+    row.unlink()
+    assert attempt("r1gan", tmp_path / "lost", words=words)[1] == 0
+    (again,) = (tmp_path / "lost" / "results").rglob("*.json")
+    assert [one["metrics"] for one in json.loads(again.read_text())["history"]] == [h["metrics"] for h in history]
+    assert len(history) == 3
+    assert attempt("r1gan", tmp_path / "lost", words=words)[1] == 2
+    assert done(tmp_path / "lost", 2)
+
+    folder = tmp_path / "lost" / "run-001"
+    main(["evaluate", str(folder / "checkpoints" / "last.ckpt"), "--results_dir", str(tmp_path / "scored")])
+    (scored,) = (tmp_path / "scored").rglob("*.json")
+    assert [one["nimg"] for one in json.loads(scored.read_text())["history"]] == [h["nimg"] for h in history]

@@ -1,0 +1,59 @@
+"""How a run ends before its end: a mistake as one sentence, a signal, a cluster's time limit."""
+
+import os
+import signal
+import sys
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
+from pathlib import Path
+
+import lightning.pytorch as L
+from lightning.pytorch.utilities.rank_zero import rank_zero_only
+
+from zoo.engine.checkpoints import Checkpoints
+from zoo.engine.stop import Stop
+from zoo.training import cluster
+from zoo.training.mistakes import sentence
+
+
+def fail(error: Exception) -> None:
+    """One sentence to the user, without a traceback unless ZOO_TRACEBACK is set."""
+    if os.environ.get("ZOO_TRACEBACK"):
+        raise error
+    print(f"error: {sentence(error)}", file=sys.stderr)
+    raise SystemExit(2) from error
+
+
+def tell_stop(trainer: L.Trainer, reason: str) -> None:
+    """Say where a run that can be gone on with was stopped."""
+    if trainer.is_global_zero:
+        model, last = trainer.lightning_module, Path(trainer.default_root_dir, "checkpoints", "last.ckpt")
+        at = next((c.saved_at for c in trainer.callbacks if isinstance(c, Checkpoints)), -1)
+        saved = f"saved {last}" if at == model.nimg else "but could not save"
+        print(f"stopped by {reason} at {model.nimg / 1000:.1f} {model.unit}, {saved}")
+        print("go on with: the same command and --ckpt_path last")
+
+
+@contextmanager
+def watched() -> Iterator[tuple[Stop, ExitStack]]:
+    """Signals heeded from before the run's first step, and what a run holds let go of, whatever happens."""
+    stop = Stop()
+    stop.early = True
+    stop.listen()
+    try:
+        with ExitStack() as held:
+            yield stop, held
+    finally:
+        stop.restore()
+
+
+def leave(stop: Stop, held: ExitStack) -> None:
+    """End a run that was stopped, after it was put back in the queue where a time limit did it.
+
+    Raises:
+        SystemExit: 128 and the signal's number.
+    """
+    held.close()  # the job may be ended before this line's end, and the next one finds the folder free
+    if stop.warned and cluster.job() and rank_zero_only.rank == 0:
+        print(cluster.requeue(), flush=True)
+    raise SystemExit(128 + signal.Signals[stop.signal or "SIGTERM"])
