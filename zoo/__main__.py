@@ -6,7 +6,7 @@ The commands themselves are in `zoo.commands`.
 import sys
 from typing import Any
 
-from zoo.commands import bench, data, floors, lab, listing, looking, models, runs, scoring, weights
+from zoo.commands import bench, dashboards, data, floors, lab, listing, looking, models, runs, scoring, weights
 
 #: verb -> what does it, or the verbs below it
 COMMANDS: dict[str, Any] = {
@@ -41,6 +41,7 @@ COMMANDS: dict[str, Any] = {
     "leaderboard": scoring.leaderboard,
     "claims": scoring.claims,
     "curves": scoring.curves,
+    "wandb": {"_help": dashboards.__doc__, "workspace": dashboards.workspace},
     "lab": {
         "_help": lab.__doc__,
         "dirac": lab.dirac,

@@ -3,6 +3,7 @@
 import copy
 from pathlib import Path
 
+from zoo.leaderboard import imitation
 from zoo.leaderboard.rows import write_row
 
 COLUMNS = "paper,dataset,resolution,model,metric,value,std,protocol,table,source_note,verified\n"
@@ -70,3 +71,31 @@ def add(folder: Path, recipe: str, **changes) -> None:
         else:
             row[section] = value
     write_row(row, folder)
+
+
+def imitation_row(
+    seed: int = 0, method: str = "VAIL", value: float = -200.0, transfer: str | None = None, **changes
+) -> dict:
+    metrics = {"imitation": value, "demonstrations": -130.0} | ({"transfer": value - 1} if transfer else {})
+    return (
+        imitation.make_row(
+            algorithm=method.lower(),
+            method=method,
+            recipe="pendulum",
+            metrics=metrics,
+            conditions={
+                "env": "Pendulum-v1",
+                "transfer_env": transfer,
+                "horizon": 200,
+                "episodes": 5,
+                "demonstrations": 10,
+                "demonstrated_by": {},
+                "improvement": "ppo",
+            },
+            training={"ksteps": 384, "iterations": 60, "hours": 0.1, "seed": seed, "hardware": "a CPU"},
+            history={"ksteps": [6.4, 12.8], "return/imitation": [-1200.0, value]},
+            config={"bottleneck": "none"},
+            run="abc",
+        )
+        | changes
+    )

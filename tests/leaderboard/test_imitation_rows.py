@@ -3,36 +3,11 @@
 import json
 
 import pytest
+from board import imitation_row as row
 
 from zoo.leaderboard import imitation
 from zoo.leaderboard.render import check, render
 from zoo.leaderboard.rows import read_rows
-
-
-def row(seed: int = 0, method: str = "VAIL", value: float = -200.0, transfer: str | None = None, **changes) -> dict:
-    metrics = {"imitation": value, "demonstrations": -130.0} | ({"transfer": value - 1} if transfer else {})
-    return (
-        imitation.make_row(
-            algorithm=method.lower(),
-            method=method,
-            recipe="pendulum",
-            metrics=metrics,
-            conditions={
-                "env": "Pendulum-v1",
-                "transfer_env": transfer,
-                "horizon": 200,
-                "episodes": 5,
-                "demonstrations": 10,
-                "demonstrated_by": {},
-                "improvement": "ppo",
-            },
-            training={"ksteps": 384, "iterations": 60, "hours": 0.1, "seed": seed, "hardware": "a CPU"},
-            history={"ksteps": [6.4, 12.8], "return/imitation": [-1200.0, value]},
-            config={"bottleneck": "none"},
-            run="abc",
-        )
-        | changes
-    )
 
 
 def test_seeds_are_one_line_with_their_spread(tmp_path):

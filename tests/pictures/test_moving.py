@@ -1,14 +1,20 @@
 """`zoo sample --seeds`, `zoo walk` and `zoo grow`: pictures by number, and videos whose frames are read back."""
 
+import os
+import subprocess
+import sys
+
 import numpy as np
 import pytest
 import torch
 from made import checkpoint
 from pictures import png
 from PIL import Image
+from runs import ROOT
 
 from zoo.__main__ import main
 from zoo.pictures import paths, seeds, video
+from zoo.pictures.npz import Npz
 from zoo.training.loading import load
 
 
@@ -81,6 +87,65 @@ def test_processes_share_the_seeds(models, tmp_path, monkeypatch):
     parts = [sorted(path.name for path in (tmp_path / f"rank{rank}").iterdir()) for rank in range(2)]
     assert [len(part) for part in parts] == [3, 2]
     assert not set(parts[0]) & set(parts[1])
+
+
+def test_two_processes_of_torchrun_leave_no_seed_out(models, tmp_path):
+    """Real processes that start when they start: each must keep to its own share, whatever is written already."""
+    arguments = ["-m", "zoo", "sample", str(models["sngan"]), "--seeds", "0-40", "--out", str(tmp_path / "faces")]
+    launch = [sys.executable, "-m", "torch.distributed.run", "--standalone", "--nproc-per-node", "2"]
+    env = {k: v for k, v in os.environ.items() if k not in ("RANK", "WORLD_SIZE", "LOCAL_RANK")}
+    env |= {"PYTHONPATH": str(ROOT), "OMP_NUM_THREADS": "1"}
+    done = subprocess.run([*launch, *arguments], env=env, capture_output=True, text=True, timeout=200)
+    assert done.returncode == 0, done.stderr
+    assert sorted(p.name for p in (tmp_path / "faces").iterdir()) == [f"seed{k:06d}.png" for k in range(41)]
+    main(["sample", str(models["sngan"]), "--seeds", "0-40", "--out", "alone.npz"])
+    with np.load("alone.npz") as file:
+        for k in (0, 17, 40):
+            assert np.array_equal(pixels(tmp_path / "faces" / f"seed{k:06d}.png"), file["arr_0"][k])
+
+
+@pytest.mark.parametrize("paper", ["sngan", "biggan"])
+def test_an_npz_is_gone_on_with_after_a_stop(models, paper, tmp_path, monkeypatch, capsys):
+    command = ["sample", str(models[paper]), "--seeds", "0-40", "--out"]
+    main([*command, "whole.npz"])
+    drawn, draw = [], seeds.draw
+
+    def stopped(gan, numbers, *options):
+        for i, part in enumerate(draw(gan, numbers, *options)):
+            if i == 1:
+                raise KeyboardInterrupt
+            yield part
+
+    monkeypatch.setattr(seeds, "draw", stopped)
+    with pytest.raises(KeyboardInterrupt):
+        main([*command, "parts.npz"])
+    assert not (tmp_path / "parts.npz").exists()
+    with (tmp_path / "parts.npz.part").open("ab") as file:
+        file.write(b"half a picture")  # as a kill leaves it
+
+    def recorded(gan, numbers, *options):
+        drawn.extend(numbers)
+        return draw(gan, numbers, *options)
+
+    monkeypatch.setattr(seeds, "draw", recorded)
+    main([*command, "parts.npz"])
+    assert drawn == list(range(16, 41))
+    assert "16 of them from a call that was stopped" in capsys.readouterr().out
+    with np.load("whole.npz") as a, np.load("parts.npz") as b:
+        assert a.files == b.files
+        assert all(np.array_equal(a[name], b[name]) for name in a.files)
+    assert sorted(p.name for p in tmp_path.glob("*npz*")) == ["parts.npz", "whole.npz"]
+
+
+def test_another_call_s_remains_are_not_gone_on_with(models, tmp_path):
+    main(["sample", str(models["sngan"]), "--seeds", "5-7", "--out", "right.npz"])
+    other = Npz(tmp_path / "s.npz", 3, 32, {"seeds": "0-2"}).__enter__()
+    other.add(np.zeros((1, 32, 32, 3), np.uint8), None)
+    other.__exit__(KeyboardInterrupt)
+    assert (tmp_path / "s.npz.part").is_file()
+    main(["sample", str(models["sngan"]), "--seeds", "5-7", "--out", "s.npz"])
+    with np.load("right.npz") as a, np.load("s.npz") as b:
+        assert np.array_equal(a["arr_0"], b["arr_0"])
 
 
 def test_an_npz_is_in_adm_s_layout(models):

@@ -30,3 +30,19 @@ def test_several_loggers_at_once_and_none(tmp_path):
         assert list((tmp_path / "more" / name).glob("version_*/metrics.csv"))
     cli = run("r1gan", tmp_path, "--trainer.logger", "false", kimg=0.032)
     assert len(cli.trainer.loggers) == 1  # CSV always
+
+
+def test_mlflow_gets_scalars_pictures_and_hyperparameters(tmp_path, monkeypatch):
+    pytest.importorskip("mlflow", reason="no mlflow here: pip install mlflow-skinny")
+    monkeypatch.setenv("MLFLOW_ALLOW_FILE_STORE", "true")
+    ours = {"class_path": "MLFlowLogger", "init_args": {"experiment_name": "zoo", "save_dir": str(tmp_path / "ml")}}
+    csv = {"class_path": "CSVLogger", "init_args": {"save_dir": str(tmp_path / "more")}}
+    cli = run("r1gan", tmp_path, "--trainer.logger", json.dumps([ours, csv]))
+    (logger,) = (one for one in cli.trainer.loggers if type(one).__name__ == "MLFlowLogger")
+    kept = logger.experiment.get_run(logger.run_id).data
+    assert {"loss/d", "kimg", "metrics/fd_random"} <= kept.metrics.keys()
+    assert [m.step for m in logger.experiment.get_metric_history(logger.run_id, "loss/d")] == [1, 2, 3]
+    assert kept.params["model/gamma"] == "20.0"
+    pictures = [f.path for f in logger.experiment.list_artifacts(logger.run_id, "samples")]
+    assert pictures
+    assert list((tmp_path / "more").rglob("metrics.csv"))

@@ -1,10 +1,11 @@
 """Weights & Biases without a network: grouping, tags, and one W&B run however often a training is resumed."""
 
+import subprocess
 from pathlib import Path
 
 import pytest
 
-from zoo.training.loggers import loggers
+from zoo.training.loggers import loggers, sync_hint
 from zoo.training.run import Run, run_id
 
 
@@ -34,4 +35,17 @@ def test_a_resumed_run_goes_on_in_its_wandb_run(tmp_path, offline, capsys):
     assert all(name.endswith(ids[0]) for name in parts(tmp_path))
     (tmp_path / "other").mkdir()
     assert run_id(tmp_path / "other") != ids[0]
-    assert "wandb sync" in capsys.readouterr().out
+    assert f"wandb sync --id {ids[0]} " in capsys.readouterr().out
+
+
+def test_the_hint_covers_every_part_of_a_resumed_run_in_order(tmp_path):
+    for stamp in ("20260103_000000", "20260101_000000", "20260102_000000"):
+        (tmp_path / "wandb" / f"offline-run-{stamp}-{run_id(tmp_path)}").mkdir(parents=True)
+    hint = sync_hint(tmp_path)
+    assert "3 parts, in order" in hint
+    command = hint.partition(": ")[2].partition(" (")[0]
+    listed = subprocess.run(
+        ["bash", "-c", command.replace("wandb sync", "echo", 1)], capture_output=True, text=True
+    )
+    _, _, *folders = listed.stdout.split()
+    assert [Path(f).name[12:20] for f in folders] == ["20260101", "20260102", "20260103"]

@@ -85,6 +85,7 @@ def _sample_seeds(
 
     from zoo.engine.progress import track
     from zoo.pictures import seeds as pictures
+    from zoo.pictures.npz import Npz
     from zoo.training.loading import load
 
     if label is not None and labels is not None:
@@ -99,13 +100,17 @@ def _sample_seeds(
     gan = load(checkpoint, device)
     options = (classes, truncation, ema, seed)
     if out.suffix == ".npz":
-        with pictures.Npz(out, len(numbers), gan.trained_stage.resolution) as file:
-            drawn = pictures.draw(gan, numbers, *options)
-            for _, images, y in track(drawn, len(numbers), lambda part: len(part[0])):
+        asked = {"seeds": seeds, "classes": classes, "truncation": truncation, "ema": ema, "seed": seed}
+        asked |= {"checkpoint": str(checkpoint.resolve()), "written": checkpoint.stat().st_mtime_ns}
+        with Npz(out, len(numbers), gan.trained_stage.resolution, asked) as file:
+            before, rest = file.done, numbers[file.done :]
+            for _, images, y in track(pictures.draw(gan, rest, *options), len(rest), lambda part: len(part[0])):
                 file.add(images, y)
-        print(f"{out}: {len(numbers)} pictures at {gan.nimg / 1000:g} kimg")
+        gone_on = f", {before} of them from a call that was stopped" if before else ""
+        print(f"{out}: {len(numbers)} pictures at {gan.nimg / 1000:g} kimg{gone_on}")
         return
-    own = pictures.missing(out, numbers)[rank::world]
+    # each process looks at its own share alone: others write while it looks
+    own = pictures.missing(out, numbers[rank::world])
     for some, images, _ in track(pictures.draw(gan, own, *options), len(own), lambda part: len(part[0])):
         for number, image in zip(some, images, strict=True):
             pictures.save_png(out, number, image)

@@ -4,6 +4,7 @@ import torch
 from torch import Tensor
 
 from zoo.engine.gan import GAN
+from zoo.engine.progress import track
 
 BATCH = 64  # images in one pass
 
@@ -24,10 +25,11 @@ def check_encoder(gan: GAN) -> None:
 def encode(gan: GAN, images: Tensor) -> Tensor:
     """Latents (N, latent_dim) of images (N, 3, R, R) in [-1, 1], in batches, on the CPU."""
     check_encoder(gan)
-    return torch.cat([gan.encode(part.to(gan.device, gan.dtype)).cpu() for part in images.split(BATCH)])
+    parts = track(images.split(BATCH), len(images), len, "encoding")
+    return torch.cat([gan.encode(part.to(gan.device, gan.dtype)).cpu() for part in parts])
 
 
 def decode(gan: GAN, z: Tensor, ema: bool = True) -> Tensor:
     """Images (N, 3, R, R) of latents (N, latent_dim), clipped to [-1, 1], in batches, on the CPU."""
-    parts = [gan.decode(part.to(gan.device, gan.dtype), ema=ema).cpu().clamp(-1, 1) for part in z.split(BATCH)]
-    return torch.cat(parts)
+    parts = track(z.split(BATCH), len(z), len, "drawing")
+    return torch.cat([gan.decode(part.to(gan.device, gan.dtype), ema=ema).cpu().clamp(-1, 1) for part in parts])

@@ -1,12 +1,16 @@
 """The few collectives an evaluation needs; in a single process each of them is the identity."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
-from typing import Any
+from typing import Any, TypeVar
 
 import torch
 import torch.distributed as dist
 from torch import Tensor, nn
+
+from zoo.engine.progress import track
+
+T = TypeVar("T")
 
 
 def rank_and_world() -> tuple[int, int]:
@@ -14,6 +18,11 @@ def rank_and_world() -> tuple[int, int]:
     if dist.is_available() and dist.is_initialized():
         return dist.get_rank(), dist.get_world_size()
     return 0, 1
+
+
+def watched(items: Iterable[T], total: int, size: Callable[[T], int], what: str) -> Iterable[T]:
+    """`zoo.engine.progress.track` on rank 0, whose share is `total`; the other ranks are silent."""
+    return track(items, total, size, what) if rank_and_world()[0] == 0 else items
 
 
 def gather(value: Any) -> list[Any] | None:

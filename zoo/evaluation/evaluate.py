@@ -7,7 +7,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from zoo.evaluation.distributed import broadcast, buffers_of_rank_0, gather, rank_and_world
+from zoo.evaluation.distributed import broadcast, buffers_of_rank_0, gather, rank_and_world, watched
 from zoo.evaluation.extractors import Extractor, MissingWeights, build, headline_names, metric_names
 from zoo.evaluation.extras import find, measure
 from zoo.evaluation.metrics import frechet_distance, inception_score, intra_frechet, kid, mean_cov, prdc
@@ -188,7 +188,8 @@ def _features(
 ) -> dict[str, tuple[Tensor | None, Tensor | None]]:
     """Features and logits of the fakes 0..n for each extractor, on rank 0."""
     rows: dict[str, list[tuple[Tensor, Tensor | None]]] = {one.name: [] for one in extractors}
-    for _, images in subject.fakes(n) if extractors else ():
+    own = sum(stop - start for start, stop in subject.blocks(n))
+    for _, images in watched(subject.fakes(n), own, lambda part: len(part[1]), "samples") if extractors else ():
         for one in extractors:
             features, logits = one(images if subject.device is None else images.to(subject.device))
             rows[one.name].append((features.cpu(), None if logits is None else logits.cpu()))

@@ -14,7 +14,7 @@ from torch import Tensor
 
 from zoo.data.order import subset
 from zoo.data.whole import replacing
-from zoo.evaluation.distributed import broadcast, gather, rank_and_world
+from zoo.evaluation.distributed import broadcast, gather, rank_and_world, watched
 from zoo.evaluation.extractors import Extractor
 from zoo.evaluation.metrics import Moments
 
@@ -93,7 +93,8 @@ def _part(data: Any, extractor: Extractor, n: int, batch_size: int, device: torc
     """This rank's part of the first n images; None if it has none."""
     rank, world = rank_and_world()
     moments, positions, kept, classes, seen = Moments(), [], [], [], 0
-    for images, labels in data.batches(batch_size, rank=rank, world=world, limit=n):
+    batches = data.batches(batch_size, rank=rank, world=world, limit=n)
+    for images, labels in watched(batches, -(-n // world), lambda part: len(part[0]), "real images"):
         features = extractor(images.to(device))[0].cpu()
         moments.add(features)
         position = rank + world * torch.arange(seen, seen + len(features))

@@ -143,8 +143,10 @@ def spread(rows: list[dict], metric: str) -> str:
 ABOUT = """\
 Undiscounted true returns, higher is better: mean ± population standard deviation over seeds. The paper's measure is
 that of the last iteration. Where a reward is carried over, a new policy has learned in the second environment from
-the frozen reward alone. Cloning, chance and the demonstrations are what a policy is to be held against. How it was
-done: [vail](../reproductions/vail/README.md), [vairl](../reproductions/vairl/README.md).
+the frozen reward alone. Cloning, chance and the demonstrations are what a policy is to be held against.
+"""
+PAGES = """\
+How it was done: [vail](../reproductions/vail/README.md), [vairl](../reproductions/vairl/README.md).
 """
 #: columns of the table -> the metric
 COLUMNS = {
@@ -185,4 +187,20 @@ def tables(results_dir: Path) -> list[tuple[str, list[str], list[list[str]]]]:
             about = f"published: {number['source']}" + (f"; {number['note']}" if number["note"] else "")
             lines.append([number["method"], about, f"{number['runs']} runs", "", *cells, ""])
         found.append((f"{env}, reward carried over to {transfer}" if transfer else env, head, lines))
+    return found
+
+
+def curves(results_dir: Path) -> list[dict]:
+    """The runs' true returns against thousands of steps of their environment: task, label, points [[x, y], ...].
+
+    A long run keeps every n-th of its points, about 200.
+    """
+    found = []
+    for _, row in read_rows(results_dir):
+        history, task = row["history"], row["conditions"]["env"]
+        pairs = zip(history.get("ksteps", []), history.get("return/imitation", []), strict=False)
+        points = [[x, float(f"{y:.5g}")] for x, y in pairs if y is not None]
+        if points:
+            about = f"{row['method']}, {row['recipe']}, seed {row['training']['seed']}"
+            found.append({"task": task, "label": about, "points": points[:: max(1, len(points) // 200)]})
     return found

@@ -49,14 +49,18 @@ def read_published(path: str | Path) -> list[dict[str, str]]:
     return numbers
 
 
-def best_published(numbers: list[dict[str, str]]) -> str:
-    """The best model of these numbers, checked ones first, by the metric that counts most; reals are no model."""
+def best_model(numbers: list[dict[str, str]]) -> tuple[str, str, str] | None:
+    """The best model of these numbers, checked ones first, by the metric that counts most; reals are no model.
+
+    Returns:
+        the model, its protocol, and its numbers in words; None without a model.
+    """
     models: dict[tuple[str, str], dict[str, dict]] = defaultdict(dict)
     checked = [number for number in numbers if number["verified"] == "yes" and number["model"] != "real data"]
     for number in checked or numbers:
         models[number["model"], number["protocol"]][number["metric"]] = number
     if not models:
-        return "none"
+        return None
     (model, protocol), best = min(
         models.items(), key=lambda item: merit({name: float(n["value"]) for name, n in item[1].items()})
     )
@@ -64,7 +68,13 @@ def best_published(numbers: list[dict[str, str]]) -> str:
         f"{title(name)} {best[name]['value']}" + (f" ± {best[name]['std']}" if best[name]["std"] else "")
         for name in ordered(set(best))
     )
-    return f"{values}: {model} ({protocol})"
+    return model, protocol, values
+
+
+def best_published(numbers: list[dict[str, str]]) -> str:
+    """`best_model` in a cell."""
+    found = best_model(numbers)
+    return "none" if found is None else f"{found[2]}: {found[0]} ({found[1]})"
 
 
 def published_table(numbers: list[dict[str, str]]) -> str:

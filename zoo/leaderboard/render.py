@@ -84,7 +84,7 @@ def _contents(results_dir: Path) -> dict[Path, str]:
     return {
         results_dir / "README.md": text,
         results_dir / "leaderboard.csv": _csv(rows),
-        results_dir / "index.html": page(rows, published),
+        results_dir / "index.html": page(rows, published, results_dir),
     }
 
 
@@ -119,7 +119,7 @@ def _markdown(rows: list[dict], published: list[dict[str, str]]) -> str:
 def _imitation(results_dir: Path) -> str:
     """The section of what is measured in returns, not images; empty without rows."""
     found = imitation.tables(results_dir)
-    text = [f"\n## Imitation learning\n\n{imitation.ABOUT}"] if found else []
+    text = [f"\n## Imitation learning\n\n{imitation.ABOUT}{imitation.PAGES}"] if found else []
     return "".join([*text, *(f"\n### {cell(task)}\n\n{as_table(head, lines)}" for task, head, lines in found)])
 
 

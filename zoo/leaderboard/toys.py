@@ -7,6 +7,7 @@ from dataclasses import asdict, dataclass, field, fields
 from pathlib import Path
 
 from zoo.data.whole import write_whole
+from zoo.leaderboard.cells import as_table
 from zoo.leaderboard.rows import versions
 
 #: metric -> its heading and digits
@@ -78,41 +79,45 @@ def read_toys(results_dir: Path) -> list[Toy]:
     return [Toy.read(path) for path in sorted((results_dir / "toy").glob("*/*.json"))]
 
 
-def markdown(toys: list[Toy]) -> str:
-    """Tables of the 2-D track, a data set each, best W2 first; empty without rows."""
+def tables(toys: list[Toy]) -> list[tuple[str, list[str], list[list[str]]]]:
+    """For each data set its heading, the table's head and a line a method, best W2 first."""
     groups: dict[str, dict[tuple, list[Toy]]] = defaultdict(lambda: defaultdict(list))
     for toy in toys:
         groups[toy.data][toy.paper, toy.kimg, toy.batch_size].append(toy)
-    text = []
+    found = []
     for data, methods in sorted(groups.items()):
         any_toy = next(iter(methods.values()))[0]
-        text.append(
-            f"### {data}, {any_toy.metrics['n_modes']} modes\n\n"
-            "| paper | seeds | "
-            + " | ".join(title for title, _ in METRICS.values())
-            + " | W2 of the data | points, "
-            "thousands | CPU seconds |\n" + "| --- " * (len(METRICS) + 5) + "|\n"
-        )
-        order = sorted(methods.items(), key=lambda item: (_mean(item[1], "w2"), item[0]))
-        for (paper, kimg, _), runs in order:
+        head = ["paper", "seeds", *(title for title, _ in METRICS.values())]
+        head += ["W2 of the data", "points, thousands", "CPU seconds"]
+        lines = []
+        for (paper, kimg, _), runs in sorted(methods.items(), key=lambda item: (_mean(item[1], "w2"), item[0])):
             cells = [_spread(runs, name, digits) for name, (_, digits) in METRICS.items()]
             seconds = statistics.mean(toy.cpu_seconds for toy in runs)
-            text.append(
-                f"| {paper} | {len(runs)} | {' | '.join(cells)} | {_mean(runs, 'w2_data'):.3f} | {kimg:g} | "
-                f"{seconds:.0f} |\n"
-            )
-        text.append("\n")
-    if not text:
-        return ""
-    head = (
-        "## Points of the plane\n\nEach paper's own training step on 2-D points, with small networks: means and "
+            cells += [f"{_mean(runs, 'w2_data'):.3f}", f"{kimg:g}", f"{seconds:.0f}"]
+            lines.append([paper, str(len(runs)), *cells])
+        found.append((f"{data}, {any_toy.metrics['n_modes']} modes", head, lines))
+    return found
+
+
+def about(toys: list[Toy]) -> str:
+    """What the numbers of the tables are."""
+    return (
+        "Each paper's own training step on 2-D points, with small networks: means and "
         "standard deviations over seeds, best W2 first. Good samples lie within "
         f"{toys[0].radius} of the data's modes or curve, a mode counts from 1 % of the samples on; the reverse KL "
         "is over modes, in nats; W2 is the exact distance of 1,000 samples to 1,000 points, beside that of two "
-        "draws of the data. Settings are ours, of a minute's length: they rank no paper. "
-        "`zoo lab ring` makes such rows; [what they show](../zoo/lab/README.md).\n\n"
+        "draws of the data. Settings are ours, of a minute's length: they rank no paper."
     )
-    return head + "".join(text)
+
+
+def markdown(toys: list[Toy]) -> str:
+    """The section of the 2-D track; empty without rows."""
+    if not toys:
+        return ""
+    more = "`zoo lab ring` makes such rows; [what they show](../zoo/lab/README.md)."
+    text = [f"## Points of the plane\n\n{about(toys)} {more}\n\n"]
+    text += [f"### {heading}\n\n{as_table(head, lines)}\n" for heading, head, lines in tables(toys)]
+    return "".join(text)
 
 
 def _mean(runs: list[Toy], name: str) -> float:

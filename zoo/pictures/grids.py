@@ -11,6 +11,7 @@ from torch import Tensor
 
 from zoo.data.whole import replacing
 from zoo.engine.gan import GAN
+from zoo.engine.progress import track
 
 
 def save_picture(picture: Image.Image, path: Path, **options: Any) -> None:
@@ -75,7 +76,7 @@ def sample_grid(
         columns = max(1, n // rows)
         n, label = rows * columns, torch.arange(rows).repeat_interleave(columns)
     images = []
-    for start in range(0, n, batch_size):
+    for start in track(range(0, n, batch_size), n, lambda _: batch_size, "samples"):
         part = slice(start, min(start + batch_size, n))
         some = None if label is None else label[part]
         images.append(gan.sample(part.stop - start, some, truncation, ema, seed, start).cpu())

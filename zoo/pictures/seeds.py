@@ -1,9 +1,6 @@
-"""One picture for each seed: PNGs named by it, or one npz that others' evaluators read."""
+"""One picture for each seed: as arrays, and as PNGs named by it."""
 
-import io
-import os
 import re
-import zipfile
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
@@ -102,43 +99,3 @@ def save_png(folder: Path, seed: int, picture: np.ndarray) -> None:
     folder.mkdir(parents=True, exist_ok=True)
     file = file_of(folder, seed)
     save_picture(Image.fromarray(picture), file)
-
-
-class Npz:
-    """An npz of many pictures that never lie in memory at once: `arr_0` uint8 (N, R, R, 3), with classes `arr_1`.
-
-    The layout of openai/guided-diffusion's samples. Entered with `with`; the file appears when all is in it.
-
-    Args:
-        path: the file to write.
-        n: pictures that will be added.
-        side: R, in pixels.
-    """
-
-    def __init__(self, path: Path, n: int, side: int) -> None:
-        self.path, self.part, self.n, self.side = path, path.with_suffix(".npz.part"), n, side
-        self.labels: list[int] = []
-
-    def __enter__(self) -> "Npz":
-        self.path.parent.mkdir(parents=True, exist_ok=True)
-        self.archive = zipfile.ZipFile(self.part, "w")
-        self.member = self.archive.open("arr_0.npy", "w", force_zip64=True)
-        header = {"descr": "|u1", "fortran_order": False, "shape": (self.n, self.side, self.side, 3)}
-        np.lib.format.write_array_header_2_0(self.member, header)
-        return self
-
-    def add(self, pictures: np.ndarray, labels: Sequence[int] | None) -> None:
-        self.member.write(pictures.tobytes())
-        self.labels += labels or []
-
-    def __exit__(self, kind: type | None, *_: object) -> None:
-        self.member.close()
-        if self.labels:
-            buffer = io.BytesIO()
-            np.save(buffer, np.array(self.labels))
-            self.archive.writestr("arr_1.npy", buffer.getvalue())
-        self.archive.close()
-        if kind is None:
-            os.replace(self.part, self.path)
-        else:
-            self.part.unlink(missing_ok=True)

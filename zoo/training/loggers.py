@@ -81,12 +81,22 @@ def loggers(run: Run, use_wandb: bool, trained_on: str, tags: tuple[str, ...] = 
         logger, offline = connected(about, offline)
         logger.experiment.define_metric(unit)
         logger.experiment.define_metric("*", step_metric=unit)
-        logger.experiment.config.update(run.config, allow_val_change=True)
+        # what dashboards group by: runs that differ by their seed are one recipe
+        logger.experiment.config.update(
+            run.config | {"paper": run.paper, "recipe": run.recipe}, allow_val_change=True
+        )
         if offline:
             why = "" if offline == "no answer" else " (not logged in)"
-            print(f"W&B logs offline{why}; sync later with: wandb sync {run.folder}/wandb/offline-run-*")
+            print(f"W&B logs offline{why}; {sync_hint(run.folder)}")
         found.append(logger)
     return found
+
+
+def sync_hint(folder: Path) -> str:
+    """How to upload an offline run: a resumed one has a part for each start, which become one W&B run in order."""
+    parts = len(list((folder / "wandb").glob("offline-run-*")))
+    several = f" (the run's {parts} parts, in order)" if parts > 1 else ""
+    return f"sync later with: wandb sync --id {run_id(folder)} {folder}/wandb/offline-run-*{several}"
 
 
 def beside(ours: list, given: object, config: dict) -> list:
@@ -105,7 +115,7 @@ def beside(ours: list, given: object, config: dict) -> list:
 
 
 def log_pictures(logger: L.loggers.Logger, pictures: dict[str, Path], kimg: float, step: int, unit: str) -> None:
-    """Show pictures where a logger can: W&B and TensorBoard."""
+    """Show pictures where a logger can: W&B, TensorBoard and MLflow."""
     if isinstance(logger, L.loggers.WandbLogger):
         import wandb
 
@@ -117,6 +127,9 @@ def log_pictures(logger: L.loggers.Logger, pictures: dict[str, Path], kimg: floa
         for name, file in pictures.items():
             image = np.asarray(Image.open(file).convert("RGB"))
             logger.experiment.add_image(name, image, step, dataformats="HWC")
+    elif isinstance(logger, L.loggers.MLFlowLogger):
+        for name, file in pictures.items():
+            logger.experiment.log_artifact(logger.run_id, str(file), f"{name}/{unit}-{kimg:09.1f}")
 
 
 def wandb_summary(row: dict) -> dict:
