@@ -43,6 +43,14 @@ def last_checkpoint(base: Path) -> Path | None:
     return max(found, key=lambda p: p.stat().st_mtime, default=None)
 
 
+def about(model: GAN, data: ImageDataModule) -> str:
+    """Sizes of networks and data, for the line that a run begins with."""
+    g, d = (sum(p.numel() for p in net.parameters()) / 1e6 for net in (model.G, model.D))
+    first, last = model.stage.resolution, model.resolution
+    sides = f"{last} px" if first == last else f"{first} to {last} px"
+    return f"G {g:.2f} M, D {d:.2f} M parameters; {data.name}, {len(data):,} images at {sides}"
+
+
 def begin_in(folder: Path, config: dict) -> None:
     """Write down what a run was asked for, as it was at its first start, and take away what a kill has left."""
     for part in leftovers(folder):
