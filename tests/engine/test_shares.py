@@ -27,8 +27,7 @@ SMALL = {
                   "latent_dim": 4},
     "introvae": {"resolution": 16, "widths": [4, 6], "latent_dim": 4, "vae_kimg": 0.006, "margin": 20.0},
     "pggan": {
-        "resolution": 16, "fmap_base": 32, "fmap_max": 4, "latent_dim": 4, "train_kimg": 0.007,
-        "transition_kimg": 0.007, "n_classes": 10,
+        "resolution": 16, "fmap_base": 32, "fmap_max": 4, "latent_dim": 4, "n_classes": 10,
     },
     "r1gan": {
         "resolution": 16, "n_classes": 10, "architecture": "resnet", "width_g": 4, "width_d": 4, "max_width": 8,
@@ -41,7 +40,7 @@ SMALL = {
     },
     "stylegan": {
         "resolution": 16, "fmap_base": 32, "fmap_max": 4, "latent_dim": 4, "w_dim": 4, "mapping_layers": 2,
-        "mapping_width": 4, "train_kimg": 0.007, "transition_kimg": 0.007, "batch_size_at": {}, "repeats": 1,
+        "mapping_width": 4, "batch_size_at": {}, "repeats": 1,
     },
     "ttur": {"resolution": 16, "width_g": 4, "width_d": 4, "latent_dim": 4},
     "vgan": {
@@ -66,17 +65,18 @@ SPREADS = {"7 on 3": (3, 7, 5), "3 on 4": (4, 3, 2)}
 
 
 def cases(world: int, batch: int, small: int) -> dict[str, dict]:
-    """Every method at a batch size."""
+    """Every paper at a batch size; all baselines at the first, ways of a step at the other."""
     found = {}
     for paper, model in SMALL.items():
+        if paper in BASELINES and batch < 7:
+            continue
         shown = batch * model.get("n_dis", 2 if paper in ("biggan", "bigan_qp", "gan_qp") else 1)
         sizes = {"batch_size": batch, "total_kimg": (2 if paper in BASELINES else 3) * shown / 1000}
         if paper in ("biggan", "ctgan", "sngan", "wgan_gp"):
             sizes["batch_size_g"] = small
-        if paper == "pggan":
-            sizes |= {"total_kimg": 0.03, "batch_size_at": {8: batch + 1}}
-        if paper == "stylegan":
-            sizes |= {"total_kimg": 0.03, "stddev_group": batch}
+        if paper in ("pggan", "stylegan"):  # from 4 px to a fade of 16 px, or from 8 px to 16
+            sizes |= dict.fromkeys(("train_kimg", "transition_kimg"), batch / 1000) | {"total_kimg": batch / 250}
+            sizes |= {"batch_size_at": {8: batch + 1}} if paper == "pggan" else {"stddev_group": batch}
         found[paper] = {"paper": paper, "model": model | sizes, "data": {"flip": True, "noise": 0.01}}
     pack = {"game": "wgan-gp", "pack": 2, "n_dis": 2, "batch_size": 2 * batch, "total_kimg": 8 * batch / 1000}
     parts = {"accumulate_d": 2, "accumulate_g": 2, "batch_size": 2 * batch, "batch_size_g": 2 * small}
@@ -85,11 +85,12 @@ def cases(world: int, batch: int, small: int) -> dict[str, dict]:
     more = {
         "ttur-pack": ("ttur", SMALL["ttur"] | {"resolution": 32} | pack),
         "biggan-parts": ("biggan", found["biggan"]["model"] | parts | {"total_kimg": 8 * batch / 1000}),
-        "pggan-rows": ("pggan", found["pggan"]["model"] | rows | {"total_kimg": 0.06}),
+        "pggan-rows": ("pggan", found["pggan"]["model"] | rows | {"total_kimg": 6 * batch / 1000}),
         "pggan-groups": ("pggan", found["pggan"]["model"] | groups | {"total_kimg": 0.012}),
     }
-    found |= {name: {"paper": paper, "model": model} for name, (paper, model) in more.items()}
-    found["vgan-ddp"] = found["vgan"] | {"strategy": "ddp"}  # a strategy that wraps the model
+    if batch < 7:
+        found |= {name: {"paper": paper, "model": model} for name, (paper, model) in more.items()}
+        found["vgan-ddp"] = found["vgan"] | {"strategy": "ddp"}  # a strategy that wraps the model
     return {f"{name}, {batch} on {world}": case | {"worlds": [1, world]} for name, case in found.items()}
 
 
