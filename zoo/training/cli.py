@@ -41,7 +41,7 @@ from zoo.training.lock import locked
 from zoo.training.loggers import beside, loggers
 from zoo.training.mistakes import Sentences
 from zoo.training.recipes import compose, names_data
-from zoo.training.run import Run, about, begin_in, last_checkpoint, new_folder, run_id
+from zoo.training.run import Run, about, begin_in, last_checkpoint, new_folder, run_id, unbegun
 from zoo.training.samples import Samples
 
 TRAINER = {
@@ -204,7 +204,8 @@ class ZooCLI(LightningCLI):
             return Path(os.environ.get("ZOO_RUN_DIR", base))
         if self.last and self.ckpt_path:
             return self.ckpt_path.parents[1]
-        return new_folder(base)
+        killed = unbegun(base) if self.last or cluster.job() else None
+        return killed or new_folder(base)
 
     def begin(self, given: object) -> list:
         """Write down what was asked for, and say what begins; the loggers, ours and those `given`."""

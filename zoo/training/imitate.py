@@ -41,7 +41,7 @@ from zoo.training.loggers import loggers
 from zoo.training.mistakes import Parser
 from zoo.training.recipes import compose
 from zoo.training.returns import Returns
-from zoo.training.run import Run, begin_in, last_checkpoint, new_folder, run_id
+from zoo.training.run import Run, begin_in, last_checkpoint, new_folder, run_id, unbegun
 
 
 class Iterations(IterableDataset):
@@ -98,7 +98,9 @@ def begin(
             print(f"no checkpoint under {base}-* yet: starting from scratch")
     if ckpt:
         check_resume(ckpt, model, computed(model), partial(owed, config, ckpt))
-    folder = ckpt.parents[1] if ckpt and config.ckpt_path == "last" else new_folder(base)
+    last = config.ckpt_path == "last"
+    killed = unbegun(base) if last or cluster.job() else None
+    folder = ckpt.parents[1] if ckpt and last else killed or new_folder(base)
     held.enter_context(locked(folder))
     begin_in(folder, plain)
     return Run(name, recipe, folder, plain), ckpt

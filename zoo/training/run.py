@@ -3,6 +3,7 @@
 import importlib
 import re
 import secrets
+import shutil
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -11,6 +12,9 @@ import yaml
 from zoo.data import ImageDataModule
 from zoo.data.whole import leftovers, write_whole
 from zoo.engine.gan import GAN
+from zoo.training.lock import Owner
+
+EVALUATIONS = "evaluations.jsonl"  # of a run's folder: its scores
 
 
 @dataclass(frozen=True)
@@ -36,6 +40,15 @@ def new_folder(base: Path) -> Path:
     raise FileExistsError(f"no free number for {base}")
 
 
+def unbegun(base: Path) -> Path | None:
+    """The newest folder of `base` if its process was killed before the first checkpoint: such a run begins again."""
+    found = sorted(p for p in base.parent.glob(f"{base.name}-*") if p.name.removeprefix(f"{base.name}-").isdigit())
+    if not found or any((found[-1] / "checkpoints").glob("*.ckpt")):
+        return None
+    owner = Owner.of(found[-1])
+    return found[-1] if owner is not None and owner.alive is False else None
+
+
 def last_checkpoint(base: Path) -> Path | None:
     """The newest `last.ckpt` among the runs of one recipe."""
     run = re.compile(re.escape(base.name) + r"-\d+")  # runs of cifar10, not those of cifar10-cnn
@@ -56,6 +69,11 @@ def begin_in(folder: Path, config: dict) -> None:
     for part in leftovers(folder):
         part.unlink(missing_ok=True)
     file = folder / "config.yaml"
+    if not any((folder / "checkpoints").glob("*.ckpt")):  # killed before the first: all of it is made again
+        for name in ("csv", "samples"):
+            shutil.rmtree(folder / name, ignore_errors=True)
+        for name in (EVALUATIONS, "config.yaml"):
+            (folder / name).unlink(missing_ok=True)
     if file.is_file():
         config = config | {"ckpt_path": (yaml.safe_load(file.read_text()) or {}).get("ckpt_path")}
     write_whole(file, yaml.safe_dump(config, sort_keys=False))
