@@ -204,8 +204,7 @@ class ZooCLI(LightningCLI):
             return Path(os.environ.get("ZOO_RUN_DIR", base))
         if self.last and self.ckpt_path:
             return self.ckpt_path.parents[1]
-        killed = unbegun(base) if self.last or cluster.job() else None
-        return killed or new_folder(base)
+        return (unbegun(base) if self.last or cluster.job() else None) or new_folder(base)
 
     def begin(self, given: object) -> list:
         """Write down what was asked for, and say what begins; the loggers, ours and those `given`."""

@@ -41,7 +41,7 @@ def new_folder(base: Path) -> Path:
 
 
 def unbegun(base: Path) -> Path | None:
-    """The newest folder of `base` if its process was killed before the first checkpoint: such a run begins again."""
+    """The newest folder of `base` if its process was killed before a checkpoint: such a run begins again."""
     found = sorted(p for p in base.parent.glob(f"{base.name}-*") if p.name.removeprefix(f"{base.name}-").isdigit())
     if not found or any((found[-1] / "checkpoints").glob("*.ckpt")):
         return None
