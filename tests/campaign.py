@@ -37,7 +37,7 @@ ROOT = Path(__file__).parents[1]
 IMAGES = (
     "--data Drawn --data.n_images 64 --data.noise 0.0078 --data.flip true --model.total_kimg 0.192 "
     "--samples.every_kimg 0.032 --samples.n 4 --checkpoints.every_kimg 0.064 --evaluation.every_kimg 0.064 "
-    "--evaluation.extractors [random] --evaluation.n_fake 8 --evaluation.n_real 8 --evaluation.kid_subsets 1 "
+    "--evaluation.extractors [random] --evaluation.n_fake 16 --evaluation.n_real 8 --evaluation.kid_subsets 1 "
     "--evaluation.grid 4 --checkpoints.best_by fd_random --trainer.accelerator cpu --trainer.log_every_n_steps 1"
 )
 POLICIES = (
@@ -86,9 +86,9 @@ def attempt(
         code = 70
         try:
             os.chdir(folder)
-            said = os.open("said", os.O_WRONLY | os.O_CREAT | os.O_TRUNC)
-            os.dup2(said, 1)
-            os.dup2(said, 2)
+            sys.stdout = sys.stderr = open("said", "w", buffering=1)  # noqa: SIM115
+            os.dup2(sys.stdout.fileno(), 1)
+            os.dup2(sys.stdout.fileno(), 2)
             if kill and kill[0] == "file":
                 signalled(kill[1], number)
             if paper in ALGORITHMS:
@@ -104,7 +104,6 @@ def attempt(
             traceback.print_exc()
         finally:
             sys.stdout.flush()
-            sys.stderr.flush()
             os._exit(code)
     if kill and kill[0] == "clock":
         time.sleep(kill[1])

@@ -71,7 +71,9 @@ def test_wgan_gp_with_a_packed_critic_stops_and_goes_on_as_if_it_had_not(tmp_pat
 def test_a_pack_must_divide_the_batch(tmp_path, capsys):
     with pytest.raises(SystemExit):
         run("ttur", tmp_path, "--model.game", "wgan-gp", "--model.pack", "3")
-    assert "pack 3 does not divide batch_size 32: change --model.pack or --model.batch_size" in capsys.readouterr().err
+    assert (
+        "pack 3 does not divide batch_size 32: change --model.pack or --model.batch_size" in capsys.readouterr().err
+    )
 
 
 def test_gs_running_averages_move_four_times_an_iteration_twice_on_the_updated_g():

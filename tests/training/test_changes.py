@@ -54,13 +54,13 @@ def test_cadence_length_and_threads_may_change(first, tmp_path):
 
 def test_a_new_run_begins_with_anothers_weights(first, tmp_path, capsys):
     path = first / "run-001" / "checkpoints" / "last.ckpt"
-    words = ("--init_from", str(path), "--model.lr", "1e-30", "--data.flip", "true", "--seed_everything", "5")
+    words = ("--init_from", str(path), "--model.lr", "1e-12", "--data.flip", "true", "--seed_everything", "5")
     cli = run("sngan", tmp_path, *words, kimg=0.032)
     assert "G: 2" in (said := capsys.readouterr().out)
     assert "arrays taken" in said
     old, new = load(path), cli.model
     for name, parameter in new.G.named_parameters():
-        assert torch.allclose(parameter, dict(old.G.named_parameters())[name], rtol=0, atol=1e-20), name
+        torch.testing.assert_close(parameter, dict(old.G.named_parameters())[name], atol=1e-9, rtol=1e-6)
     (row,) = (tmp_path / "results").rglob("*.json")
     ancestor = json.loads(row.read_text())["ancestor"]
     assert ancestor["kimg"] == 0.032

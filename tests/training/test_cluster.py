@@ -18,7 +18,8 @@ SCRIPTS = [block for block in BLOCKS if block.startswith("#!")]
 LINES = [line for block in BLOCKS if not block.startswith("#!") for line in block.splitlines()]
 SMALL = (
     "--model.resolution 32 --model.architecture cnn --model.n_classes 0 --model.width_g 4 --model.width_d 4 "
-    "--model.n_dis 2 --model.batch_size 8 --model.batch_size_g 8 --model.decay_start_kimg 0 --model.total_kimg 0.032 "
+    "--model.n_dis 2 --model.batch_size 8 --model.batch_size_g 8 --model.decay_start_kimg 0 "
+    "--model.total_kimg 0.032 "
     "--data.n_images 64 --trainer.accelerator cpu --trainer.precision 64-true --wandb false --data.flip false "
     "--evaluation.extractors [random] --evaluation.n_fake 10 --evaluation.n_real 64 --evaluation.kid_subsets 1"
 )

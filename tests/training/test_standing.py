@@ -1,10 +1,13 @@
 """`zoo runs`, `zoo show`, `zoo doctor`: where runs stand, read from their folders."""
 
+import platform
+
 import pytest
 from runs import own_cache, run  # noqa: F401
 
 from zoo.__main__ import main
 from zoo.training import standing
+from zoo.training.lock import locked
 
 
 @pytest.fixture
@@ -35,11 +38,11 @@ def test_runs_and_show(trained, capsys):
 def test_a_run_runs_while_its_process_lives(trained):
     config = trained / "config.yaml"
     config.write_text(config.read_text().replace("total_kimg: 0.096", "total_kimg: 1.0"))
-    now = standing.standing(trained)
+    with locked(trained):
+        now = standing.standing(trained)
     assert now.state == "running"  # by this very process
     assert now.hours_left > 0
-    node, _ = (trained / "process").read_text().split()
-    (trained / "process").write_text(f"{node} 99999999")
+    (trained / "process").write_text(f"{platform.node()} 99999999")
     assert standing.standing(trained).state == "stopped"
     assert standing.standing(trained).hours_left is None
 

@@ -34,7 +34,7 @@ class Introspection(Checked, Callback):
         self.highest = 0.0  # KL of a fake so far
         self.lasted: dict[str, int] = {}  # fault -> reports in a row
         self.told: list[str] = []
-        self.at = 0  # the step of the last report that was looked at
+        self.at = 0  # images at the last report that was looked at
 
     def state_dict(self) -> dict[str, Any]:
         return {k: getattr(self, k) for k in ("highest", "lasted", "told", "at")}
@@ -50,9 +50,9 @@ class Introspection(Checked, Callback):
         self.look(trainer, gan)
 
     def look(self, trainer: L.Trainer, gan: GAN) -> None:
-        if gan.steps % trainer.log_every_n_steps or gan.steps <= self.at:
+        if (gan.nimg // gan.images_per_step) % trainer.log_every_n_steps or gan.nimg <= self.at:
             return
-        self.at = gan.steps
+        self.at = gan.nimg
         kls = {k.removeprefix("L_REG/"): float(v) for k, v in gan.scalars.items() if k.startswith("L_REG/")}
         limit = EXPLOSION * max(gan.margin, gan.latent_dim)
         exploded = [k for k, v in kls.items() if v > limit]

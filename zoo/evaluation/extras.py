@@ -53,7 +53,8 @@ def find(name: str) -> Extra:
         return getattr(importlib.import_module(module), function)
     except (ImportError, AttributeError, ValueError) as error:
         raise ValueError(
-            f"no metric of extras is called {name!r}: choose from {', '.join(EXTRAS) or 'none'}, or say module:function"
+            f"no metric of extras is called {name!r}: choose from {', '.join(EXTRAS) or 'none'}, "
+            "or say module:function"
         ) from error
 
 

@@ -45,4 +45,4 @@ def save_figure(figure: "Figure", path: Path) -> None:
     check_figure(path)
     path.parent.mkdir(parents=True, exist_ok=True)
     with replacing(path) as part:
-        figure.savefig(part, dpi=140, format=path.suffix[1:])
+        figure.savefig(part, dpi=140, format=path.suffix[1:] or "png")

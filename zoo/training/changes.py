@@ -18,7 +18,7 @@ PRECISIONS = {None: "32-true", "32": "32-true", "16": "16-mixed", "bf16": "bf16-
 #: settings of the data that change what training sees of the same images
 DATA = ("divisor", "noise", "flip")
 #: options under --trainer that change what is computed, and what they are if nobody says
-TRAINER = {"sync_batchnorm": False, "overfit_batches": 0.0, "limit_train_batches": None, "deterministic": None}
+TRAINER = {"overfit_batches": 0.0, "limit_train_batches": None, "deterministic": None}
 
 
 def computed(model: GAN, data: Any = None, trainer: Mapping[str, Any] | None = None) -> dict[str, Any]:

@@ -42,7 +42,7 @@ from zoo.training.lock import locked
 from zoo.training.loggers import beside, loggers
 from zoo.training.mistakes import Sentences, refuse
 from zoo.training.recipes import compose, names_data
-from zoo.training.run import Run, begin_in, last_checkpoint, new_folder, run_id
+from zoo.training.run import Run, about, begin_in, last_checkpoint, new_folder, run_id, unbegun
 from zoo.training.samples import Samples
 
 
@@ -119,21 +119,19 @@ class ZooCLI(LightningCLI):
         base = cluster.base_of(self.config.run_dir, paper, self.recipe)
         config = yaml.safe_load(self.parser.dump(self.config, skip_none=False))
         config["evaluation"]["recipe"] = self.recipe  # the folder may have another name
-        self.ckpt_path = (
-            self.resumed(base, config)
-            if decided is None
-            else (Path(decided["ckpt_path"]) if decided["ckpt_path"] else None)
-        )
+        given = self.resumed(base, config) if decided is None else decided["ckpt_path"]
+        self.ckpt_path = Path(given) if given else None
         check_devices(self.config.trainer)
         self.spread = about_spread(self.model, processes(self.config.trainer))
         self.datamodule.enter(self.model.stage)
         now = computed(self.model, self.datamodule, self.config.trainer)
-        self.model.origin |= {"computed": now, "class_names": list(names_of(self.datamodule))}
+        names = names_of(self.datamodule) if self.model.n_classes and rank_zero_only.rank == 0 else ()
+        self.model.origin |= {"computed": now, "class_names": list(names)}
         if rank_zero_only.rank == 0:
             if self.ckpt_path:
                 check_resume(self.ckpt_path, self.model, now, self.owed)
             elif self.config.init_from:
-                for line in begin_from(Path(self.config.init_from), self.model, names_of(self.datamodule)):
+                for line in begin_from(Path(self.config.init_from), self.model, names):
                     print(f"from {self.config.init_from}: {line}")
             self.datamodule.prepare_data()
             self.datamodule.setup("fit")
@@ -171,7 +169,8 @@ class ZooCLI(LightningCLI):
         self.last = self.config.ckpt_path == "last"
         if self.config.ckpt_path is None and cluster.job():
             own = last_checkpoint(base)
-            self.last = cluster.of_this_job(own, config) and not self.over(own)
+            self.last = cluster.of_this_job(own, config)
+            self.last = self.last and not self.over(own)
         if not self.last:
             return Path(self.config.ckpt_path) if self.config.ckpt_path else None
         known = os.environ.get("ZOO_LAST_CHECKPOINT") if rank_zero_only.rank else None
@@ -201,7 +200,7 @@ class ZooCLI(LightningCLI):
             return Path(os.environ.get("ZOO_RUN_DIR", base))
         if self.last and self.ckpt_path:
             return self.ckpt_path.parents[1]
-        return new_folder(base)
+        return (unbegun(base) if self.last or cluster.job() else None) or new_folder(base)
 
     def begin(self, given: object) -> list:
         """Write down what was asked for, and say what begins; the loggers, ours and those `given`."""
@@ -210,13 +209,7 @@ class ZooCLI(LightningCLI):
         os.environ["ZOO_RUN_DIR"] = str(folder)
         begin_in(folder, self.run.config)
         found = loggers(self.run, self.config.wandb, data.name, (f"{data.resolution}px",))
-        sizes = [sum(p.numel() for p in net.parameters()) / 1e6 for net in (model.G, model.D)]
-        first, last = model.stage.resolution, model.resolution
-        sides = f"{last} px" if first == last else f"{first} to {last} px"
-        print(
-            f"{self.run.paper} / {self.recipe}: G {sizes[0]:.2f} M, D {sizes[1]:.2f} M parameters; {data.name}, "
-            f"{len(data):,} images at {sides}; run folder {folder}"
-        )
+        print(f"{self.run.paper} / {self.recipe}: {about(model, data)}; run folder {folder}")
         if self.spread:
             print(self.spread)
         return beside(found, given, self.run.config)

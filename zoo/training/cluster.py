@@ -42,7 +42,8 @@ def of_this_job(checkpoint: Path | None, config: dict) -> bool:
         return False
     file = checkpoint.parents[1] / "config.yaml"
     known = yaml.safe_load(file.read_text()) if file.is_file() else {}
-    return {**known, "ckpt_path": None} == {**config, "ckpt_path": None}
+    own = {"ckpt_path": None, "ancestor": None}  # the file's alone
+    return known | own == config | own
 
 
 def requeue() -> str:

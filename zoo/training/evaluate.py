@@ -35,9 +35,10 @@ from zoo.options.ranges import (
     Seed,
 )
 from zoo.pictures.grids import sample_grid, save_grid, save_own_pictures
-from zoo.training.history import EVALUATIONS, evaluations
+from zoo.training.history import evaluations
 from zoo.training.loggers import wandb_summary
 from zoo.training.nearest import nearest_of, save_nearest
+from zoo.training.run import EVALUATIONS
 
 
 class Evaluate(Checked, L.Callback):
@@ -212,8 +213,8 @@ class Evaluate(Checked, L.Callback):
         named = {f"metrics/{name}": value for name, value in result["metrics"].items()}
         gan.log_scalars(named)
         offer(trainer, result["metrics"] | named)  # by the loggers' names and by their own
-        offer_best(trainer, gan, result["metrics"], higher)
         self.note(gan, result)
+        offer_best(trainer, gan, result["metrics"], higher)
         if trainer.is_global_zero:
             try:
                 lines = [json.dumps(self.history[nimg]) + "\n" for nimg in sorted(self.history)]

@@ -15,8 +15,8 @@ from lightning.pytorch.loggers.logger import rank_zero_experiment
 from zoo.data.whole import write_whole
 from zoo.engine.gan import GAN
 from zoo.training.loading import read
+from zoo.training.run import EVALUATIONS
 
-EVALUATIONS = "evaluations.jsonl"
 Row = dict[str, str]
 
 

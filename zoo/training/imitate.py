@@ -42,7 +42,7 @@ from zoo.training.loggers import loggers
 from zoo.training.mistakes import Parser, refuse
 from zoo.training.recipes import compose
 from zoo.training.returns import Returns
-from zoo.training.run import Run, begin_in, last_checkpoint, new_folder, run_id
+from zoo.training.run import Run, begin_in, last_checkpoint, new_folder, run_id, unbegun
 
 
 class Iterations(IterableDataset):
@@ -104,7 +104,9 @@ def begin(
     if ckpt:
         check_resume(ckpt, model, computed(model), partial(owed, config, ckpt))
     check_disk(model, config.checkpoints.keep, check_folder("--run_dir", base.parent))
-    folder = ckpt.parents[1] if ckpt and config.ckpt_path == "last" else new_folder(base)
+    last = config.ckpt_path == "last"
+    killed = unbegun(base) if last or cluster.job() else None
+    folder = ckpt.parents[1] if ckpt and last else killed or new_folder(base)
     held.enter_context(locked(folder))
     begin_in(folder, plain)
     return Run(name, recipe, folder, plain), ckpt

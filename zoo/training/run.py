@@ -3,6 +3,7 @@
 import importlib
 import re
 import secrets
+import shutil
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -12,6 +13,9 @@ from zoo.data import ImageDataModule
 from zoo.data.whole import leftovers, write_whole
 from zoo.engine.gan import GAN
 from zoo.options.yamls import config_in
+from zoo.training.lock import Owner
+
+EVALUATIONS = "evaluations.jsonl"  # of a run's folder: its scores
 
 
 @dataclass(frozen=True)
@@ -37,6 +41,15 @@ def new_folder(base: Path) -> Path:
     raise FileExistsError(f"no free number for {base}")
 
 
+def unbegun(base: Path) -> Path | None:
+    """The newest folder of `base` if its process was killed before a checkpoint: such a run begins again."""
+    found = sorted(p for p in base.parent.glob(f"{base.name}-*") if p.name.removeprefix(f"{base.name}-").isdigit())
+    if not found or any((found[-1] / "checkpoints").glob("*.ckpt")):
+        return None
+    owner = Owner.of(found[-1])
+    return found[-1] if owner is not None and owner.alive is False else None
+
+
 def last_checkpoint(base: Path) -> Path | None:
     """The newest `last.ckpt` among the runs of one recipe."""
     run = re.compile(re.escape(base.name) + r"-\d+")  # runs of cifar10, not those of cifar10-cnn
@@ -44,11 +57,24 @@ def last_checkpoint(base: Path) -> Path | None:
     return max(found, key=lambda p: p.stat().st_mtime, default=None)
 
 
+def about(model: GAN, data: ImageDataModule) -> str:
+    """Sizes of networks and data, for the line that a run begins with."""
+    g, d = (sum(p.numel() for p in net.parameters()) / 1e6 for net in (model.G, model.D))
+    first, last = model.stage.resolution, model.resolution
+    sides = f"{last} px" if first == last else f"{first} to {last} px"
+    return f"G {g:.2f} M, D {d:.2f} M parameters; {data.name}, {len(data):,} images at {sides}"
+
+
 def begin_in(folder: Path, config: dict) -> None:
     """Write down what a run was asked for, as it was at its first start, and take away what a kill has left."""
     for part in leftovers(folder):
         part.unlink(missing_ok=True)
     file = folder / "config.yaml"
+    if not any((folder / "checkpoints").glob("*.ckpt")):  # killed before the first: all of it is made again
+        for name in ("csv", "samples"):
+            shutil.rmtree(folder / name, ignore_errors=True)
+        for name in (EVALUATIONS, "config.yaml"):
+            (folder / name).unlink(missing_ok=True)
     if file.is_file():
         config = config | {"ckpt_path": config_in(file).get("ckpt_path")}
     write_whole(file, yaml.safe_dump(config, sort_keys=False))
