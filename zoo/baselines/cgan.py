@@ -23,16 +23,7 @@ from zoo.networks import cgan as networks
 from zoo.networks import dcgan
 from zoo.networks.modes import frozen
 from zoo.objectives.losses import nonsaturating_d, nonsaturating_g
-from zoo.options.ranges import (
-    AtLeastOne,
-    BatchSize,
-    Decay,
-    NonNegativeFloat,
-    PositiveFloat,
-    Side,
-    SomeClasses,
-    Width,
-)
+from zoo.options import ranges
 
 Architecture = Literal["maxout", "mnist", "dcgan"]
 
@@ -98,25 +89,25 @@ class CGAN(GAN):
 
     def __init__(
         self,
-        resolution: Side = 28,
-        n_classes: SomeClasses = 10,
+        resolution: ranges.Side = 28,
+        n_classes: ranges.SomeClasses = 10,
         architecture: Architecture = "maxout",
         channels: Literal[1, 3] = 1,
-        width_g: Width | None = None,
-        width_d: Width | None = None,
-        latent_dim: Width = 100,
+        width_g: ranges.Width | None = None,
+        width_d: ranges.Width | None = None,
+        latent_dim: ranges.Width = 100,
         prior: Literal["uniform", "unit_uniform", "normal"] = "unit_uniform",
         half: bool = True,
         optimizer: Literal["sgd", "adam"] = "sgd",
-        lr: PositiveFloat = 0.1,
-        lr_divisor: AtLeastOne = 1.00004,
-        momentum: tuple[Decay, Decay] = (0.5, 0.7),
-        momentum_kimg: NonNegativeFloat = 12_500,
-        beta1: Decay = 0.5,
-        l2: NonNegativeFloat = 0.0,
-        decay_start_kimg: NonNegativeFloat | None = None,
-        batch_size: BatchSize = 100,
-        total_kimg: PositiveFloat = 12_500,
+        lr: ranges.PositiveFloat = 0.1,
+        lr_divisor: ranges.AtLeastOne = 1.00004,
+        momentum: tuple[ranges.Decay, ranges.Decay] = (0.5, 0.7),
+        momentum_kimg: ranges.NonNegativeFloat = 12_500,
+        beta1: ranges.Decay = 0.5,
+        l2: ranges.NonNegativeFloat = 0.0,
+        decay_start_kimg: ranges.NonNegativeFloat | None = None,
+        batch_size: ranges.BatchSize = 100,
+        total_kimg: ranges.PositiveFloat = 12_500,
     ) -> None:
         super().__init__(
             *build(architecture, resolution, channels, latent_dim, n_classes, width_g, width_d),

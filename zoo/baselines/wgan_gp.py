@@ -21,16 +21,7 @@ from zoo.networks.modes import frozen, in_parts
 from zoo.networks.pairs import Architecture, NormName, build
 from zoo.objectives.losses import wasserstein_d, wasserstein_g
 from zoo.objectives.penalties import between, slope_hinge, wgan_gp, wgan_gp_one_sided
-from zoo.options.ranges import (
-    BatchSize,
-    ClassCount,
-    Decay,
-    NonNegativeFloat,
-    PositiveFloat,
-    PositiveInt,
-    Side,
-    Width,
-)
+from zoo.options import ranges
 
 PENALTIES = {"two-sided": wgan_gp, "one-sided": wgan_gp_one_sided, "hinge": slope_hinge}
 
@@ -68,27 +59,27 @@ class WGAN_GP(GAN):
 
     def __init__(
         self,
-        resolution: Side = 32,
-        n_classes: ClassCount = 10,
+        resolution: ranges.Side = 32,
+        n_classes: ranges.ClassCount = 10,
         architecture: Architecture = "resnet",
         norm_d: NormName = "none",
         channels: Literal[1, 3] = 3,
-        width_g: Width | None = None,
-        width_d: Width | None = None,
-        latent_dim: Width = 128,
-        n_dis: PositiveInt = 5,
-        batch_size: BatchSize = 64,
-        batch_size_g: BatchSize = 128,
-        bn_groups: PositiveInt = 2,
+        width_g: ranges.Width | None = None,
+        width_d: ranges.Width | None = None,
+        latent_dim: ranges.Width = 128,
+        n_dis: ranges.PositiveInt = 5,
+        batch_size: ranges.BatchSize = 64,
+        batch_size_g: ranges.BatchSize = 128,
+        bn_groups: ranges.PositiveInt = 2,
         penalty: Literal["two-sided", "one-sided", "hinge"] = "two-sided",
-        lambda_gp: NonNegativeFloat = 10.0,
-        acgan_d: NonNegativeFloat = 1.0,
-        acgan_g: NonNegativeFloat = 0.1,
-        lr: PositiveFloat = 2e-4,
-        beta1: Decay = 0.0,
-        beta2: Decay = 0.9,
-        decay_start_kimg: NonNegativeFloat | None = 0,
-        total_kimg: PositiveFloat = 32_000,
+        lambda_gp: ranges.NonNegativeFloat = 10.0,
+        acgan_d: ranges.NonNegativeFloat = 1.0,
+        acgan_g: ranges.NonNegativeFloat = 0.1,
+        lr: ranges.PositiveFloat = 2e-4,
+        beta1: ranges.Decay = 0.0,
+        beta2: ranges.Decay = 0.9,
+        decay_start_kimg: ranges.NonNegativeFloat | None = 0,
+        total_kimg: ranges.PositiveFloat = 32_000,
     ) -> None:
         super().__init__(
             *build(architecture, resolution, latent_dim, channels, width_g, width_d, norm_d, n_classes),

@@ -3,32 +3,22 @@
 from pathlib import Path
 from typing import Literal
 
-from zoo.options.ranges import (
-    BatchSize,
-    NonNegativeFloat,
-    PositiveFloat,
-    PositiveInt,
-    Processes,
-    Side,
-    Steps,
-    Width,
-    Workers,
-)
+from zoo.options import ranges
 
 
 def data(
     path: Path | None = None,
-    resolution: Side = 128,
-    workers: Workers = 2,
-    batch: BatchSize = 64,
-    step_ms: NonNegativeFloat = 50,
+    resolution: ranges.Side = 128,
+    workers: ranges.Workers = 2,
+    batch: ranges.BatchSize = 64,
+    step_ms: ranges.NonNegativeFloat = 50,
 ) -> None:
     """Measure how fast images reach training.
 
     Args:
         path: A zip of JPEGs of that resolution (default: drawn faces with grain).
         resolution: Their side in pixels.
-        workers: Processes that decode.
+        workers: ranges.Processes that decode.
         batch: Images of a batch.
         step_ms: Length of the training step whose waiting is measured.
     """
@@ -38,21 +28,21 @@ def data(
 
 
 def evaluation(
-    n: PositiveInt = 64,
-    full: PositiveInt = 10_000,
-    resolution: Side = 32,
-    batch_size: BatchSize = 32,
+    n: ranges.PositiveInt = 64,
+    full: ranges.PositiveInt = 10_000,
+    resolution: ranges.Side = 32,
+    batch_size: ranges.BatchSize = 32,
     device: str = "cpu",
-    memory: PositiveInt | None = None,
-    width: Width = 2048,
-    threads: Processes | None = None,
+    memory: ranges.PositiveInt | None = None,
+    width: ranges.Width = 2048,
+    threads: ranges.Processes | None = None,
 ) -> None:
     """Time scoring against the bare forward pass of FID's network.
 
     Args:
         n: Images of each set that go through the network.
         full: Images of each set that the ratio is extended to.
-        resolution: Side of the images in pixels.
+        resolution: ranges.Side of the images in pixels.
         batch_size: Images per pass.
         device: Where to compute, such as cuda.
         memory: Measure instead what KID and PRDC of so many features of each set need.
@@ -75,11 +65,11 @@ def evaluation(
 
 def step(
     recipe: Path,
-    batch_size: BatchSize | None = 2,
-    steps: Steps = 2,
+    batch_size: ranges.BatchSize | None = 2,
+    steps: ranges.Steps = 2,
     precisions: list[Literal["32-true", "bf16-mixed"]] | None = None,
     layouts: list[Literal["channels_last", "contiguous"]] | None = None,
-    timeout: PositiveFloat = 600,
+    timeout: ranges.PositiveFloat = 600,
     device: str = "cpu",
 ) -> None:
     """Time and peak memory of one training step of a recipe, in float32 and bfloat16, channels_last and contiguous.
@@ -88,7 +78,7 @@ def step(
         recipe: Such as reproductions/biggan/paper.yaml.
         batch_size: Every batch of the recipe cut to so many images, in one part, with one update of D in a step;
             null keeps the recipe's.
-        steps: Steps after the first, of which the fastest counts.
+        steps: ranges.Steps after the first, of which the fastest counts.
         precisions: Only these of 32-true and bf16-mixed.
         layouts: Only these of channels_last and contiguous.
         timeout: Seconds after which a setting is given up.
@@ -108,8 +98,8 @@ def distances(
     photographs: str = "data/imagenette-train-64.zip",
     name: str = "CIFAR-10 (JPEG copy)",
     out: Path = Path("zoo/evaluation/distances"),
-    n: PositiveInt = 500,
-    n_real: PositiveInt = 5000,
+    n: ranges.PositiveInt = 500,
+    n_real: ranges.PositiveInt = 5000,
 ) -> None:
     """Measure what each distance is worth: which faults it sees, how few images do, how biased it is.
 

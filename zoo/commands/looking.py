@@ -3,33 +3,25 @@
 from pathlib import Path
 from typing import Any, Literal
 
-from zoo.options.ranges import (
-    FiniteFloat,
-    NonNegativeFloat,
-    NonNegativeInt,
-    Port,
-    PositiveFloat,
-    Seed,
-    Steps,
-)
+from zoo.options import ranges
 
 
 def walk(
     checkpoint: Path,
     out: Path = Path("walk.mp4"),
     seeds: str = "0-3",
-    frames: Steps = 60,
-    fps: PositiveFloat = 30,
+    frames: ranges.Steps = 60,
+    fps: ranges.PositiveFloat = 30,
     kind: Literal["spherical", "spline", "linear"] = "spherical",
     loop: bool = True,
     grid: str = "1x1",
-    label: NonNegativeInt | None = None,
-    truncation: FiniteFloat | None = None,
+    label: ranges.NonNegativeInt | None = None,
+    truncation: ranges.FiniteFloat | None = None,
     classes: str | None = None,
-    truncations: list[FiniteFloat] | None = None,
+    truncations: list[ranges.FiniteFloat] | None = None,
     layers: str | None = None,
     photos: list[Path] | None = None,
-    seed: Seed = 0,
+    seed: ranges.Seed = 0,
     ema: bool = True,
     device: str = "cpu",
 ) -> None:
@@ -105,7 +97,9 @@ def _way(checkpoint: Path, device: str, ways: dict[str, Any]) -> tuple[Any, tupl
     return gan, None if name == "seeds" else (name, value), len(value) if name in ("classes", "photos") else None
 
 
-def grow(run: Path, out: Path = Path("training.mp4"), fps: PositiveFloat = 6, hold: NonNegativeFloat = 1.5) -> None:
+def grow(
+    run: Path, out: Path = Path("training.mp4"), fps: ranges.PositiveFloat = 6, hold: ranges.NonNegativeFloat = 1.5
+) -> None:
     """The samples of a run from the first to the last as a video; the stages of a growing model at one size.
 
     Args:
@@ -123,7 +117,11 @@ def grow(run: Path, out: Path = Path("training.mp4"), fps: PositiveFloat = 6, ho
 
 
 def explore(
-    checkpoints: list[Path], port: Port = 7860, device: str = "cpu", share: bool = False, open_browser: bool = False
+    checkpoints: list[Path],
+    port: ranges.Port = 7860,
+    device: str = "cpu",
+    share: bool = False,
+    open_browser: bool = False,
 ) -> None:
     """Play with checkpoints in the browser: latents, truncation, classes, styles, photos.
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import builtins
 import hashlib
 import io
 import json
@@ -160,7 +161,7 @@ class Files:
         labels, self.classes = from_folders(self.names, self.path)
         return labels
 
-    def _metadata(self, name: str) -> bytes:
+    def _metadata(self, name: str) -> builtins.bytes:
         try:
             return self.bytes(f"{self.root}{name}")
         except Exception as error:  # zipfile raises many kinds for damaged archives

@@ -21,16 +21,7 @@ from zoo.networks.ctgan import Architecture, build
 from zoo.networks.modes import frozen, in_parts
 from zoo.objectives.losses import wasserstein_d, wasserstein_g
 from zoo.objectives.penalties import between, consistency, wgan_gp
-from zoo.options.ranges import (
-    BatchSize,
-    ClassCount,
-    Decay,
-    NonNegativeFloat,
-    PositiveFloat,
-    PositiveInt,
-    Side,
-    Width,
-)
+from zoo.options import ranges
 
 
 class CTGAN(GAN):
@@ -68,27 +59,27 @@ class CTGAN(GAN):
 
     def __init__(
         self,
-        resolution: Side = 32,
-        n_classes: ClassCount = 10,
+        resolution: ranges.Side = 32,
+        n_classes: ranges.ClassCount = 10,
         architecture: Architecture = "resnet",
-        width_g: Width | None = None,
-        width_d: Width | None = None,
-        latent_dim: Width = 128,
-        dropout: tuple[Decay, Decay, Decay] | None = None,
-        n_dis: PositiveInt = 5,
-        batch_size: BatchSize = 64,
-        batch_size_g: BatchSize = 128,
-        bn_groups: PositiveInt = 2,
-        lambda_gp: NonNegativeFloat = 10.0,
-        lambda_ct: NonNegativeFloat = 2.0,
-        margin: NonNegativeFloat = 0.0,
-        acgan_d: NonNegativeFloat = 1.0,
-        acgan_g: NonNegativeFloat = 0.1,
-        lr: PositiveFloat = 2e-4,
-        beta1: Decay = 0.0,
-        beta2: Decay = 0.9,
-        decay_start_kimg: NonNegativeFloat | None = 0,
-        total_kimg: PositiveFloat = 32_000,
+        width_g: ranges.Width | None = None,
+        width_d: ranges.Width | None = None,
+        latent_dim: ranges.Width = 128,
+        dropout: tuple[ranges.Decay, ranges.Decay, ranges.Decay] | None = None,
+        n_dis: ranges.PositiveInt = 5,
+        batch_size: ranges.BatchSize = 64,
+        batch_size_g: ranges.BatchSize = 128,
+        bn_groups: ranges.PositiveInt = 2,
+        lambda_gp: ranges.NonNegativeFloat = 10.0,
+        lambda_ct: ranges.NonNegativeFloat = 2.0,
+        margin: ranges.NonNegativeFloat = 0.0,
+        acgan_d: ranges.NonNegativeFloat = 1.0,
+        acgan_g: ranges.NonNegativeFloat = 0.1,
+        lr: ranges.PositiveFloat = 2e-4,
+        beta1: ranges.Decay = 0.0,
+        beta2: ranges.Decay = 0.9,
+        decay_start_kimg: ranges.NonNegativeFloat | None = 0,
+        total_kimg: ranges.PositiveFloat = 32_000,
     ) -> None:
         super().__init__(
             *build(architecture, resolution, n_classes, latent_dim, width_g, width_d, dropout),

@@ -27,17 +27,7 @@ from zoo.networks import ctgan_ssl as networks
 from zoo.networks.modes import frozen
 from zoo.objectives.losses import feature_matching, unlabelled_d
 from zoo.objectives.penalties import class_consistency
-from zoo.options.ranges import (
-    BatchSize,
-    Decay,
-    Fraction,
-    NonNegativeFloat,
-    PositiveFloat,
-    PositiveInt,
-    Side,
-    SomeClasses,
-    Width,
-)
+from zoo.options import ranges
 
 INIT_IMAGES = 500  # S CT_MNIST.py:126-137, CT_CIFAR.py:203-205
 
@@ -76,24 +66,24 @@ class CTGAN_SSL(GAN):
 
     def __init__(
         self,
-        resolution: Side = 32,
-        n_classes: SomeClasses = 10,
-        labels_per_class: PositiveInt = 400,
-        width_g: Width | None = None,
-        width_d: Width | None = None,
-        latent_dim: Width = 50,
-        unlabelled: NonNegativeFloat = 1.0,
-        consistency: NonNegativeFloat = 0.5,
-        feature_weight: NonNegativeFloat = 0.1,
-        margin: NonNegativeFloat = 0.0,
+        resolution: ranges.Side = 32,
+        n_classes: ranges.SomeClasses = 10,
+        labels_per_class: ranges.PositiveInt = 400,
+        width_g: ranges.Width | None = None,
+        width_d: ranges.Width | None = None,
+        latent_dim: ranges.Width = 50,
+        unlabelled: ranges.NonNegativeFloat = 1.0,
+        consistency: ranges.NonNegativeFloat = 0.5,
+        feature_weight: ranges.NonNegativeFloat = 0.1,
+        margin: ranges.NonNegativeFloat = 0.0,
         matching_power: Literal[1, 2] = 1,
         augment: bool = True,
-        average: Fraction = 1e-4,
-        batch_size: BatchSize = 100,
-        lr: PositiveFloat = 3e-4,
-        beta1: Decay = 0.5,
-        beta2: Decay = 0.999,
-        total_kimg: PositiveFloat = 50_000,
+        average: ranges.Fraction = 1e-4,
+        batch_size: ranges.BatchSize = 100,
+        lr: ranges.PositiveFloat = 3e-4,
+        beta1: ranges.Decay = 0.5,
+        beta2: ranges.Decay = 0.999,
+        total_kimg: ranges.PositiveFloat = 50_000,
     ) -> None:
         if resolution not in networks.SETS:
             raise ValueError(f"the classifiers exist at 28 px (MNIST) and 32 px, not at {resolution}")

@@ -20,16 +20,7 @@ from zoo.networks import sngan_cnn
 from zoo.networks.modes import frozen
 from zoo.objectives.losses import ADVERSARIAL
 from zoo.objectives.penalties import between, orthonormality, wgan_gp
-from zoo.options.ranges import (
-    BatchSize,
-    ClassCount,
-    Decay,
-    NonNegativeFloat,
-    PositiveFloat,
-    PositiveInt,
-    Side,
-    Width,
-)
+from zoo.options import ranges
 
 Architecture = Literal["resnet", "resnet-concat", "cnn", "cnn-cgl"]
 
@@ -110,25 +101,25 @@ class SNGAN(GAN):
 
     def __init__(
         self,
-        resolution: Side = 128,
-        n_classes: ClassCount = 1000,
+        resolution: ranges.Side = 128,
+        n_classes: ranges.ClassCount = 1000,
         architecture: Architecture = "resnet-concat",
-        width_g: Width | None = None,
-        width_d: Width | None = None,
-        latent_dim: Width = 128,
+        width_g: ranges.Width | None = None,
+        width_d: ranges.Width | None = None,
+        latent_dim: ranges.Width = 128,
         loss: Literal["hinge", "nonsaturating", "wasserstein"] = "hinge",
         norm_d: sngan_cnn.Norm = "spectral",
         penalty: Literal["none", "gp", "orthonormal"] = "none",
-        penalty_weight: NonNegativeFloat = 10.0,
-        clip: PositiveFloat | None = None,
-        n_dis: PositiveInt = 5,
-        batch_size: BatchSize = 64,
-        batch_size_g: BatchSize = 128,
-        lr: PositiveFloat = 2e-4,
-        beta1: Decay = 0.0,
-        beta2: Decay = 0.9,
-        decay_start_kimg: NonNegativeFloat | None = 128_000,
-        total_kimg: PositiveFloat = 144_000,
+        penalty_weight: ranges.NonNegativeFloat = 10.0,
+        clip: ranges.PositiveFloat | None = None,
+        n_dis: ranges.PositiveInt = 5,
+        batch_size: ranges.BatchSize = 64,
+        batch_size_g: ranges.BatchSize = 128,
+        lr: ranges.PositiveFloat = 2e-4,
+        beta1: ranges.Decay = 0.0,
+        beta2: ranges.Decay = 0.9,
+        decay_start_kimg: ranges.NonNegativeFloat | None = 128_000,
+        total_kimg: ranges.PositiveFloat = 144_000,
     ) -> None:
         super().__init__(
             *build(architecture, resolution, n_classes, latent_dim, width_g, width_d, norm_d),

@@ -207,7 +207,7 @@ def walk(
     if name == "classes":
         return classes_walk(gan, value, seeds[0], frames, loop, truncation, ema, seed)
     if name == "truncations":
-        return truncation_walk(gan, seeds[0], *value, frames, label, ema, seed)
+        return truncation_walk(gan, seeds[0], value[0], value[1], frames, label, ema, seed)
     if name == "layers":
         return mixing_walk(gan, seeds, (value[0], value[-1]), frames, kind, loop, truncation, ema, seed)
     if name == "photos":

@@ -24,16 +24,8 @@ from zoo.evaluation.small import over_seeds
 from zoo.leaderboard.naming import token_of, written
 from zoo.leaderboard.ranking import higher
 from zoo.leaderboard.rows import check_writable, make_row, versions, write_row
+from zoo.options import ranges
 from zoo.options.checked import Checked
-from zoo.options.ranges import (
-    BatchSize,
-    FiniteFloat,
-    NonNegativeFloat,
-    NonNegativeInt,
-    PositiveInt,
-    Processes,
-    Seed,
-)
 from zoo.pictures.grids import sample_grid, save_grid, save_own_pictures
 from zoo.training.history import evaluations
 from zoo.training.loggers import wandb_summary
@@ -78,28 +70,28 @@ class Evaluate(Checked, L.Callback):
 
     def __init__(
         self,
-        every_kimg: NonNegativeFloat | None = None,
+        every_kimg: ranges.NonNegativeFloat | None = None,
         extractors: Sequence[str] = DEFAULT,
         protocol: str = "zoo",
-        n_fake: PositiveInt | None = None,
-        n_real: PositiveInt | None = None,
-        n_is: PositiveInt | None = None,
-        n_prdc: PositiveInt | None = None,
+        n_fake: ranges.PositiveInt | None = None,
+        n_real: ranges.PositiveInt | None = None,
+        n_is: ranges.PositiveInt | None = None,
+        n_prdc: ranges.PositiveInt | None = None,
         extras: Sequence[str] | None = None,
         paper: str | None = None,
         recipe: str = "custom",
         results_dir: str | None = "results",
-        seed: Seed = 0,
-        n_seeds: PositiveInt = 1,
-        batch_size: BatchSize = 128,
-        truncation: FiniteFloat | None = None,
+        seed: ranges.Seed = 0,
+        n_seeds: ranges.PositiveInt = 1,
+        batch_size: ranges.BatchSize = 128,
+        truncation: ranges.FiniteFloat | None = None,
         ema: bool | None = None,
         rounding: str | None = None,
-        is_splits: PositiveInt | None = None,
-        kid_subsets: PositiveInt | None = None,
+        is_splits: ranges.PositiveInt | None = None,
+        kid_subsets: ranges.PositiveInt | None = None,
         weights: str | None = None,
-        threads: Processes | None = None,
-        grid: NonNegativeInt = 64,
+        threads: ranges.Processes | None = None,
+        grid: ranges.NonNegativeInt = 64,
     ) -> None:
         self.every_kimg, self.extractors, self.weights = every_kimg, list(extractors), weights
         self.paper, self.recipe, self.results_dir, self.grid = paper, recipe, results_dir, grid
