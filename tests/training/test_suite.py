@@ -9,6 +9,7 @@ import time
 from pathlib import Path
 
 import pytest
+import yaml
 from runs import ROOT
 
 from zoo.training import suite as training
@@ -37,7 +38,7 @@ def write_plan(tmp_path: Path, entries: object) -> Path:
         (folder / name).parent.mkdir(exist_ok=True)
         (folder / name).write_text((ROOT / "reproductions" / name).read_text())
     plan = folder / "suites" / "plan.yaml"
-    plan.write_text(training.yaml.safe_dump({"runs": entries}))
+    plan.write_text(yaml.safe_dump({"runs": entries}))
     return plan
 
 
@@ -133,7 +134,7 @@ def test_an_overlay_is_read_over_its_recipes_and_its_row_must_have_both(tmp_path
         one.model["architecture"]
         == training.compose(one.file.with_name("tiny.yaml"), [])[0]["model"]["architecture"]
     )
-    plan.write_text(training.yaml.safe_dump({"runs": [{"recipe": "sngan/short", "over": ["nothing"]}]}))
+    plan.write_text(yaml.safe_dump({"runs": [{"recipe": "sngan/short", "over": ["nothing"]}]}))
     with pytest.raises(ValueError, match="no recipe sngan/nothing to read before sngan/short"):
         training.read_plan(plan)
 

@@ -49,8 +49,8 @@ def move(average: nn.Module, current: nn.Module, beta: float) -> None:
     torch._foreach_sub_(averages, currents)
     torch._foreach_mul_(averages, beta)
     torch._foreach_add_(averages, currents)
-    if kept := list(average.buffers()):
-        torch._foreach_copy_(kept, list(current.buffers()))
+    for old, new in zip(average.buffers(), current.buffers(), strict=True):
+        old.copy_(new)
 
 
 @torch.no_grad()

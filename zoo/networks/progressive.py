@@ -2,7 +2,7 @@
 
 Source marks: PG = tkarras/progressive_growing_of_gans @ 2504c3f networks.py, SG = NVlabs/stylegan @ 1e0d5c7
 training/networks_stylegan.py. Weights are kept as PyTorch lays them out and act by correlation. `EqualizedConv2d`
-does "up" and "down" in one strided convolution where `one_convolution` finds it cheaper than the two steps.
+does "up" and "down" in one strided convolution, with the result of the two steps apart at less than half the cost.
 """
 
 import math
@@ -75,34 +75,11 @@ def minibatch_stddev(x: Tensor, group_size: int | None = 4, num_features: int = 
     return torch.cat([x, y.to(x.dtype).repeat(group, 1)[:, :, None, None].expand(-1, -1, h, w)], 1)
 
 
-class _Blur(torch.autograd.Function):
-    """A symmetric filter is its own derivative, and so its own second one: autograd's second derivative of a
-    grouped convolution would be a convolution for every channel."""
-
-    generate_vmap_rule = True
-
-    @staticmethod
-    def forward(x: Tensor) -> Tensor:
-        one = x.new_tensor([1.0, 2.0, 1.0]) / 4
-        kernel = (one[:, None] * one).expand(x.shape[1], 1, 3, 3)
-        return F.conv2d(x, kernel, padding=1, groups=x.shape[1])
-
-    @staticmethod
-    def setup_context(ctx, inputs: tuple, output: Tensor) -> None:
-        pass
-
-    @staticmethod
-    def backward(ctx, grad: Tensor) -> Tensor:
-        return _Blur.apply(grad)
-
-    @staticmethod
-    def jvp(ctx, tangent: Tensor) -> Tensor:
-        return _Blur.apply(tangent)
-
-
 def blur(x: Tensor) -> Tensor:
     """Maps (N, C, H, W) filtered by [1, 2, 1] x [1, 2, 1] / 16, zeros outside: borders darken (SG:22-49)."""
-    return _Blur.apply(x)
+    one = x.new_tensor([1.0, 2.0, 1.0]) / 4
+    kernel = (one[:, None] * one).expand(x.shape[1], 1, 3, 3)
+    return F.conv2d(x, kernel, padding=1, groups=x.shape[1])
 
 
 def upscale(x: Tensor, factor: int = 2) -> Tensor:
@@ -132,24 +109,6 @@ def summed_shifts(kernel: Tensor) -> Tensor:
     return k[..., 1:, 1:] + k[..., :-1, 1:] + k[..., 1:, :-1] + k[..., :-1, :-1]
 
 
-def one_convolution(x: Tensor, weight: Tensor, pixels: int) -> bool:
-    """Whether "up" and "down" are one strided convolution or two steps: the same function, at another cost.
-
-    The strided one has 4/9 of the multiplications, but sums shifted kernels first, which counts where maps are
-    small: on a CPU's float32 the two meet at about two pixels for each channel (512 channels: 4 images of 16 px;
-    measured with forward, backward and double backward). A CPU's bfloat16 kernels are slow at strides.
-
-    Args:
-        x: input; its type under autocast counts.
-        weight: (out, in, 3, 3).
-        pixels: of all images' maps on the smaller side.
-    """
-    if x.device.type != "cpu":
-        return True
-    halves = torch.is_autocast_enabled("cpu") or x.dtype in (torch.bfloat16, torch.float16)
-    return not halves and pixels >= 2 * len(weight)
-
-
 class Equalized(nn.Module):
     """Mixin: a run-time weight scale. Weights ~ N(0, 1) / lrmul act times gain / sqrt(fan_in) * lrmul.
 
@@ -167,12 +126,6 @@ class Equalized(nn.Module):
         if self.bias is not None:
             nn.init.zeros_(self.bias)
         self.scale, self.lrmul = (he * lrmul if equalized else 1.0), (lrmul if equalized else 1.0)
-
-    def scaled(self, x: Tensor) -> tuple[Tensor, Tensor]:
-        """Input and weight of the linear map, the scale on the one with fewer numbers."""
-        if self.scale == 1:
-            return x, self.weight
-        return (x * self.scale, self.weight) if x.numel() < self.weight.numel() else (x, self.weight * self.scale)
 
     def scaled_bias(self) -> Tensor | None:
         return self.bias if self.bias is None or self.lrmul == 1 else self.bias * self.lrmul
@@ -194,8 +147,7 @@ class EqualizedLinear(Equalized, nn.Linear):
         self.start(gain, lrmul, equalized)
 
     def forward(self, x: Tensor) -> Tensor:
-        x, weight = self.scaled(x)
-        return F.linear(x, weight, self.scaled_bias())
+        return F.linear(x, self.weight * self.scale, self.scaled_bias())
 
 
 class EqualizedConv2d(Equalized, nn.Conv2d):
@@ -224,14 +176,10 @@ class EqualizedConv2d(Equalized, nn.Conv2d):
         self.start(gain, lrmul, equalized)
 
     def forward(self, x: Tensor) -> Tensor:
-        x, weight = self.scaled(x)
-        bias, pixels = self.scaled_bias(), x.shape[0] * x.shape[2] * x.shape[3]
-        if self.resample == "up" and one_convolution(x, weight, pixels):
-            # a transposed convolution turns its kernel by 180 degrees
+        weight, bias = self.weight * self.scale, self.scaled_bias()
+        if self.resample == "up":  # a transposed convolution turns its kernel by 180 degrees
             kernel = summed_shifts(weight.flip(2, 3)).transpose(0, 1)
             return F.conv_transpose2d(x, kernel, bias, stride=2, padding=1)
-        if self.resample == "down" and one_convolution(x, weight, pixels // 4):
+        if self.resample == "down":
             return F.conv2d(x, summed_shifts(weight) / 4, bias, stride=2, padding=1)
-        x = upscale(x) if self.resample == "up" else x
-        x = F.conv2d(x, weight, bias, padding=self.padding)
-        return downscale(x) if self.resample == "down" else x
+        return F.conv2d(x, weight, bias, padding=self.padding)

@@ -86,7 +86,7 @@ def sentence(error: Exception | str) -> str:
         kinds = {k: v for k, v in vars(zoo.data).items() if isinstance(v, type)}
         known = sorted(k for k, v in kinds.items() if issubclass(v, zoo.data.ImageDataModule))
         return f"{key}: there is no {missing[1]}; there are {', '.join(known)}"
-    if refused := re.search(r"Problem with given class_path '(?:\w+\.)*(\w+)':\s*(?!Parser key)(.*)", text):
+    if refused := re.search(r"Problem with given class_path '(?:\w+\.)*(\w+)':\s*(?!\s|Parser key)(.*)", text):
         return f"{key}: {refused[1]}: {refused[2]}"
     found = TYPE.findall(text)
     wanted = dict.fromkeys(
@@ -99,7 +99,8 @@ def sentence(error: Exception | str) -> str:
     )
     value = re.findall(r"(?:Given|Got) value: (.*)", text) or [one[4] for one in found if one[4]]
     if wanted and value:
-        return f"{key} takes {' or '.join(wanted)}, not {shown(value[-1])}"
+        given = re.sub(r"^NestedArg\(key='.*?', val='(.*)'\)$", r"\1", value[-1])
+        return f"{key} takes {' or '.join(wanted)}, not {shown(given)}"
     return " ".join(text.split())
 
 
