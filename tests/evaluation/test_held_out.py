@@ -54,6 +54,6 @@ def test_without_unseen_images_a_sentence_stands_for_c_t(data, tmp_path):
     result = score(whole.opened, whole, tmp_path)
     assert (
         result["absent"]["c_t"]
-        == "drawn faces keeps no images from training: C_T needs data.test_path or data.limit"
+        == "drawn faces keeps no images from training, and C_T needs some: set data.test_path or limit"
     )
     assert "auth_pct_random" in result["metrics"]

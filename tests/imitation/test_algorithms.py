@@ -188,7 +188,7 @@ def test_a_run_ends_with_a_row_and_choices_can_be_imitated(tmp_path, capsys):
         (("--model.bottleneck", "wide"), ["none", "wide"]),
         (("--ckpt_path", "nowhere.ckpt"), ["nowhere.ckpt"]),
         (("--evaluation.results_dir", f"{__file__}/rows"), ["results_dir"]),
-        (("--evaluation.episodes", "0"), ["--evaluation.episodes"]),
+        (("--evaluation.episodes", "0"), ["evaluation.episodes"]),
         (("--model.kl_stp", "1"), ["kl_stp"]),
     ],
 )

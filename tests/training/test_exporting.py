@@ -19,7 +19,7 @@ def small(paper: str):
     gan.nimg = int(gan.total_kimg * 1000)
     with torch.no_grad():
         for p in gan.parameters():
-            p.add_(0.1 * torch.randn_like(p))
+            p.add_(0.03 * torch.randn_like(p))
     return gan
 
 
