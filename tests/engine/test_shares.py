@@ -22,7 +22,7 @@ SMALL = {
         "resolution": 32, "n_classes": 10, "width_g": 2, "width_d": 2, "latent_dim": 8, "shared_dim": 4,
         "standing_passes": 1, "watch_kimg": 0,
     },
-    "ctgan": {"resolution": 32, "n_classes": 10, "width_g": 4, "width_d": 4, "latent_dim": 4, "n_dis": 2},
+    "ctgan": {"resolution": 32, "n_classes": 10, "width_g": 4, "width_d": 4, "latent_dim": 4, "n_dis": 2, "bn_groups": 1},
     "ctgan_ssl": {"resolution": 32, "n_classes": 10, "labels_per_class": 2, "width_g": 4, "width_d": 4,
                   "latent_dim": 4},
     "introvae": {"resolution": 16, "widths": [4, 6], "latent_dim": 4, "vae_kimg": 0.006, "margin": 20.0},
@@ -58,7 +58,7 @@ SMALL = {
     "wgan": {"resolution": 32, "width_g": 2, "width_d": 2, "latent_dim": 4, "n_critic": 1, "n_critic_long": None},
     "wgan_div": {"resolution": 32, "architecture": "cnn", "norm_d": "none", "width_g": 4, "width_d": 4,
                  "latent_dim": 4, "n_dis": 2, "points": "lines-mixture"},
-    "wgan_gp": {"resolution": 32, "width_g": 4, "width_d": 4, "latent_dim": 4, "n_dis": 2},
+    "wgan_gp": {"resolution": 32, "width_g": 4, "width_d": 4, "latent_dim": 4, "n_dis": 2, "bn_groups": 1},
 }  # fmt: skip
 #: world, images of a batch, and of G's batch where a paper has two
 SPREADS = {"7 on 3": (3, 7, 5), "3 on 4": (4, 3, 2)}

@@ -87,7 +87,9 @@ def test_hub_cache_is_used_before_the_network(tmp_path):
 
 
 def test_unknown_extractor():
-    with pytest.raises(ValueError, match="choose inception, efficientnet-lite0, dinov2, random, domain:FILE or clip-rn101"):
+    with pytest.raises(
+        ValueError, match="choose inception, efficientnet-lite0, dinov2, random, domain:FILE or clip-rn101"
+    ):
         build("resnet")
 
 
