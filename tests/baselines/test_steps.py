@@ -41,7 +41,7 @@ def test_points_where_the_slope_is_paid_are_leaves_of_their_own(name):
     [
         ("wgan_gp", {"norm_d": "batch", "n_classes": 0, "architecture": "cnn"}, "batch norm couples images"),
         ("wgan_gp", {"architecture": "cnn"}, "set n_classes to 0"),
-        ("wgan_div", {"power": 1.0}, "power > 1"),
+        ("wgan_div", {"power": 1.0}, "power takes a number above 1"),
         ("dcgan", {"resolution": 28}, "16, 32 .*, not 28"),
         ("dcgan", {"resolution": 28, "architecture": "cnn"}, "set channels to 1"),
         ("gan_qp", {"width_d": 6, "resolution": 64}, "cannot be halved"),

@@ -22,7 +22,9 @@ SMALL = {
         "resolution": 32, "n_classes": 10, "width_g": 2, "width_d": 2, "latent_dim": 8, "shared_dim": 4,
         "standing_passes": 1, "watch_kimg": 0,
     },
-    "ctgan": {"resolution": 32, "n_classes": 10, "width_g": 4, "width_d": 4, "latent_dim": 4, "n_dis": 2, "bn_groups": 1},
+    "ctgan": {
+        "resolution": 32, "n_classes": 10, "width_g": 4, "width_d": 4, "latent_dim": 4, "n_dis": 2, "bn_groups": 1,
+    },
     "ctgan_ssl": {"resolution": 32, "n_classes": 10, "labels_per_class": 2, "width_g": 4, "width_d": 4,
                   "latent_dim": 4},
     "introvae": {"resolution": 16, "widths": [4, 6], "latent_dim": 4, "vae_kimg": 0.006, "margin": 20.0},

@@ -24,7 +24,7 @@ def test_the_data_itself_covers_every_mode_and_one_point_covers_one(name):
     assert real.dtype == torch.float32
     scores = measure(real, target)
     assert scores["modes"] == scores["n_modes"]
-    assert scores["near"] > 0.99
+    assert scores["near"] > (0.9 if name == "gaussian" else 0.99)  # a blob has tails, its targets none
     assert measure(target.targets[:1].expand(100, -1), target)["modes"] == 1
     assert measure(real + 10, target) | {"distance": 0} == {"modes": 0, "n_modes": 0, "near": 0, "distance": 0} | {
         "n_modes": scores["n_modes"]
