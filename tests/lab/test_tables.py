@@ -45,10 +45,10 @@ def test_verdicts_are_a_table(capsys):
     [
         (("dirac", "--method", "r7"), "no method 'r7' of the Dirac-GAN"),
         (("dirac", "--method", "r1", "--sigma", "1"), "r1 has no such number: sigma"),
-        (("dirac", "--steps", "0"), "at least 1"),
+        (("dirac", "--steps", "0"), "takes a whole number"),
         (("ring", "--papers", "foo"), "no paper 'foo' on points"),
         (("ring", "--data", "cube"), "no data set 'cube' on points"),
-        (("ring", "--seeds", "0"), "at least 1"),
+        (("ring", "--seeds", "0"), "takes a whole number"),
         (("paper", "--only", "m19"), "no figure 'm19'; there are m18"),
     ],
 )
