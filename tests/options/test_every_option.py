@@ -162,40 +162,6 @@ def told(parser: Any, args: list[str]) -> str:
     return err.getvalue().strip().splitlines()[-1]
 
 
-@pytest.mark.parametrize("cls", MODELS, ids=lambda cls: cls.__name__)
-@settings(max_examples=3, deadline=None)
-@given(data=st.data())
-def test_command_lines_of_papers_tell_option_value_and_range(cls, data):
-    hints = {name: hint for name, hint in of_class(cls).items() if ranged(hint) and hint in RANGES.values()}
-    name = data.draw(st.sampled_from(sorted(hints)))
-    value = shown(data.draw(outside(hints[name])), 10**6)
-    said = told(parser_of(cls), [f"--model.{name}={value}"])
-    assert f"model.{name} takes {words(hints[name])[:14]}" in said, said
-    assert said.endswith(f"not {shown(value)}"), said
-
-
-@pytest.mark.parametrize(
-    "verb", [v for v in VERBS if any(map(ranged, get_type_hints(VERBS[v]).values()))], ids=" ".join
-)
-@settings(max_examples=2, deadline=None)
-@given(data=st.data())
-def test_verbs_tell_option_value_and_range(verb, data):
-    hints = {
-        n: h for n, h in get_type_hints(VERBS[verb]).items() if n != "return" and ranged(h) and str not in parts(h)
-    }
-    if not hints:
-        return
-    name = data.draw(st.sampled_from(sorted(hints)))
-    value = data.draw(outside(kind_of(hints[name])))
-    given = shown(wrong(hints[name], value), 10**6)
-    said = told(zoo_parser(), [*verb, f"--{name}={given}"])
-    assert f"{name} takes " in said, said
-    assert "not " in said
-
-
-# ---- the ranges themselves
-
-
 @pytest.mark.parametrize("kind", RANGES.values(), ids=lambda kind: kind.__name__)
 @settings(max_examples=50, deadline=None)
 @given(value=st.one_of(st.integers(), st.floats(), st.booleans(), st.none(), st.text()))
