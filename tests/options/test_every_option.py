@@ -1,21 +1,17 @@
 """Every number that a user may give has a range, and what lies outside is told: also of options added tomorrow."""
 
-import contextlib
 import inspect
-import io
 import math
 from collections.abc import Iterator, Mapping, Sequence
-from functools import cache
 from types import UnionType
 from typing import Any, Union, get_args, get_origin, get_type_hints
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from jsonargparse import capture_parser
 
 import zoo.data
-from zoo.__main__ import COMMANDS, main
+from zoo.__main__ import COMMANDS
 from zoo.baselines import BASELINES, baseline_class
 from zoo.data import ImageDataModule
 from zoo.data.plane import Points
@@ -26,7 +22,6 @@ from zoo.imitation import ALGORITHMS, algorithm_class
 from zoo.options.checked import annotations, check, mismatch
 from zoo.options.ranges import LARGEST, RANGES, Range, shown, words
 from zoo.papers import PAPERS, paper_class
-from zoo.training.cli import ZooParser
 from zoo.training.evaluate import Evaluate
 from zoo.training.samples import Samples
 
@@ -139,27 +134,6 @@ def test_constructors_tell_option_value_and_range(cls, data):
     said = str(caught.value)
     assert said.endswith(f", not {shown(value)}"), said
     assert words(kind_of(hints[name])).split(" from ")[0].split(" of ")[0] in said
-
-
-@cache
-def parser_of(cls: type) -> ZooParser:
-    parser = ZooParser()
-    parser.add_class_arguments(cls, "model")
-    return parser
-
-
-@cache
-def zoo_parser() -> Any:
-    return capture_parser(lambda: main(["doctor"]))
-
-
-def told(parser: Any, args: list[str]) -> str:
-    """The last line with which a parser ends."""
-    err = io.StringIO()
-    with pytest.raises(SystemExit) as stop, contextlib.redirect_stderr(err):
-        parser.parse_args(args)
-    assert stop.value.code == 2
-    return err.getvalue().strip().splitlines()[-1]
 
 
 @pytest.mark.parametrize("kind", RANGES.values(), ids=lambda kind: kind.__name__)
