@@ -87,6 +87,7 @@ def cases(world: int, batch: int, small: int) -> dict[str, dict]:
     more = {
         "ttur-pack": ("ttur", SMALL["ttur"] | {"resolution": 32} | pack),
         "biggan-parts": ("biggan", found["biggan"]["model"] | parts | {"total_kimg": 8 * batch / 1000}),
+        "ctgan-groups": ("ctgan", found["ctgan"]["model"] | {"bn_groups": 2, "batch_size": 6, "batch_size_g": 6}),
         "pggan-rows": ("pggan", found["pggan"]["model"] | rows | {"total_kimg": 6 * batch / 1000}),
         "pggan-groups": ("pggan", found["pggan"]["model"] | groups | {"total_kimg": 0.012}),
     }

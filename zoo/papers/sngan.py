@@ -131,6 +131,8 @@ class SNGAN(GAN):
             total_kimg=total_kimg,
         )
         self.save_hyperparameters()
+        if penalty == "gp" and n_classes:
+            raise ValueError("penalty gp holds a D without classes between reals and fakes: set n_classes to 0")
         self.loss_d, self.loss_g = ADVERSARIAL[loss]
         self.penalty, self.penalty_weight, self.clip = PENALTIES[penalty], penalty_weight, clip
         self.n_dis, self.batch_size_g = n_dis, batch_size_g
@@ -171,8 +173,10 @@ class SNGAN(GAN):
                 fake, fake_label = self.fakes(len(x))
             fake_logits = self.D(fake, fake_label)
             loss_d = self.loss_d(real_logits, fake_logits)
-            extra = self.penalty_weight * self.penalty(self.D, x, fake) if self.penalty else 0.0
-            self.update(self.opt_d, loss_d + extra)
+            if self.penalty:
+                with self.differentiated_twice():
+                    loss_d = loss_d + self.penalty_weight * self.penalty(self.D, x, fake.to(x.dtype))
+            self.update(self.opt_d, loss_d)
             for p in self.D.parameters() if self.clip else ():
                 p.data.clamp_(-self.clip, self.clip)
 
