@@ -46,7 +46,7 @@ def test_points_where_the_slope_is_paid_are_leaves_of_their_own(name):
         ("dcgan", {"resolution": 28, "architecture": "cnn"}, "set channels to 1"),
         ("gan_qp", {"width_d": 6, "resolution": 64}, "cannot be halved"),
         ("gan_qp", {"norm_d": "none"}, "set norm_d"),
-        ("cgan", {"n_classes": 0}, "n_classes takes a whole number from 1"),
+        ("cgan", {"n_classes": 0}, "n_classes takes a whole number from 1 to 1,000,000, not 0"),
         ("cgan", {"resolution": 30}, "divisible by 4|maxout"),
     ],
 )

@@ -237,7 +237,7 @@ def test_images_beside_class_folders(tmp_path):
 def test_empty_list_and_bad_limit(make_zip):
     with pytest.raises(ValueError, match="empty list"):
         ImageDataModule([], 8)
-    with pytest.raises(ValueError, match="limit takes a whole number of at least 1"):
+    with pytest.raises(ValueError, match="limit takes a whole number of at least 1 or null, not 0"):
         ImageDataModule(make_zip(), 8, limit=0)
 
 

@@ -73,4 +73,4 @@ def test_the_command_draws_and_tells(tmp_path, capsys):
     assert Image.open(out).size[0] > 1000
     with pytest.raises(SystemExit):
         main(["lab", "saddle", "--out", str(out), "--runs", "0"])
-    assert "takes a whole number" in capsys.readouterr().err
+    assert "runs takes a whole number from 1 to 1,000,000, not 0" in capsys.readouterr().err

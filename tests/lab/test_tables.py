@@ -45,10 +45,10 @@ def test_verdicts_are_a_table(capsys):
     [
         (("dirac", "--method", "r7"), "no method 'r7' of the Dirac-GAN"),
         (("dirac", "--method", "r1", "--sigma", "1"), "r1 has no such number: sigma"),
-        (("dirac", "--steps", "0"), "takes a whole number"),
+        (("dirac", "--steps", "0"), "steps takes a whole number from 1 to 1,000,000, not 0"),
         (("ring", "--papers", "foo"), "no paper 'foo' on points"),
         (("ring", "--data", "cube"), "no data set 'cube' on points"),
-        (("ring", "--seeds", "0"), "takes a whole number"),
+        (("ring", "--seeds", "0"), "seeds takes a whole number of at least 1, not 0"),
         (("paper", "--only", "m19"), "no figure 'm19'; there are m18"),
     ],
 )
