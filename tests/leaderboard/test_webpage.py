@@ -107,17 +107,20 @@ HOSTILE = (
 def test_no_text_of_a_row_is_run(browser, tmp_path):
     """Every text field of rows of every kind and of published numbers holds what would run as markup or script."""
     for i, bad in enumerate(HOSTILE):
+        with pytest.raises(ValueError, match=r"samples is .* not a picture below the results folder"):
+            add(tmp_path, "r", samples=bad)
+        picture = None if set(bad) & set("/\\:") else f"{bad}.png"
         metrics = ROW["metrics"] | {bad: 1.0, f"fd_{bad}": 2.0}
         add(
             tmp_path, bad, paper=f"p{i}{bad}", date=bad, metrics=metrics, absent={bad: bad}, notes={bad: bad},
             data__name=bad, data__note=bad, data__fingerprint=bad, conditions__protocol=bad, conditions__chosen=bad,
             conditions__rounding=bad, conditions__extractors={bad: {"id": bad, "resize": bad}},
             training__hardware=bad, training__precision=bad, software__commit=bad, software__torch=bad,
-            config={bad: bad, "model": {bad: [bad]}}, run=bad, samples=bad,
+            config={bad: bad, "model": {bad: [bad]}}, run=bad, samples=picture,
             history=[{"nimg": 1, "kimg": 1, "hours": 0.1, "metrics": {bad: 3.0}}] * 2,
         )  # fmt: skip
-        if "/" not in bad:  # a picture of such a name
-            sheet(tmp_path / bad)
+        if picture:
+            sheet(tmp_path / picture)
     quoted = ['"' + bad.replace('"', '""') + '"' for bad in HOSTILE]
     lines = [f"{q},{q},32,{q},{q},1.5,,{q},{q},{q},yes" for q in quoted]
     (tmp_path / "published.csv").write_text(COLUMNS + "\n".join(lines) + "\n", encoding="utf-8")
