@@ -12,6 +12,7 @@ from pathlib import Path
 
 import pytest
 import torch
+from filelock import FileLock
 
 from zoo.baselines import BASELINES
 
@@ -109,13 +110,26 @@ GOES_ON = {
 }
 
 
-def start(out: Path, given: dict) -> dict[str, dict[int, list[dict]]]:
-    """What every process left, by case and world."""
+def start(out: Path, given: dict) -> None:
+    """Let processes train all cases; each leaves a file for each case and world."""
     (out / "cases.json").write_text(json.dumps(given))
     worlds = ["1", "4", "3"]
     command = [sys.executable, str(HELPER), str(out), str(out / "cases.json"), *worlds]
     done = subprocess.run(command, env=os.environ | {"OMP_NUM_THREADS": "1"}, capture_output=True, text=True)
     assert done.returncode == 0, done.stderr[max(done.stderr.find("Traceback"), 0) :][:6000]  # the first to fail
+    (out / "done").touch()
+
+
+@pytest.fixture(scope="module")
+def left(tmp_path_factory) -> dict[str, dict[int, list[dict]]]:
+    """What every process left, by case and world; pytest's own processes share one training."""
+    out = tmp_path_factory.getbasetemp()
+    out = (out.parent if "PYTEST_XDIST_WORKER" in os.environ else out) / "shares"
+    out.mkdir(exist_ok=True)
+    given = GIVEN | GOES_ON
+    with FileLock(out / "lock"):
+        if not (out / "done").exists():
+            start(out, given)
     return {
         name: {
             world: [torch.load(out / f"{name}-{world}-{r}.pt", weights_only=True) for r in range(world)]
@@ -123,11 +137,6 @@ def start(out: Path, given: dict) -> dict[str, dict[int, list[dict]]]:
         }
         for name, case in given.items()
     }
-
-
-@pytest.fixture(scope="module")
-def left(tmp_path_factory):
-    return start(tmp_path_factory.mktemp("shares"), GIVEN | GOES_ON)
 
 
 def same(many: list[dict], one: dict) -> None:
