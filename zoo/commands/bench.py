@@ -18,7 +18,7 @@ def data(
     Args:
         path: A zip of JPEGs of that resolution (default: drawn faces with grain).
         resolution: Their side in pixels.
-        workers: ranges.Processes that decode.
+        workers: Processes that decode.
         batch: Images of a batch.
         step_ms: Length of the training step whose waiting is measured.
     """
@@ -42,7 +42,7 @@ def evaluation(
     Args:
         n: Images of each set that go through the network.
         full: Images of each set that the ratio is extended to.
-        resolution: ranges.Side of the images in pixels.
+        resolution: Side of the images in pixels.
         batch_size: Images per pass.
         device: Where to compute, such as cuda.
         memory: Measure instead what KID and PRDC of so many features of each set need.
@@ -78,7 +78,7 @@ def step(
         recipe: Such as reproductions/biggan/paper.yaml.
         batch_size: Every batch of the recipe cut to so many images, in one part, with one update of D in a step;
             null keeps the recipe's.
-        steps: ranges.Steps after the first, of which the fastest counts.
+        steps: Steps after the first, of which the fastest counts.
         precisions: Only these of 32-true and bf16-mixed.
         layouts: Only these of channels_last and contiguous.
         timeout: Seconds after which a setting is given up.
