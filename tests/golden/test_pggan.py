@@ -19,7 +19,7 @@ from zoo.networks import pggan as networks
 from zoo.networks import progressive as layers
 from zoo.objectives.penalties import input_gradient
 from zoo.official import pggan as official
-from zoo.papers.pggan import PGGAN, fade_bytes
+from zoo.papers.pggan import PGGAN
 from zoo.preparation import pixels
 from zoo.preparation.tfrecords import TFRecords
 
@@ -369,6 +369,6 @@ def test_fading_of_reals(path):
         full = layers.upscale(real, 2 ** math.floor(lod))
         close(full, v[f"output/process_reals/{name}"], name, rtol=0, atol=1e-6)
         if lod < 1:  # TH cuts the faded image to bytes
-            bytes_ = fade_bytes(to_float(torch.from_numpy(v.arrays["input/reals_uint8"])), lod)
+            bytes_ = layers.fade_bytes(to_float(torch.from_numpy(v.arrays["input/reals_uint8"])), lod)
             exact = (v[f"output/process_reals/{name}"] + 1) * 127.5
             close((bytes_ + 1) * 127.5, (exact + 1e-4).floor(), name, rtol=0, atol=1e-4)

@@ -19,7 +19,7 @@ from zoo.engine.checkpoints import Checkpoints
 from zoo.engine.collapse import CollapseWatch
 from zoo.engine.introspection import Introspection
 from zoo.imitation import ALGORITHMS, algorithm_class
-from zoo.options.checked import annotations, check, mismatch
+from zoo.options.checked import annotations, check, defaults, mismatch
 from zoo.options.ranges import LARGEST, RANGES, Range, shown, words
 from zoo.papers import PAPERS, paper_class
 from zoo.training.evaluate import Evaluate
@@ -105,9 +105,9 @@ def kind_of(hint: Any) -> type[Range]:
 def test_constructors_have_no_bare_numbers_and_defaults_within(cls):
     for name, hint in of_class(cls).items():
         assert not {int, float} & set(parts(hint)), f"{cls.__name__}.{name} has no range: {hint}"
-    for name, parameter in inspect.signature(cls.__init__).parameters.items():
-        if parameter.default is not parameter.empty and name in of_class(cls):
-            assert mismatch(parameter.default, of_class(cls)[name]) is None, name
+    for name, value in defaults(cls).items():
+        if value is not inspect.Parameter.empty and name in of_class(cls):
+            assert mismatch(value, of_class(cls)[name]) is None, name
 
 
 @pytest.mark.parametrize("verb", VERBS, ids=" ".join)

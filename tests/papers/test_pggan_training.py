@@ -7,8 +7,8 @@ import torch
 from fitting import fit
 from torch import nn
 
-from zoo.networks.progressive import downscale, upscale
-from zoo.papers.pggan import PGGAN, fade_bytes
+from zoo.networks.progressive import downscale, fade_bytes, upscale
+from zoo.papers.pggan import PGGAN
 
 SMALL = {"resolution": 16, "fmap_base": 16, "fmap_max": 4, "latent_dim": 4, "batch_size": 8, "rampup_kimg": 0}
 SMALL |= {"train_kimg": 0.02, "transition_kimg": 0.02}

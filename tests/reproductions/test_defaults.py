@@ -1,13 +1,12 @@
 """Defaults in code are the paper's: each class's arguments against its `paper.yaml`."""
 
-import inspect
-
 import pytest
 import torch
 import yaml
 from runs import ROOT
 
 from zoo.baselines import BASELINES
+from zoo.options.checked import defaults as options
 from zoo.papers import PAPERS
 from zoo.training.loading import model_class
 
@@ -22,8 +21,7 @@ EXCEPTIONS = {
 def defaults(name: str) -> tuple[dict, dict]:
     """The class's defaults, and the settings of its paper's recipe."""
     recipe = yaml.safe_load((ROOT / "reproductions" / name / "paper.yaml").read_text())
-    signature = inspect.signature(model_class(name).__init__).parameters
-    return {k: p.default for k, p in signature.items() if k != "self"}, recipe.get("model") or {}
+    return options(model_class(name)), recipe.get("model") or {}
 
 
 def plain(value: object) -> object:

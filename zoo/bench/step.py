@@ -23,7 +23,9 @@ def model_options(recipe: Path, batch_size: int | None) -> tuple[str, dict]:
     Raises:
         FileNotFoundError, ValueError: for a recipe that is none.
     """
+    from zoo.options.checked import defaults
     from zoo.options.yamls import read_yaml
+    from zoo.training.loading import model_class
     from zoo.training.recipes import compose
 
     paper = recipe.resolve().parent
@@ -34,7 +36,7 @@ def model_options(recipe: Path, batch_size: int | None) -> tuple[str, dict]:
         raise ValueError(f"{recipe} lies beside no paper.yaml: take a recipe of reproductions/<paper>")
     merged, _, _ = compose(paper / "paper.yaml", ["--config", str(recipe)])
     options = dict(merged.get("model") or {})
-    known = _defaults(paper.name)
+    known = defaults(model_class(paper.name))
     if batch_size is not None:
         sizes = [k for k in known if k.startswith("batch_size")]
         options |= {k: {} if k.endswith("_at") else batch_size for k in sizes}  # _at: by resolution
@@ -42,14 +44,6 @@ def model_options(recipe: Path, batch_size: int | None) -> tuple[str, dict]:
     if "init" in known:
         options["init"] = "normal"
     return paper.name, options
-
-
-def _defaults(paper: str) -> dict:
-    import inspect
-
-    from zoo.training.loading import model_class
-
-    return {k: p.default for k, p in inspect.signature(model_class(paper).__init__).parameters.items()}
 
 
 def measure(paper: str, options: dict, precision: str, layout: str, steps: int, device: str) -> dict:

@@ -105,6 +105,7 @@ class GAN(Checked, L.LightningModule, OnHub):
 
     # ---- state: part of every checkpoint's state_dict
 
+    save_hyperparameters = state.save_hyperparameters
     get_extra_state = state.get_extra_state
     set_extra_state = state.set_extra_state
     on_save_checkpoint = state.on_save_checkpoint

@@ -3,10 +3,20 @@
 import inspect
 from typing import TYPE_CHECKING
 
+import lightning.pytorch as L
+
 from zoo.engine.devices import hardware
+from zoo.options.checked import defaults
 
 if TYPE_CHECKING:
     from zoo.engine.gan import GAN
+
+
+def save_hyperparameters(self: "GAN") -> None:
+    """To be called in a paper's `__init__`: every option's value, those left at their defaults too."""
+    caller = inspect.currentframe().f_back
+    L.LightningModule.save_hyperparameters(self, frame=caller)
+    L.LightningModule.save_hyperparameters(self, defaults(type(self)) | dict(self.hparams))
 
 
 def get_extra_state(self: "GAN") -> dict:
@@ -30,10 +40,9 @@ def set_extra_state(self: "GAN", state: dict) -> None:
 
 
 def on_save_checkpoint(self: "GAN", checkpoint: dict) -> None:
-    known = inspect.signature(type(self).__init__).parameters
     checkpoint["zoo"] = {
         "paper": type(self).__name__.lower(),
-        "hparams": {k: v for k, v in self.hparams.items() if k in known},
+        "hparams": {k: v for k, v in self.hparams.items() if k in defaults(type(self))},
         "conditions": self.conditions,
         "chosen": self.chosen,
         **self.origin,

@@ -103,6 +103,16 @@ def fade_reals(real: Tensor, lod: float) -> Tensor:
     return real if t == 0 else fade(real, upscale(downscale(real)), t)
 
 
+def fade_bytes(real: Tensor, lod: float) -> Tensor:
+    """As `fade_reals`, with the result cut to the byte below it (tkarras/progressive_growing_of_gans, branch
+    original-theano-version, dataset.py:138)."""
+    return fade_reals(((real + 1) * 127.5).round(), lod).floor() / 127.5 - 1
+
+
+#: name in recipes -> how real images fade
+FADES = {"float": fade_reals, "bytes": fade_bytes}
+
+
 def summed_shifts(kernel: Tensor) -> Tensor:
     """The sum (out, in, 4, 4) of the four one-pixel shifts of a 3x3 kernel (PG networks.py:86-93, 109-115)."""
     k = F.pad(kernel, (1, 1, 1, 1))

@@ -8,6 +8,7 @@ The switches of `Parts` make the paper's configurations B to F; `zoo.official.st
 """
 
 import math
+import zlib
 from itertools import pairwise
 
 import torch
@@ -25,6 +26,7 @@ from zoo.networks.progressive import (
     pixel_norm,
 )
 from zoo.networks.stylegan_synthesis import Noise, Parts, Synthesis, check_resolution, widths
+from zoo.options import ranges
 from zoo.ranks import sums
 
 
@@ -129,6 +131,14 @@ class Generator(nn.Module):
         return self.synthesis(w, lod, noise)
 
 
+def noise_of(z: Tensor, layers: int) -> list[Tensor]:
+    """Noise of each layer, (N, 1, h, w), a function of z: a sample's pixels follow its seed alone."""
+    rngs = [torch.Generator().manual_seed(zlib.crc32(row.tobytes())) for row in z.float().cpu().numpy()]
+    sizes = [4 * 2 ** (i // 2) for i in range(layers)]
+    maps = [torch.stack([torch.randn(1, s, s, generator=rng) for rng in rngs]) for s in sizes]
+    return [m.to(z.device, z.dtype) for m in maps]
+
+
 def mix(w: Tensor, other: Tensor, crossover: int) -> Tensor:
     """Style mixing: w (N, L, w_dim) up to layer `crossover`, `other` from there on (net:356-366)."""
     return torch.cat([w[:, :crossover], other[:, crossover:]], 1)
@@ -197,3 +207,44 @@ class Discriminator(nn.Module):
         if label.is_floating_point():
             return (logits * label).sum(1)
         return logits.gather(1, label[:, None]).squeeze(1)
+
+
+def networks(
+    resolution: int,
+    n_classes: int,
+    latent_dim: int,
+    *,
+    fmap_base: ranges.Width = 8192,
+    fmap_max: ranges.Width = 512,
+    w_dim: ranges.Width = 512,
+    mapping_layers: ranges.Depth = 8,
+    mapping_width: ranges.Width = 512,
+    mapping_lrmul: ranges.PositiveFloat = 0.01,
+    styles: bool = True,
+    constant: bool = True,
+    noise: bool = True,
+    instance_norm: bool = True,
+    pixel_norm: bool = False,
+    stddev_group: ranges.NonNegativeInt = 4,
+) -> tuple[Generator, Discriminator]:
+    """G and D; the switches make the paper's configurations.
+
+    Args:
+        resolution, n_classes, latent_dim: as StyleGAN's.
+        fmap_base: channels at 2^r px are min(fmap_base / 2^(r - 1), fmap_max).
+        fmap_max: most channels of a layer.
+        w_dim: length of w.
+        mapping_layers: dense layers from z to w; 0 for w = normalised z.
+        mapping_width: width of the layers between.
+        mapping_lrmul: learning rate of the mapping relative to that of other layers.
+        styles: each layer is scaled and shifted by w (configuration C on).
+        constant: synthesis starts from a learned constant (D on) instead of a dense layer fed by w.
+        noise: noise is added to each layer (E on).
+        instance_norm: each map is normalised (C on).
+        pixel_norm: each pixel is normalised (B).
+        stddev_group: images of a group of D's minibatch stddev.
+    """
+    mapping = (latent_dim, w_dim, mapping_width, mapping_layers, mapping_lrmul, n_classes)
+    parts = Parts(styles, noise, constant, instance_norm, pixel_norm)
+    G = Generator(resolution, fmap_base, fmap_max, *mapping, parts=parts)
+    return G, Discriminator(resolution, fmap_base, fmap_max, n_classes, group_size=stddev_group)

@@ -130,3 +130,7 @@ def squared_distance_d(real: Tensor, fake: Tensor) -> Tensor:
 def squared_distance_g(fake: Tensor) -> Tensor:
     """E D(G(z))^2: the opposite of `squared_distance_d`."""
     return fake.square().mean()
+
+
+#: name in PGGAN's recipes -> losses of D and G
+CRITICS = {"wasserstein": (wasserstein_d, wasserstein_g), "lsgan": (squared_distance_d, squared_distance_g)}

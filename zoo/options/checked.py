@@ -45,16 +45,40 @@ def refuse(name: str, value: object, hint: Any) -> None:
 
 @cache
 def annotations(cls: type) -> list[tuple[dict[str, Any], str]]:
-    """Annotations of `__init__` and the name of its `**options`, then those of the next class, which take them."""
+    """Annotations of `__init__` and the name of its `**options`, then those of what takes these."""
+    return [
+        ({k: v for k, v in get_type_hints(function).items() if k in names}, more)
+        for function, names, more in constructors(cls)
+    ]
+
+
+def defaults(cls: type) -> dict[str, Any]:
+    """Every option of a class, those that `**options` hand on included, and its default, `empty` if it has none."""
+    found: dict[str, Any] = {}
+    for function, names, _ in constructors(cls):
+        parameters = inspect.signature(function).parameters
+        found = {name: parameters[name].default for name in names} | found
+    return found
+
+
+def constructors(cls: type) -> list[tuple[Any, list[str], str]]:
+    """`__init__`, the names of its options and that of its `**options`, then what takes these, and so on.
+
+    That is the class's attribute of the same name, a function whose keyword-only arguments they are, or else the
+    next class.
+    """
     found = []
     for base in cls.__mro__:
         if "__init__" not in vars(base):
             continue
-        parameters = inspect.signature(base.__init__).parameters.values()
-        more = next((p.name for p in parameters if p.kind is p.VAR_KEYWORD), "")
-        hints = get_type_hints(base.__init__)
-        found.append(({k: v for k, v in hints.items() if k not in ("return", more)}, more))
-        if not more:
+        parameters = inspect.signature(base.__init__).parameters
+        more = next((p.name for p in parameters.values() if p.kind is p.VAR_KEYWORD), "")
+        names = [p.name for p in parameters.values() if p.kind not in (p.VAR_POSITIONAL, p.VAR_KEYWORD)]
+        found.append((base.__init__, [name for name in names if name != "self"], more))
+        if taker := vars(base).get(more):
+            keywords = inspect.signature(taker).parameters.values()
+            found.append((taker, [p.name for p in keywords if p.kind is p.KEYWORD_ONLY], ""))
+        if not more or taker:
             break
     return found
 

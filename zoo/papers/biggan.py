@@ -7,23 +7,20 @@ numbers was never released.
     python reproductions/biggan.py --config reproductions/biggan/imagenette64-cpu.yaml
 """
 
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
-from typing import Literal
+from collections.abc import Iterator
+from typing import Any, Literal
 
 import torch
 from lightning.pytorch.callbacks import Callback
 from torch import Tensor, nn
 
+from zoo.engine import standing as statistics
 from zoo.engine.checks import check_parts_of
 from zoo.engine.collapse import CollapseWatch
 from zoo.engine.ema import EMA, move_state
 from zoo.engine.gan import GAN
 from zoo.engine.optim import AdamEpsilonHat
-from zoo.engine.standing import Standing
-from zoo.networks import biggan as networks
-from zoo.networks import biggan_deep as deep
-from zoo.networks.biggan_layers import BatchNorm2d
+from zoo.networks import biggan_architectures as architectures
 from zoo.networks.modes import frozen
 from zoo.objectives.losses import hinge_d, hinge_g
 from zoo.objectives.penalties import orthogonality
@@ -31,18 +28,6 @@ from zoo.options import ranges
 
 #: whose gradient of the orthogonal regulariser: the paper's R, or the released code's, which has half of it
 ORTHO = {"paper": 1.0, "released": 0.5}
-STANDING_BATCH = 256  # most images in a pass of the standing statistics
-
-
-def together(D: nn.Module, fake: Tensor, fake_label: Tensor, real: Tensor, label: Tensor) -> tuple[Tensor, Tensor]:
-    """One call of D, fakes first, moves its power iteration once (BP BigGAN.py G_D)."""
-    logits = D(torch.cat([fake, real]), torch.cat([fake_label, label]))
-    return logits[: len(fake)], logits[len(fake) :]
-
-
-def apart(D: nn.Module, fake: Tensor, fake_label: Tensor, real: Tensor, label: Tensor) -> tuple[Tensor, Tensor]:
-    """Two calls of D, which need half of the memory and move its power iteration twice (BP --split_D)."""
-    return D(fake, fake_label), D(real, label)
 
 
 class BigGAN(GAN):
@@ -51,24 +36,12 @@ class BigGAN(GAN):
     One iteration is `d_steps` D updates, each on new real images, then one G update. Any batch may be computed in
     parts whose gradients add up; G's batch norm then sees a part at a time, and u moves at each part.
 
-    Samples come from the average of G with standing statistics, made with latents at the truncation that is asked
-    for.
+    Samples come from the average of G with standing statistics, made at the truncation that is asked for.
 
     Args:
         resolution: 32, 64, 128, 256 or 512 px.
         n_classes: at least 1.
-        architecture: "biggan", or "deep" for BigGAN-deep.
-        width_g: ch of G.
-        width_d: ch of D.
         latent_dim: length of z; with `hierarchical` z, a multiple of the number of G's stages + 1.
-        shared_dim: length of the shared class embedding; 0 for tables in every layer (the authors' CIFAR model).
-        hierarchical: skip-z, z in chunks to all stages (deep: whole z to all).
-        attention_g: sizes in px of G's maps that attention follows; None takes the paper's.
-        attention_d: likewise in D.
-        bn_eps: of G's conditional batch norms.
-        sn_eps: of the power iterations.
-        init: start of the weights, "orthogonal", "normal" (0.02) or "xavier" (Glorot's uniform one).
-        cross_replica: whether G's batch norm takes its statistics over all processes.
         batch_size: real images in one D update, over all ranks and parts.
         batch_size_g: fakes in one G update, over all ranks and parts.
         d_steps: D updates in an iteration.
@@ -89,24 +62,16 @@ class BigGAN(GAN):
         watch_kimg: thousands of images between two looks at the spectra and at D's logits on seen and unseen
             images; 0 for none. A `CollapseWatch` among the trainer's callbacks takes its place.
         total_kimg: end of training, in thousands of real images; one iteration shows d_steps * batch_size.
+        **network: see `zoo.networks.biggan_architectures.networks`.
     """
+
+    network = staticmethod(architectures.networks)
 
     def __init__(
         self,
         resolution: ranges.Side = 128,
         n_classes: ranges.SomeClasses = 1000,
-        architecture: Literal["biggan", "deep"] = "biggan",
-        width_g: ranges.Width = 96,
-        width_d: ranges.Width = 96,
         latent_dim: ranges.Width = 120,
-        shared_dim: ranges.NonNegativeInt = 128,
-        hierarchical: bool = True,
-        attention_g: Sequence[ranges.Side] | None = None,
-        attention_d: Sequence[ranges.Side] | None = None,
-        bn_eps: ranges.PositiveFloat = 1e-4,
-        sn_eps: ranges.PositiveFloat = 1e-4,
-        init: networks.Init = "orthogonal",
-        cross_replica: bool = True,
         batch_size: ranges.BatchSize = 2048,
         batch_size_g: ranges.BatchSize = 2048,
         d_steps: ranges.PositiveInt = 2,
@@ -126,13 +91,10 @@ class BigGAN(GAN):
         standing_passes: ranges.NonNegativeInt = 100,
         watch_kimg: ranges.NonNegativeFloat = 2000,
         total_kimg: ranges.PositiveFloat = 675_840,
+        **network: Any,
     ) -> None:
-        Generator = {"biggan": networks.Generator, "deep": deep.DeepGenerator}[architecture]
-        Discriminator = {"biggan": networks.Discriminator, "deep": deep.DeepDiscriminator}[architecture]
-        latents, common = (latent_dim, n_classes, shared_dim, hierarchical), {"sn_eps": sn_eps, "init": init}
         super().__init__(
-            Generator(resolution, width_g, *latents, attention=attention_g, bn_eps=bn_eps, **common),
-            Discriminator(resolution, width_d, n_classes, attention_d, **common),
+            *architectures.networks(resolution, n_classes, latent_dim, **network),
             resolution=resolution,
             latent_dim=latent_dim,
             n_classes=n_classes,
@@ -144,23 +106,16 @@ class BigGAN(GAN):
         self.save_hyperparameters()
         check_parts_of(accumulate_d=accumulate_d, batch_size=batch_size)
         check_parts_of(accumulate_g=accumulate_g, batch_size_g=batch_size_g)
-        for norm in self.G.modules():
-            if isinstance(norm, BatchNorm2d):
-                norm.sync = cross_replica
         self.d_steps, self.accumulate_d, self.accumulate_g = d_steps, accumulate_d, accumulate_g
-        self.batch_size, self.batch_size_g = batch_size, batch_size_g
-        self.judge = apart if split_d else together
+        self.judge = architectures.apart if split_d else architectures.together
         self.lr_g, self.lr_d, self.betas, self.adam_eps = lr_g, lr_d, (beta1, beta2), adam_eps
         self.ortho_g, self.ortho_d = ORTHO[ortho_gradient] * ortho, ORTHO[ortho_gradient] * ortho_d
-        self.standing_passes, self.watch_kimg = standing_passes, watch_kimg
-        # a pass of the standing statistics is a part of a D batch over all ranks, within bounds
-        self.made_standing = Standing(min(batch_size // accumulate_d, STANDING_BATCH))
+        self.batch_size_g, self.standing_passes, self.watch_kimg = batch_size_g, standing_passes, watch_kimg
+        self.made_standing = statistics.Standing(batch_size // accumulate_d)  # a part of a D batch over all ranks
 
     def configure_optimizers(self) -> list[torch.optim.Optimizer]:
-        return [
-            AdamEpsilonHat(net.parameters(), lr, self.betas, self.adam_eps)
-            for net, lr in ((self.G, self.lr_g), (self.D, self.lr_d))
-        ]
+        rates = ((self.G, self.lr_g), (self.D, self.lr_d))
+        return [AdamEpsilonHat(net.parameters(), lr, self.betas, self.adam_eps) for net, lr in rates]
 
     def configure_callbacks(self) -> list[Callback]:
         others = any(isinstance(c, CollapseWatch) for c in self.trainer.callbacks)
@@ -173,12 +128,10 @@ class BigGAN(GAN):
 
     def regularizer(self, net: nn.Module, strength: float) -> Tensor | float:
         """strength * the sum of `orthogonality` over the raw weights of `net`, in float32."""
-        if not strength:
-            return 0.0
         shared = "embedding.weight" if net is self.G else None
-        with torch.autocast(self.device.type, enabled=False):
-            weights = (p for name, p in net.named_parameters() if p.ndim > 1 and name != shared)
-            return strength * sum(map(orthogonality, weights))
+        weights = (p for name, p in net.named_parameters() if p.ndim > 1 and name != shared)
+        with self.differentiated_twice():
+            return strength * sum(map(orthogonality, weights)) if strength else 0.0
 
     def d_losses(self, real: Tensor, label: Tensor) -> Iterator[Tensor]:
         """D's loss part by part, each ready for its backward pass."""
@@ -216,19 +169,12 @@ class BigGAN(GAN):
 
     def update_ema(self) -> None:
         """The average follows all of G's state, batch norm's and spectral norm's buffers too (BP utils.py:614)."""
-        # counted at the end of the iteration: BP averages from iteration ema_start on, its first one is number 1
-        # (BP train.py:96, 173)
+        # counted at the end of the iteration: BP's first one is number 1 (BP train.py:96, 173)
         beta = self.ema.beta(self.nimg + self.images_per_step, self.images_per_step)
         move_state(self.G_ema, self.G, beta)
 
-    @contextmanager
-    def prepared(self, truncation: float | None, ema: bool, seed: int) -> Iterator[dict]:
-        """Nothing to do: `standing` prepares at the first image. This tells the results row what it did."""
-        yield {"standing_passes": self.standing_passes, "standing_batch": self.made_standing.batch}
+    # ---- sampling, with standing statistics
 
-    def generate(self, G: nn.Module, z: Tensor, label: Tensor, truncation: float | None) -> Tensor:
-        return self.standing(G, truncation)(z, label)
-
-    def standing(self, G: nn.Module, truncation: float | None) -> nn.Module:
-        """G as it draws at this truncation: see `zoo.engine.standing`."""
-        return self.made_standing(self, G, truncation, self.standing_passes)
+    prepared = statistics.prepared
+    generate = statistics.generate
+    standing = statistics.standing
