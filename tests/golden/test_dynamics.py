@@ -12,10 +12,11 @@ from fitting import fit
 from torch import nn
 from vectors import Vectors, counterpart, files
 
-from zoo.baselines.conopt import LOSSES, ConOpt, half_square
+from zoo.baselines.conopt import ConOpt, half_square
 from zoo.baselines.nk17 import NK17
 from zoo.lab.dirac import Method, field_on, method, simulate
 from zoo.lab.spectrum import eigenvalues, jacobian, rate
+from zoo.objectives.losses import GAMES
 
 #: crossing a discontinuity the last bit decides: the card compares only so many steps there
 CROSSING = 100
@@ -238,7 +239,7 @@ def test_consensus_and_its_relatives(path):
     runs = {tuple(k.split("/")[1:3]) for k in v.arrays if re.match(r"output/[^/]+/[^/]+/it\d+/", k)}
     assert runs
     for loss, way in sorted(runs):
-        counterpart(LOSSES, loss, "loss")
+        counterpart(GAMES, loss, "loss")
         # altgd takes pairs: the real images of D's step, and both steps' latents
         given = [z[it, j] for it in range(len(z)) for j in ((0, 1) if way == "altgd" else (0,))]
         gan = Replayed(
@@ -289,7 +290,7 @@ def test_field_its_length_and_the_pull(path):
 def test_losses(path):
     v = Vectors(path)
     for loss in sorted({k.split("/")[2] for k in v.arrays if k.startswith("output/loss/")}):
-        loss_d, loss_g = counterpart(LOSSES, loss, "loss")
+        loss_d, loss_g = counterpart(GAMES, loss, "loss")
         real, fake = v["input/logits_real"], v["input/logits_fake"]
         near(loss_d(real, fake), v[f"output/loss/{loss}/d"], f"{loss} of D", v.meta["tolerance"]["abs"])
         near(loss_g(fake), v[f"output/loss/{loss}/g"], f"{loss} of G", v.meta["tolerance"]["abs"])

@@ -16,30 +16,10 @@ from zoo.engine.gan import GAN
 from zoo.engine.optim import RMSPropTF1
 from zoo.networks import conopt as networks
 from zoo.networks.modes import frozen
-from zoo.objectives.losses import nonsaturating_d, nonsaturating_g, saturating_g, wasserstein_d, wasserstein_g
+from zoo.objectives.losses import GAMES
 from zoo.options.ranges import BatchSize, NonNegativeFloat, PositiveFloat, Side, Width
 from zoo.ranks import share
 from zoo.ranks.sums import of_gradients
-
-
-def tanh_d(real: Tensor, fake: Tensor) -> Tensor:
-    """E[tanh D(G(z))] - E[tanh D(x)], total variation (N train.py, get_losses)."""
-    return fake.tanh().mean() - real.tanh().mean()
-
-
-def tanh_g(fake: Tensor) -> Tensor:
-    """-E[tanh D(G(z))] (N train.py, get_losses)."""
-    return -fake.tanh().mean()
-
-
-#: name in N -> losses of D and of G (N train.py, get_losses)
-LOSSES = {
-    "standard": (nonsaturating_d, nonsaturating_g),
-    "JS": (nonsaturating_d, saturating_g),
-    "KL": (nonsaturating_d, wasserstein_g),
-    "tv": (tanh_d, tanh_g),
-    "indicator": (wasserstein_d, wasserstein_g),
-}
 
 
 def half_square(gradients: Sequence[Tensor | None]) -> Tensor:
@@ -94,7 +74,7 @@ class ConOpt(GAN):
             total_kimg=total_kimg,
         )
         self.save_hyperparameters()
-        self.loss_d, self.loss_g = LOSSES[loss]
+        self.loss_d, self.loss_g = GAMES[loss]
         self.step_of = {
             "conopt": self.consensus,
             "simgd": self.simultaneous,

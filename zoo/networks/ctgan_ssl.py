@@ -223,16 +223,21 @@ def from_half(native: Tensor) -> Tensor:
 
 #: resolution -> G, D, and the scripts' pixels from the zoo's [-1, 1] and back
 SETS = {
-    28: (
-        MNISTGenerator,
-        MNISTClassifier,
-        grey,
-        from_grey,
-    ),
-    32: (
-        CIFARGenerator,
-        CIFARClassifier,
-        half,
-        from_half,
-    ),
+    28: (MNISTGenerator, MNISTClassifier, grey, from_grey),
+    32: (CIFARGenerator, CIFARClassifier, half, from_half),
 }
+
+
+def networks(
+    resolution: int, n_classes: int, latent_dim: int, width_g: int | None, width_d: int | None
+) -> tuple[nn.Module, nn.Module, Callable[[Tensor], Tensor], Callable[[Tensor], Tensor]]:
+    """G, D, and the scripts' pixels from the zoo's [-1, 1] and back; widths of None are the paper's.
+
+    Raises:
+        ValueError: for another resolution.
+    """
+    if resolution not in SETS:
+        raise ValueError(f"the classifiers exist at 28 px (MNIST) and 32 px, not at {resolution}")
+    G, D, to_native, to_images = SETS[resolution]
+    widths = [{} if width is None else {"width": width} for width in (width_g, width_d)]
+    return G(latent_dim=latent_dim, **widths[0]), D(n_classes, **widths[1]), to_native, to_images

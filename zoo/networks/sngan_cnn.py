@@ -1,4 +1,4 @@
-"""The plain CNNs of SNGAN (Miyato et al. 2018), Table 3 and CGL; sources as in `zoo.networks.sngan`."""
+"""The plain CNNs of SNGAN (Miyato et al. 2018), Table 3 and CGL, and the choice among all networks."""
 
 from collections.abc import Sequence
 from itertools import pairwise
@@ -9,6 +9,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 from torch.nn.utils import parametrize
 
+from zoo.networks import sngan
 from zoo.networks.batchnorm import BatchNorm1d, BatchNorm2d
 from zoo.networks.layers import SNConv2d, SNLinear
 from zoo.networks.sngan import BN, glorot, start_variance_at_zero
@@ -139,3 +140,37 @@ def cgl_generator(resolution: int = 32, width: int = 64, latent_dim: int = 128) 
 def cgl_discriminator(resolution: int = 32, width: int = 64) -> CNNDiscriminator:
     """D of chainer-gan-lib's SN-DCGAN (common/net.py SNDCGANDiscriminator): wider earlier, slope 0.2."""
     return CNNDiscriminator(resolution, [width * m for m in (1, 2, 2, 4, 4, 8, 8)], slope=0.2)
+
+
+Architecture = Literal["resnet", "resnet-concat", "cnn", "cnn-cgl"]
+
+
+def build(
+    architecture: Architecture,
+    resolution: int,
+    n_classes: int,
+    latent_dim: int,
+    width_g: int | None,
+    width_d: int | None,
+    norm_d: Norm = "spectral",
+) -> tuple[nn.Module, nn.Module]:
+    """G and D of one of the papers' architectures; widths of None are the papers'.
+
+    Raises:
+        ValueError: if the architecture does not exist for this resolution or with these classes.
+    """
+    if norm_d != "spectral" and architecture != "cnn":
+        raise ValueError(f"norm_d {norm_d} is for the architecture cnn, not {architecture}")
+    if architecture.startswith("cnn"):
+        if n_classes:
+            raise ValueError("the papers' CNN is unconditional: set n_classes to 0 or architecture to resnet")
+        if architecture == "cnn-cgl":
+            G = cgl_generator(resolution, width_g or 64, latent_dim)
+            return G, cgl_discriminator(resolution, width_d or 64)
+        widths = [(width_d or 64) * m for m in (1, 1, 2, 2, 4, 4, 8)]
+        D = CNNDiscriminator(resolution, widths, norm=norm_d)
+        return CNNGenerator(resolution, width_g or 64, latent_dim), D
+    G = sngan.ResNetGenerator(resolution, width_g, latent_dim, n_classes)
+    if architecture == "resnet-concat":
+        return G, sngan.ConcatDiscriminator(resolution, width_d, n_classes)
+    return G, sngan.ResNetDiscriminator(resolution, width_d, n_classes)

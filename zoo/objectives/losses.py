@@ -134,3 +134,23 @@ def squared_distance_g(fake: Tensor) -> Tensor:
 
 #: name in PGGAN's recipes -> losses of D and G
 CRITICS = {"wasserstein": (wasserstein_d, wasserstein_g), "lsgan": (squared_distance_d, squared_distance_g)}
+
+
+def tanh_d(real: Tensor, fake: Tensor) -> Tensor:
+    """E[tanh D(G(z))] - E[tanh D(x)], total variation (LMescheder/TheNumericsOfGANs train.py)."""
+    return fake.tanh().mean() - real.tanh().mean()
+
+
+def tanh_g(fake: Tensor) -> Tensor:
+    """-E[tanh D(G(z))] (LMescheder/TheNumericsOfGANs train.py)."""
+    return -fake.tanh().mean()
+
+
+#: name in ConOpt's recipes, as in its official code -> losses of D and G (LMescheder/TheNumericsOfGANs train.py)
+GAMES = {
+    "standard": (nonsaturating_d, nonsaturating_g),
+    "JS": (nonsaturating_d, saturating_g),
+    "KL": (nonsaturating_d, wasserstein_g),
+    "tv": (tanh_d, tanh_g),
+    "indicator": (wasserstein_d, wasserstein_g),
+}

@@ -15,10 +15,9 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from zoo.data import EndlessBatches, ImageDataModule, to_float
 from zoo.data.augmentation import crop_and_flip
-from zoo.data.few import few
-from zoo.data.order import permutation, seed_of
+from zoo.data.order import permutation
+from zoo.engine import few
 from zoo.engine.gan import GAN
 from zoo.engine.latents import unit_uniform
 from zoo.engine.optim import AdamEpsilonInRoot
@@ -43,7 +42,8 @@ class CTGAN_SSL(GAN):
         resolution: 28 (MNIST, dense networks) or 32 (convolutions).
         n_classes: of the data.
         labels_per_class: images of each class whose label may be seen, from a permutation named by the run's seed.
-        width_g, width_d: None takes the paper's.
+        width_g: of G; None takes the paper's.
+        width_d: of D, likewise.
         latent_dim: length of z ~ U(0, 1).
         unlabelled: weight of the loss on unlabelled and generated images.
         consistency: weight of the two passes' distance.
@@ -85,16 +85,9 @@ class CTGAN_SSL(GAN):
         beta2: ranges.Decay = 0.999,
         total_kimg: ranges.PositiveFloat = 50_000,
     ) -> None:
-        if resolution not in networks.SETS:
-            raise ValueError(f"the classifiers exist at 28 px (MNIST) and 32 px, not at {resolution}")
-        G, D, to_native, to_images = networks.SETS[resolution]
+        G, D, to_native, to_images = networks.networks(resolution, n_classes, latent_dim, width_g, width_d)
         super().__init__(
-            G(latent_dim=latent_dim, **({} if width_g is None else {"width": width_g})),
-            D(n_classes, **({} if width_d is None else {"width": width_d})),
-            resolution=resolution,
-            latent_dim=latent_dim,
-            images_per_step=batch_size,
-            total_kimg=total_kimg,
+            G, D, resolution=resolution, latent_dim=latent_dim, images_per_step=batch_size, total_kimg=total_kimg
         )
         self.save_hyperparameters()
         self.to_native, self.to_images = to_native, to_images
@@ -107,27 +100,16 @@ class CTGAN_SSL(GAN):
             p.zero_()
 
     def configure_optimizers(self) -> list[torch.optim.Optimizer]:
-        return [
-            AdamEpsilonInRoot((p for p in net.parameters() if p.requires_grad), self.lr, self.betas)
-            for net in (self.G, self.D)
-        ]
+        trained = ([p for p in net.parameters() if p.requires_grad] for net in (self.G, self.D))
+        return [AdamEpsilonInRoot(params, self.lr, self.betas) for params in trained]
 
-    # ---- the few labels
+    # ---- the few labels, and the other unlabelled batch (S CT_CIFAR.py:192-194)
+
+    native, numbered, labelled, others = few.native, few.numbered, few.labelled, few.others
 
     def check(self, data: L.LightningDataModule | None) -> None:
-        """Raises ValueError if the data is not the zoo's, lacks the model's classes, or has too few labels."""
         super().check(data)
-        if not isinstance(data, ImageDataModule):
-            raise ValueError(
-                "CTGAN_SSL picks the few labelled images out of the whole data set: fit it with one of zoo.data's "
-                "modules, datamodule=..., not with a loader"
-            )
-        if data.n_classes != self.classes:
-            raise ValueError(
-                f"the model has {self.classes} classes, {data.name} has {data.n_classes}: "
-                + (f"set --model.n_classes {data.n_classes}" if data.n_classes else "take data with labels")
-            )
-        self.few = few(data.labels, self.labels_per_class, self.seed)
+        self.few = few.chosen(self, data, self.classes, self.labels_per_class)
 
     def on_train_start(self) -> None:
         super().on_train_start()
@@ -139,39 +121,19 @@ class CTGAN_SSL(GAN):
         """Scales and biases from the first batch: on CIFAR-10 labelled images, reflected over their border and not
         cropped, and G's last layer too (S CT_CIFAR.py:103, 203-205); on MNIST any (CT_MNIST.py:126-137)."""
         torch.manual_seed(self.seed)
-        n = len(self.trainer.datamodule)
-        known = self.few if self.augment else torch.arange(n)
+        known = self.few if self.augment else torch.arange(len(self.trainer.datamodule))
         first = self.native(known[permutation(len(known), self.seed, 0)[:INIT_IMAGES]])
         self.D.start(F.pad(first, (2,) * 4, mode="reflect") if self.augment else first)
         if hasattr(self.G, "start"):
             z = torch.rand(len(first), self.latent_dim, generator=torch.Generator().manual_seed(self.seed))
             self.G.start(z.to(self.device, self.dtype))
 
-    def native(self, index: Tensor) -> Tensor:
-        """The data's images as the networks see them."""
-        return self.to_native(to_float(self.trainer.datamodule.images(index).to(self.device)).to(self.dtype))
-
-    def numbered(self, n: int, seed: int) -> Tensor:
-        """Which of n images are this rank's share of the step's batch, in an order of their own."""
-        order = EndlessBatches(n, self.batch_size, seed, self.nimg, self.global_rank, self.world_size)
-        return torch.tensor(next(iter(order)), dtype=torch.int64)
-
-    def labelled(self) -> tuple[Tensor, Tensor]:
-        """This rank's share of the step's labelled batch, which runs through the few again and again."""
-        index = self.few[self.numbered(len(self.few), self.seed)]
-        return self.native(index), self.trainer.datamodule.labels[index].to(self.device)
-
-    def matched(self) -> Tensor:
-        """Unlabelled images for G to match: not D's, but of a permutation of their own (S CT_CIFAR.py:192-194)."""
-        n = len(self.trainer.datamodule)
-        return self.native(self.numbered(n, seed_of("matched", self.seed)))
-
     # ---- training
 
     def training_step(self, batch: tuple[Tensor, Tensor | None], batch_idx: int) -> None:
         real = self.to_native(batch[0])
         self.seed_step()
-        (x, y), other = self.labelled(), self.matched()
+        (x, y), other = self.labelled(), self.others("matched")
         if self.augment:
             x, real, other = crop_and_flip(x), crop_and_flip(real), crop_and_flip(other)
 
@@ -194,17 +156,10 @@ class CTGAN_SSL(GAN):
             loss_g = feature_matching(features, matched, self.matching_power)
             self.update(self.opt_g, loss_g)
 
-        self.report(
-            {
-                "loss/d": loss_d,
-                "loss/g": loss_g,
-                "loss/classes": loss_few,
-                "penalty/consistency": ct,
-                "logits/real": logits.logsumexp(1).mean(),
-                "logits/fake": logits_fake.logsumexp(1).mean(),
-                "accuracy/labelled": (logits_few.argmax(1) == y).float().mean(),
-            }
-        )
+        losses = {"loss/d": loss_d, "loss/g": loss_g, "loss/classes": loss_few, "penalty/consistency": ct}
+        on_real, on_fake = logits.logsumexp(1).mean(), logits_fake.logsumexp(1).mean()
+        right = (logits_few.argmax(1) == y).float().mean()
+        self.report(losses | {"logits/real": on_real, "logits/fake": on_fake, "accuracy/labelled": right})
 
     @torch.no_grad()
     def follow(self) -> None:

@@ -46,8 +46,7 @@ class IntroVAE(GAN):
         resolution: a power of two from 8 px on.
         widths: channels of both networks, one number for each halving down to 4 px.
         latent_dim: length of z (IV --hdim).
-        expand_equal_above_256: blocks between equal widths above 256 have a learned shortcut, as in the authors'
-            program.
+        expand_equal_above_256: blocks between equal widths above 256 have a learned shortcut, as in IV's program.
         margin: m, for the mean KL of a batch (IV --m_plus).
         weight_rec: weight of the squared error, which is summed over an image's numbers (IV --weight_rec).
         weight_kl: weight of all terms with a KL (IV --weight_kl).

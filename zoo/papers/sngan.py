@@ -15,45 +15,11 @@ from torch import Tensor, nn
 from zoo.engine.gan import GAN
 from zoo.engine.optim import AdamEpsilonHat
 from zoo.engine.schedules import linear_decay
-from zoo.networks import sngan as networks
-from zoo.networks import sngan_cnn
+from zoo.networks import sngan_cnn as networks
 from zoo.networks.modes import frozen
 from zoo.objectives.losses import ADVERSARIAL
 from zoo.objectives.penalties import between, orthonormality, wgan_gp
 from zoo.options import ranges
-
-Architecture = Literal["resnet", "resnet-concat", "cnn", "cnn-cgl"]
-
-
-def build(
-    architecture: Architecture,
-    resolution: int,
-    n_classes: int,
-    latent_dim: int,
-    width_g: int | None,
-    width_d: int | None,
-    norm_d: sngan_cnn.Norm = "spectral",
-) -> tuple[nn.Module, nn.Module]:
-    """G and D of one of the papers' architectures; widths of None are the papers'.
-
-    Raises:
-        ValueError: if the architecture does not exist for this resolution or with these classes.
-    """
-    if norm_d != "spectral" and architecture != "cnn":
-        raise ValueError(f"norm_d {norm_d} is for the architecture cnn, not {architecture}")
-    if architecture.startswith("cnn"):
-        if n_classes:
-            raise ValueError("the papers' CNN is unconditional: set n_classes to 0 or architecture to resnet")
-        if architecture == "cnn-cgl":
-            G = sngan_cnn.cgl_generator(resolution, width_g or 64, latent_dim)
-            return G, sngan_cnn.cgl_discriminator(resolution, width_d or 64)
-        widths = [(width_d or 64) * m for m in (1, 1, 2, 2, 4, 4, 8)]
-        D = sngan_cnn.CNNDiscriminator(resolution, widths, norm=norm_d)
-        return sngan_cnn.CNNGenerator(resolution, width_g or 64, latent_dim), D
-    G = networks.ResNetGenerator(resolution, width_g, latent_dim, n_classes)
-    if architecture == "resnet-concat":
-        return G, networks.ConcatDiscriminator(resolution, width_d, n_classes)
-    return G, networks.ResNetDiscriminator(resolution, width_d, n_classes)
 
 
 def held_slope(D: nn.Module, real: Tensor, fake: Tensor) -> Tensor:
@@ -103,12 +69,12 @@ class SNGAN(GAN):
         self,
         resolution: ranges.Side = 128,
         n_classes: ranges.ClassCount = 1000,
-        architecture: Architecture = "resnet-concat",
+        architecture: networks.Architecture = "resnet-concat",
         width_g: ranges.Width | None = None,
         width_d: ranges.Width | None = None,
         latent_dim: ranges.Width = 128,
         loss: Literal["hinge", "nonsaturating", "wasserstein"] = "hinge",
-        norm_d: sngan_cnn.Norm = "spectral",
+        norm_d: networks.Norm = "spectral",
         penalty: Literal["none", "gp", "orthonormal"] = "none",
         penalty_weight: ranges.NonNegativeFloat = 10.0,
         clip: ranges.PositiveFloat | None = None,
@@ -122,7 +88,7 @@ class SNGAN(GAN):
         total_kimg: ranges.PositiveFloat = 144_000,
     ) -> None:
         super().__init__(
-            *build(architecture, resolution, n_classes, latent_dim, width_g, width_d, norm_d),
+            *networks.build(architecture, resolution, n_classes, latent_dim, width_g, width_d, norm_d),
             resolution=resolution,
             latent_dim=latent_dim,
             n_classes=n_classes,
