@@ -1,8 +1,14 @@
 """What real images score against real images."""
 
+from collections.abc import Callable
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from zoo.options.ranges import PositiveInt, Processes
+
+if TYPE_CHECKING:
+    from zoo.data import ImageDataModule
+    from zoo.data.images import Images
 
 
 def floor(
@@ -33,39 +39,19 @@ def floor(
     """
     import torch
 
-    from zoo.data import ImageDataModule
     from zoo.evaluation.extractors import DEFAULT
     from zoo.evaluation.floors import floor as score
     from zoo.evaluation.folders import absences
     from zoo.evaluation.protocols import OPTIONS
     from zoo.leaderboard.rows import check_writable, make_row, write_row
-    from zoo.training.recipes import compose
-    from zoo.training.run import data_of
 
     if threads:
         torch.set_num_threads(threads)
     if results_dir:
         check_writable(results_dir)
-    if not recipe.is_file():
-        raise FileNotFoundError(f"no recipe at {recipe}; they are reproductions/<paper>/<recipe>.yaml")
-    config = compose(recipe.parent / "paper.yaml", ["--config", str(recipe)])[0]
-    if "data" not in config:
-        raise ValueError(f"{recipe} names no data of its own: take a recipe that does")
-    options = config["data"].get("init_args") or {}
-    if data:
-        options = options | {"path": data.strip("[]").split(",") if data.startswith("[") else data}
-
-    def opened(**changes: object) -> ImageDataModule:
-        return data_of(config | {"data": config["data"] | {"init_args": options | changes}})
-
+    config, opened = _data_of(recipe, data)
     reals = opened()
-    reals.prepare_data()
-    reals.setup("fit")
-    others = reals.unseen() if held_out == "unseen" else None
-    if held_out == "unseen" and others is None:
-        raise ValueError(f"{reals.name} keeps no images from training: name some by --held_out FOLDER_OR_ZIP")
-    if held_out and others is None:
-        others = opened(path=held_out, limit=None, test_path=None).opened
+    others = _held_out(reals, held_out, opened)
     given = {k: v for k, v in (config.get("evaluation") or {}).items() if v is not None}
     n_fake, n_real = n_fake or given.get("n_fake") or 50_000, n_real or given.get("n_real")
     about = {k: v for k, v in given.items() if k in {"protocol", *OPTIONS} - {"n_fake", "n_real", "n_is"}}
@@ -80,3 +66,35 @@ def floor(
         # no distance depends on labels: the floor is that of both
         row["data"]["same_images"] = [opened(labels=on, memory_gib=0).fingerprint for on in (True, False)]
         print(f"results row: {write_row(row, results_dir)}")
+
+
+def _data_of(recipe: Path, data: str | None) -> tuple[dict, Callable[..., "ImageDataModule"]]:
+    """A recipe's configuration, and what opens its data, or other images in their place, with changed options."""
+    from zoo.training.recipes import compose
+    from zoo.training.run import data_of
+
+    if not recipe.is_file():
+        raise FileNotFoundError(f"no recipe at {recipe}; they are reproductions/<paper>/<recipe>.yaml")
+    config = compose(recipe.parent / "paper.yaml", ["--config", str(recipe)])[0]
+    if "data" not in config:
+        raise ValueError(f"{recipe} names no data of its own: take a recipe that does")
+    options = config["data"].get("init_args") or {}
+    if data:
+        options = options | {"path": data.strip("[]").split(",") if data.startswith("[") else data}
+    return config, lambda **changes: data_of(config | {"data": config["data"] | {"init_args": options | changes}})
+
+
+def _held_out(
+    reals: "ImageDataModule", held_out: str | None, opened: Callable[..., "ImageDataModule"]
+) -> "Images | None":
+    """Opens the data; the images in the place of fakes, None for those of the set that are not in the reference."""
+    reals.prepare_data()
+    reals.setup("fit")
+    if held_out is None:
+        return None
+    if held_out != "unseen":
+        return opened(path=held_out, limit=None, test_path=None).opened
+    others = reals.unseen()
+    if others is None:
+        raise ValueError(f"{reals.name} keeps no images from training: name some by --held_out FOLDER_OR_ZIP")
+    return others

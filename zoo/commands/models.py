@@ -1,9 +1,14 @@
 """What a trained model can show: samples and sheets, and with an encoder, latents and reconstructions."""
 
 from pathlib import Path
-from typing import Literal
+from typing import TYPE_CHECKING, Literal
 
 from zoo.options.ranges import FiniteFloat, NonNegativeInt, Seed, SheetSize
+
+if TYPE_CHECKING:
+    from torch import Tensor
+
+    from zoo.engine.gan import GAN
 
 
 def sample(
@@ -39,10 +44,7 @@ def sample(
             torchrun the processes share the work.
         labels: Classes such as 0-9 that the seeds take in turn; by default each seed draws its own.
     """
-    import math
-
-    from zoo.pictures import styles, walks
-    from zoo.pictures.grids import check_picture, sample_grid, save_grid
+    from zoo.pictures.grids import check_picture, save_grid
     from zoo.training.loading import load
 
     if label is not None and sheet not in ("grid", "latents"):
@@ -53,21 +55,32 @@ def sample(
         raise ValueError("--labels belongs to --seeds; a sheet takes one --label")
     check_picture(out)
     gan = load(checkpoint, device)
-    side = max(2, math.isqrt(n))
-    if sheet == "mixing":
-        images, columns = styles.mixing_sheet(gan, seed=seed, ema=ema)
-    elif sheet == "truncation":
-        images, columns = styles.truncation_strip(gan, seed=seed, ema=ema), len(styles.PSI)
-    elif sheet == "classes":
-        images, columns = walks.classes_walk(gan, side, side, seed, truncation, ema), side
-    elif sheet == "latents":
-        images, columns = walks.latents_walk(gan, side, side, seed, truncation, ema, label), side
-    elif label is None:
-        images, columns = sample_grid(gan, n, seed, truncation, ema)
-    else:
-        images, columns = gan.sample(n, label, truncation, ema, seed), max(1, math.isqrt(n))
+    images, columns = _sheet(gan, sheet, n, label, truncation, seed, ema)
     save_grid(images, out, columns)
     print(f"{out}: {len(images)} samples at {gan.nimg / 1000:g} kimg")
+
+
+def _sheet(
+    gan: "GAN", sheet: str, n: int, label: int | None, truncation: float | None, seed: int, ema: bool
+) -> tuple["Tensor", int]:
+    """The images of a sheet, and how many make a row."""
+    import math
+
+    from zoo.pictures import styles, walks
+    from zoo.pictures.grids import sample_grid
+
+    side = max(2, math.isqrt(n))
+    if sheet == "mixing":
+        return styles.mixing_sheet(gan, seed=seed, ema=ema)
+    if sheet == "truncation":
+        return styles.truncation_strip(gan, seed=seed, ema=ema), len(styles.PSI)
+    if sheet == "classes":
+        return walks.classes_walk(gan, side, side, seed, truncation, ema), side
+    if sheet == "latents":
+        return walks.latents_walk(gan, side, side, seed, truncation, ema, label), side
+    if label is None:
+        return sample_grid(gan, n, seed, truncation, ema)
+    return gan.sample(n, label, truncation, ema, seed), max(1, math.isqrt(n))
 
 
 def _sample_seeds(

@@ -46,51 +46,12 @@ def evaluate(
         data: What to score against instead: a folder, a zip or a set by its name, such as CIFAR10. Imported weights
             need it.
     """
-    from zoo.evaluation.folders import absences
-    from zoo.evaluation.protocols import OPTIONS
-    from zoo.leaderboard.rows import check_writable
-    from zoo.training import truncation as curves
-    from zoo.training.evaluate import Evaluate
-    from zoo.training.history import history_of
-    from zoo.training.loading import load
-    from zoo.training.run import config_to_score, data_to_score
+    from zoo.training.rescore import rescore
 
-    values = curves.bounds(truncation) if isinstance(truncation, str) else None
-    if results_dir:
-        check_writable(results_dir)
-    gan = load(checkpoint, device)
-    config, folder, run = config_to_score(checkpoint, gan, data)
-    images = data_to_score(config, gan)
-    given = {
-        "n_fake": n_fake,
-        "n_real": n_real,
-        "extractors": extractors,
-        "truncation": None if values else truncation,
-        "seed": seed,
-        "n_seeds": n_seeds,
-        "ema": ema,
-        "rounding": rounding,
-        "protocol": protocol,
-        "weights": str(weights) if weights else None,
-    }
-    kept = {k: v for k, v in config["evaluation"].items() if not (protocol and k in OPTIONS)}
-    options = kept | {k: v for k, v in given.items() if v is not None}
-    options |= {"results_dir": str(results_dir) if results_dir else None}
-    about = {"model": config["model"], "data": config["data"]}
-    if values:
-        out = folder / f"truncation-kimg-{gan.nimg / 1000:09.1f}"
-        curves.curve(gan, images, options, values, about, run, out)
-        return
-    callback = Evaluate(**options)
-    callback.config, callback.run = about, run
-    callback.history = history_of(checkpoint, gan.nimg)
-    result = callback.score(gan, images)
-    if all(v is None for v in given.values()):  # scored as the run itself scores
-        callback.note(gan, result)
-    for line in absences(result):
-        print(line)
-    if results_dir:
-        callback.write(gan, images, result)
+    given = {"n_fake": n_fake, "n_real": n_real, "extractors": extractors, "truncation": truncation, "seed": seed}
+    given |= {"n_seeds": n_seeds, "ema": ema, "rounding": rounding, "protocol": protocol}
+    given |= {"weights": str(weights) if weights else None}
+    rescore(checkpoint, given, results_dir, device, data)
 
 
 def compare(

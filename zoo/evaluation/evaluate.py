@@ -1,4 +1,16 @@
-"""Score a generator against a data set."""
+"""Score a generator against a data set.
+
+`evaluate` answers with
+
+- `metrics`: of Inception `fid`, `is_mean`, `is_std`, `is_1` (one part), `kid`, `precision`, `recall`, `density`,
+  `coverage`, and `intra_fid` where model and data have classes; of another extractor NAME `fd_NAME`, `fdinf_NAME`
+  (extrapolated to infinitely many fakes, where fewer than 50,000 are drawn), `kid_NAME`, `precision_NAME`, ..., of
+  a domain classifier with the data's number of classes also `label_accuracy_NAME`; and the extras';
+- `absent`: for each metric that could not be had, why;
+- `notes`: what to know about a metric, by its name;
+- `classes`: what a metric is within each class, by its name and the class;
+- `conditions`: under which all of this holds.
+"""
 
 from collections.abc import Sequence
 from pathlib import Path
@@ -9,7 +21,7 @@ from torch import Tensor
 
 from zoo.evaluation.distributed import broadcast, buffers_of_rank_0, gather, rank_and_world, watched
 from zoo.evaluation.extractors import Extractor, MissingWeights, build, headline_names, metric_names
-from zoo.evaluation.extras import find, measure
+from zoo.evaluation.extras import Extra, find, measure
 from zoo.evaluation.metrics import frechet_distance, inception_score, intra_frechet, kid, mean_cov, prdc
 from zoo.evaluation.protocols import OPTIONS, Protocol, reals, resolve
 from zoo.evaluation.reference import Reference, reference
@@ -89,13 +101,7 @@ def evaluate(
         **options: fields of `protocols.Protocol` that shall differ from the protocol's; None leaves it.
 
     Returns:
-        `metrics`: of Inception `fid`, `is_mean`, `is_std`, `is_1` (one part), `kid`, `precision`, `recall`,
-        `density`, `coverage`, and `intra_fid` where model and data have classes; of another extractor NAME
-        `fd_NAME`, `fdinf_NAME` (extrapolated to infinitely many fakes, where fewer than 50,000 are drawn),
-        `kid_NAME`, `precision_NAME` and so on, of a domain classifier with the data's number of classes
-        also `label_accuracy_NAME`; and the extras'.
-        `absent`: for each metric that could not be had, why. `notes`: what to know about a metric, by its name.
-        `classes`: what a metric is within each class, by its name and the class. `conditions`: everything above.
+        see the module.
 
     Raises:
         ValueError: for arguments that do not fit each other or the data, or fakes of another size than the reals.
@@ -107,80 +113,78 @@ def evaluate(
     extras = {name: find(name) for name in p.extras}
     if batch_size < 1:
         raise ValueError(f"batch_size={batch_size}: a batch of 1 is the least")
-    where = {"batch_size": batch_size, "device": device}
-    subject = Subject(
-        gan,
-        data,
-        seed,
-        p.truncation,
-        p.ema,
-        p.rounding,
-        **where,
-        n_fake=p.n_fake,
-        n_real=p.n_real,
-        keep=bool(extras),
-        cache_dir=cache_dir,
-    )
-    extractors, missing = build_extractors(extractor, weights)
-    subject.extractors = extractors
-    n_drawn = max(p.n_fake, p.n_is or 0) if any("is_mean" in metric_names(e.name) for e in extractors) else p.n_fake
+    sampled, counts = (seed, p.truncation, p.ema, p.rounding), {"n_fake": p.n_fake, "n_real": p.n_real}
+    where = {"batch_size": batch_size, "device": device, "cache_dir": cache_dir}
+    subject = Subject(gan, data, *sampled, **where, **counts, keep=bool(extras))
+    subject.extractors, missing = build_extractors(extractor, weights)
+    found, broken, prepared = _drawn(subject, p, extras)
+    found["absent"] |= {key: reason for name, reason in missing.items() for key in headline_names(name)}
+    conditions = {"protocol": protocol, **_conditions(subject, p, changed), **prepared}
+    _compare(subject, p, conditions, broken, found)
+    found["classes"] = subject.classes
+    return {name: broadcast(part) for name, part in found.items()} | {"conditions": conditions}
 
-    with torch.no_grad(), buffers_of_rank_0(gan), subject.prepared() as prepared:
-        subject.features = fakes = _features(subject, extractors, n_drawn)
+
+def _drawn(subject: Subject, p: Protocol, extras: dict[str, Extra]) -> tuple[dict[str, dict], str, dict]:
+    """Draw the fakes, for the extractors and the extras to look at.
+
+    Returns:
+        `metrics` and `absent` of the extras, and empty `notes`; why nothing can be said of the fakes, or ""; what
+        the model did to prepare.
+    """
+    scored = any("is_mean" in metric_names(one.name) for one in subject.extractors)
+    n = max(p.n_fake, p.n_is or 0) if scored else p.n_fake
+    with torch.no_grad(), buffers_of_rank_0(subject.gan), subject.prepared() as prepared:
+        subject.features = _features(subject, subject.extractors, n)
         broken = broadcast(sum(gather(subject.broken) or [0]))
-        metrics, absent = ({}, {}) if broken else measure(subject, extras)
-        if broken:
-            absent = dict.fromkeys(p.extras, f"{broken} of {n_drawn} samples are not finite")
-    absent |= {key: reason for name, reason in missing.items() for key in headline_names(name)}
+        why = f"{broken} of {n} samples are not finite" if broken else ""
+        metrics, absent = ({}, dict.fromkeys(p.extras, why)) if why else measure(subject, extras)
+    return {"metrics": metrics, "absent": absent, "notes": {}}, why, prepared
 
-    sizes = {"n_real": reals(p, changed, len(data), data.name), "n_fake": p.n_fake}
-    conditions = {
-        "protocol": protocol,
+
+def _conditions(subject: Subject, p: Protocol, changed: dict[str, Any]) -> dict[str, Any]:
+    """Under which the numbers hold, what the protocol leaves open as it was used."""
+    n_real = reals(p, changed, len(subject.data), subject.data.name)
+    averaged = getattr(subject.gan, "G_ema", subject.gan) is not None
+    return {
         "changed": {key: list(v) if isinstance(v, tuple) else v for key, v in changed.items()},
-        **sizes,
+        "n_real": n_real,
+        "n_fake": p.n_fake,
         "n_is": p.n_is or p.n_fake,
-        "n_prdc": min(p.n_prdc, max(sizes.values())),
-        "extractors": {one.name: {"id": one.id, "resize": one.resize} for one in extractors},
+        "n_prdc": min(p.n_prdc, max(n_real, p.n_fake)),
+        "extractors": {one.name: {"id": one.id, "resize": one.resize} for one in subject.extractors},
         "rounding": p.rounding,
         "truncation": p.truncation,
-        "ema": bool(p.ema and getattr(gan, "G_ema", gan) is not None),  # false for a model that keeps no average
-        "seed": seed,
+        "ema": bool(p.ema and averaged),  # false for a model that keeps no average
+        "seed": subject.seed,
         "is_splits": p.is_splits,
         "is_shuffle": p.is_shuffle,
         "kid_subsets": p.kid_subsets,
-        "kid_subset_size": min(p.kid_subset_size, *sizes.values()),
-        "batch_size": batch_size,
-        **prepared,
+        "kid_subset_size": min(p.kid_subset_size, n_real, p.n_fake),
+        "batch_size": subject.batch_size,
     }
-    notes: dict[str, str] = {}
-    labels = subject.labels(p.n_fake) if rank_and_world()[0] == 0 and extractors else None
-    for one in extractors:
+
+
+def _compare(subject: Subject, p: Protocol, conditions: dict[str, Any], broken: str, found: dict) -> None:
+    """Add to what was found what each extractor's features say; of broken fakes, why they say nothing."""
+    labels = subject.labels(p.n_fake) if rank_and_world()[0] == 0 and subject.extractors else None
+    where = {"batch_size": subject.batch_size, "device": subject.compute_device, "cache_dir": subject.cache_dir}
+    for one in subject.extractors:
         names = metric_names(one.name)
         if broken:
-            absent |= dict.fromkeys(headline_names(one.name), f"{broken} of {n_drawn} samples are not finite")
+            found["absent"] |= dict.fromkeys(headline_names(one.name), broken)
             continue
-        real = reference(
-            data, one, sizes["n_real"], batch_size=batch_size, device=subject.compute_device, cache_dir=cache_dir
-        )
-        if real is not None:  # only rank 0 holds the features
-            features, logits = fakes[one.name]
-            scored = logits if "is_mean" in names else None  # a score over another network is none
-            values, why, remarks, within = _score(
-                features, scored, labels, real, p, conditions, subject.compute_device
-            )
-            subject.classes |= {names[key]: each for key, each in within.items()}
-            if "labels" in names and labels is not None and logits.shape[1] == data.n_classes:
-                values["labels"] = (logits[: p.n_fake].argmax(1) == labels).double().mean().item()
-            metrics |= {names[key]: value for key, value in values.items()}
-            absent |= {names[key]: reason for key, reason in why.items()}
-            notes |= {names[key]: remark for key, remark in remarks.items()}
-    return {
-        "metrics": broadcast(metrics),
-        "absent": broadcast(absent),
-        "notes": broadcast(notes),
-        "classes": broadcast(subject.classes),
-        "conditions": conditions,
-    }
+        real = reference(subject.data, one, conditions["n_real"], **where)
+        if real is None:  # only rank 0 holds the features
+            continue
+        features, logits = subject.features[one.name]
+        scored = logits if "is_mean" in names else None  # a score over another network is none
+        values, why, remarks, within = _score(features, scored, labels, real, p, conditions, subject.compute_device)
+        subject.classes |= {names[key]: each for key, each in within.items()}
+        if "labels" in names and labels is not None and logits.shape[1] == subject.data.n_classes:
+            values["labels"] = (logits[: p.n_fake].argmax(1) == labels).double().mean().item()
+        for name, part in (("metrics", values), ("absent", why), ("notes", remarks)):
+            found[name] |= {names[key]: each for key, each in part.items()}
 
 
 def _features(
