@@ -9,6 +9,7 @@ from typing import Any, Union, get_args, get_origin, get_type_hints
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from jsonargparse import ArgumentParser
 
 import zoo.data
 from zoo.__main__ import COMMANDS
@@ -19,6 +20,7 @@ from zoo.engine.checkpoints import Checkpoints
 from zoo.engine.collapse import CollapseWatch
 from zoo.engine.introspection import Introspection
 from zoo.imitation import ALGORITHMS, algorithm_class
+from zoo.imitation.counted import Counted
 from zoo.options.checked import annotations, check, defaults, mismatch
 from zoo.options.ranges import LARGEST, RANGES, Range, shown, words
 from zoo.papers import PAPERS, paper_class
@@ -117,6 +119,16 @@ def test_verbs_have_no_bare_numbers_and_defaults_within(verb):
         assert not {int, float} & set(parts(hints[name])), f"{' '.join(verb)} --{name} has no range: {hints[name]}"
         if parameter.default is not parameter.empty and ranged(hints[name]):
             assert mismatch(parameter.default, hints[name]) is None, name
+
+
+@pytest.mark.parametrize("cls", MODELS, ids=lambda cls: cls.__name__)
+def test_every_option_of_a_model_is_there_with_its_line_of_help(cls):
+    parser = ArgumentParser()
+    parser.add_class_arguments(cls, "model")
+    told = {a.dest.removeprefix("model."): a.help for a in parser._actions if a.dest.startswith("model.")}
+    settled = defaults(cls).keys() - told.keys()
+    assert not settled or issubclass(cls, Counted)  # a thin subclass settles options of the class above
+    assert [name for name, line in told.items() if not (line or "").strip()] == []
 
 
 # ---- what lies outside is told

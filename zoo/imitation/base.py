@@ -47,14 +47,19 @@ class Imitation(Counted):
         n_envs: environments side by side.
         horizon: steps of each in an iteration.
         scale: factors of the observations before every network; None leaves them raw.
-        policy_width, policy_depth: hidden tanh layers of the policy, and of PPO's value.
+        policy_width: units of a hidden tanh layer of the policy, and of PPO's value.
+        policy_depth: hidden layers of both.
         policy_std: the Gaussian policy's first standard deviation, in the actions' unit.
         transfer_std: that of the new policy in `transfer_env`.
         improvement: "trpo" with a linear baseline, or "ppo" with a value network.
         kl_step: TRPO's bound on the policy's change, in nats.
         transfer_kl_step: that of the new policy; None takes `kl_step`.
-        lr, clip, epochs, batch_size: PPO's Adam, eps, passes and minibatch.
-        gamma, gae_lambda: discount of the returns, and of the advantages.
+        lr: of PPO's Adam.
+        clip: PPO's eps.
+        epochs: PPO's passes.
+        batch_size: PPO's minibatch.
+        gamma: discount of the returns.
+        gae_lambda: of the advantages.
         entropy: weight of the policy's entropy.
         lr_d: Adam's learning rate of the discriminator.
         d_steps: its minibatches in an iteration.
