@@ -40,6 +40,21 @@ def test_sample_and_evaluate_a_checkpoint(tmp_path, monkeypatch, capsys):
     assert one["data"] == two["data"]
 
 
+def test_floor_of_a_recipe(tmp_path, capsys):
+    recipe = tmp_path / "few.yaml"
+    (tmp_path / "paper.yaml").write_text("model: {resolution: 8}\n")
+    data = "data: {class_path: Drawn, init_args: {n_images: 120}}"
+    recipe.write_text(f"{data}\nevaluation: {{extractors: [random], n_fake: 20, n_real: 40, kid_subsets: 2}}\n")
+    main(["floor", str(recipe), "--n_seeds", "2", "--results_dir", str(tmp_path / "results")])
+    assert "fd_random" in capsys.readouterr().out
+    (file,) = (tmp_path / "results" / "real").glob("few-others-*.json")
+    row = json.loads(file.read_text())
+    assert row["conditions"]["n_fake"] == 20
+    assert row["conditions"]["n_real"] == 40
+    assert row["spread"]["fd_random"] > 0
+    assert len(set(row["data"]["same_images"])) == 2  # with labels and without
+
+
 def test_prepare_makes_a_zip_that_trains(tmp_path, capsys):
     for label in ("a", "b"):
         (tmp_path / "raw" / label).mkdir(parents=True)
