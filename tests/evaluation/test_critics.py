@@ -1,12 +1,14 @@
 """Measures of discriminators and of modes on planted cases with known answers."""
 
 import math
+from types import SimpleNamespace
 
 import pytest
 import torch
 from torch import Tensor, nn
 
-from zoo.data import Drawn
+from zoo.data import Drawn, StackedMNIST
+from zoo.evaluation import modes as modes_of
 from zoo.evaluation.critics import effective_rank, information, judgement, spectra
 from zoo.evaluation.modes import Digits, classes, counted, train
 from zoo.evaluation.subject import Subject
@@ -108,8 +110,18 @@ def test_a_digit_classifier_learns_what_differs():
     assert (classes(net, pixels) == labels).double().mean() > 0.9
 
 
-def test_other_data_have_no_such_modes():
-    from zoo.evaluation.modes import modes
+def test_a_sample_s_number_is_read_from_its_three_colours(monkeypatch):
+    """Digit c is a picture of the number 10 c, which the classifier reads."""
+    pixels = torch.arange(10, dtype=torch.uint8).view(10, 1, 1).expand(10, 28, 28) * 10
+    stand_in = SimpleNamespace(data=pixels, targets=torch.arange(10))
+    monkeypatch.setattr(StackedMNIST, "fetch", lambda self, download: stand_in)
+    read = lambda x: -(x[:, 0, 16, 16, None] * 25.5 - torch.arange(10)).abs()  # noqa: E731
+    monkeypatch.setattr(modes_of, "classifier", lambda data: (read, 0.9))
+    data = StackedMNIST(resolution=32, n_images=300, seed=0)
+    subject = Subject(lambda n, seed, start: data.images(torch.arange(start, start + n)), data, n_fake=300)
+    assert modes_of.modes(subject) == counted(data.labels) | {"digit_accuracy": 0.9}
 
+
+def test_other_data_have_no_such_modes():
     with pytest.raises(ValueError, match="stacked MNIST"):
-        modes(Subject(Model(Planted(1.0), 0.0), Drawn(resolution=8, n_images=4, seed=0), n_fake=4))
+        modes_of.modes(Subject(Model(Planted(1.0), 0.0), Drawn(resolution=8, n_images=4, seed=0), n_fake=4))

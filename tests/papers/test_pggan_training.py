@@ -8,6 +8,7 @@ from fitting import fit
 from torch import nn
 
 from zoo.networks.progressive import downscale, fade_bytes, upscale
+from zoo.options.checked import defaults
 from zoo.papers.pggan import PGGAN
 
 SMALL = {"resolution": 16, "fmap_base": 16, "fmap_max": 4, "latent_dim": 4, "batch_size": 8, "rampup_kimg": 0}
@@ -121,3 +122,11 @@ def test_fakes_of_the_d_step_have_labels_of_their_own_or_the_reals(updates, fake
     for real, fake in seen:
         assert torch.equal(real, label)
         assert torch.equal(fake, label) == (fake_labels == "real")
+
+
+def test_checkpoints_keep_every_option_those_of_the_networks_and_those_left_alone_too():
+    given = SMALL | {"kernels": 2, "stddev_group": 0}
+    model, checkpoint = PGGAN(**given), {}
+    model.on_save_checkpoint(checkpoint)
+    assert checkpoint["zoo"]["hparams"] == defaults(PGGAN) | given
+    assert {"fused", "crippled", "lambda_gp"} <= checkpoint["zoo"]["hparams"].keys()
