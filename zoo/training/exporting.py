@@ -75,8 +75,10 @@ def part(gan: GAN, what: str, truncation: float | None, ema: bool) -> Exported:
         return Exported(settled(G), lambda net, z, label: gan.generate(net, z, label, truncation)).eval()
     if what == "E":
         return Exported(settled(gan.E), lambda net, x, label: gan.encode(x)).eval()
-    mean = {"sample": False} if hasattr(gan.D, "logits_and_kl") else {}
-    return Exported(settled(gan.D), lambda net, x, label: net(gan.to_native(x), label, **mean)).eval()
+    more = {"sample": False} if hasattr(gan.D, "logits_and_kl") else {}
+    if hasattr(gan, "schedule") and "lod" not in gan.origin.get("imported", {}):  # imported ones know theirs
+        more["lod"] = gan.trained_stage.lod
+    return Exported(settled(gan.D), lambda net, x, label: net(gan.to_native(x), label, **more)).eval()
 
 
 def examples(gan: GAN, what: str, n: int, seed: int = 0) -> tuple[Tensor, ...]:
@@ -169,6 +171,7 @@ def to_onnx(net: Exported, inputs: tuple[Tensor, ...], path: Path) -> Callable:
             input_names=names,
             output_names=["images" if inputs[0].ndim == 2 else "output"],
             verbose=False,
+            optimize=False,  # onnxscript 0.7 drops a norm's + 1e-8 as if it were + 0; onnxruntime optimizes
         )
     program.save(str(path))
     session = onnxruntime.InferenceSession(str(path), providers=["CPUExecutionProvider"])
