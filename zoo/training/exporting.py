@@ -12,6 +12,7 @@ from zoo.data.whole import replacing
 from zoo.engine.encoders import check_encoder
 from zoo.engine.gan import GAN
 from zoo.networks import layers
+from zoo.options.bar import track
 from zoo.training import safetensors
 
 Kind = Literal["safetensors", "onnx", "torchscript"]
@@ -123,8 +124,12 @@ def export(
     what = what or "G"
     net = part(gan, what, truncation, ema)
     with replacing(path) as temporary:
-        run = {"onnx": to_onnx, "torchscript": to_torchscript}[to](net, examples(gan, what, BATCHES[0]), temporary)
-        worst = max(agreement(net, run, examples(gan, what, n, seed=1)) for n in batches(gan, what))
+        write, worst, sizes = {"onnx": to_onnx, "torchscript": to_torchscript}[to], 0.0, batches(gan, what)
+        for n in track((0, *sizes), 1 + len(sizes), what=to):  # written, then checked
+            if n == 0:
+                run = write(net, examples(gan, what, BATCHES[0]), temporary)
+            else:
+                worst = max(worst, agreement(net, run, examples(gan, what, n, seed=1)))
     return f"{path}: {what} of {type(gan).__name__}, any batch; differs from the original by {worst:.1e} at most"
 
 
