@@ -11,6 +11,7 @@ import torch
 from released import Network, module, npz, pickled, torch_file
 from vectors import Vectors, files
 
+from zoo.training import safetensors
 from zoo.training.importing import import_weights
 from zoo.training.loading import load
 
@@ -233,3 +234,46 @@ def test_grey_networks(path, tmp_path, capsys):
     same(images, v["output/G/lod0.00"][:, :1].expand_as(images), "pictures")
     assert gan.D(images).shape == (len(images),)
     assert "three equal ones" in capsys.readouterr().out
+
+
+def lods(v: Vectors, prefix: str) -> dict[str, float]:
+    """Names such as lod1.60 with their value, of those above 0."""
+    names = {name.split("/")[0] for name in v.group(prefix)}
+    return {name: lod for name in sorted(names) if (lod := float(name.removeprefix("lod"))) > 0}
+
+
+@pytest.mark.parametrize("path", files("pggan-networks*.npz"))
+def test_pggan_stopped_in_mid_growth(path, tmp_path, capsys):
+    """Pictures and scores at the file's own lod, to the fraction, of the full side."""
+    v = Vectors(path)
+    about = v.meta["constructor"]
+    networks = [(single(v.group(f"param/{role}/")), stated(about[role]), role) for role in "GD"]
+    for name, lod in lods(v, "output/G/").items():
+        stored = [tflib(arrays | {"lod": np.float32(lod)}, static, role, 2) for arrays, static, role in networks]
+        (tmp_path / f"{name}.pkl").write_bytes(pickled((*stored, stored[0]), 2))
+        gan = imported(tmp_path / f"{name}.pkl")
+        z, label = v["input/latents"].float(), v.get("input/labels")
+        if gan.n_classes:
+            label = z.new_zeros(len(z), gan.n_classes) if label is None else label.float()
+        images = gan.decode(z, label)
+        assert images.shape == v[f"output/G/{name}"].shape
+        same(images, v[f"output/G/{name}"], f"pictures at {name}")
+        x = v["input/images"].float()
+        same(gan.D(x), v[f"output/D/{name}/n{len(x)}"], f"scores at {name}")
+        assert f"stopped at lod {lod:g}" in capsys.readouterr().out
+    again = load(safetensors.save(gan, tmp_path / "again.safetensors"))
+    assert torch.equal(again.decode(z, label), gan.decode(z, label))
+
+
+@pytest.mark.parametrize("path", files("stylegan-networks*.npz"))
+def test_stylegan_stopped_in_mid_growth(path, tmp_path):
+    v = Vectors(path)
+    about, arrays = v.meta["constructor"]["G"], single(v.group("param/G/"))
+    for name, lod in lods(v, "output/synthesis/").items():
+        network = tflib(arrays | {"lod": np.float32(lod)}, stated(about), "Gs", 3, components=True)
+        (tmp_path / f"{name}.pkl").write_bytes(pickled(network, 3))
+        gan = imported(tmp_path / f"{name}.pkl")
+        assert gan.trained_stage.lod == pytest.approx(lod, rel=1e-6)
+        images = gan.G_ema.synthesis(v["input/dlatents"].float(), gan.trained_stage.lod, "stored")
+        same(images, v[f"output/synthesis/{name}"], f"pictures at {name}")
+        assert gan.sample(2).shape == (2, 3, gan.resolution, gan.resolution)

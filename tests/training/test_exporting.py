@@ -48,6 +48,25 @@ def test_onnx(paper, tmp_path):
     assert [p.name for p in tmp_path.iterdir()] == ["G.onnx"]
 
 
+def test_onnx_of_a_fresh_stylegan(tmp_path):
+    """Its first map is the same number everywhere: only the norm's 1e-8 stands between the pictures and 0 * inf."""
+    pytest.importorskip("onnxruntime")
+    pytest.importorskip("onnxscript")
+    words = SMALL["stylegan"].split()
+    options = {k.removeprefix("--model."): yaml.safe_load(v) for k, v in zip(words[::2], words[1::2], strict=True)}
+    gan = paper_class("stylegan")(**options).eval()
+    gan.nimg = int(gan.total_kimg * 1000)
+    assert "differs" in export(gan, tmp_path / "G.onnx", "onnx")
+
+
+@pytest.mark.parametrize("paper", ["pggan", "stylegan"])
+def test_a_discriminator_that_still_grows(paper, tmp_path):
+    gan = small(paper)
+    gan.nimg = 1
+    assert gan.trained_stage.resolution < gan.resolution
+    assert "differs" in export(gan, tmp_path / "D.ts", "torchscript", "D")
+
+
 def test_what_a_model_has_not(tmp_path):
     gan = small("r1gan")
     with pytest.raises(ValueError, match="no encoder"):

@@ -22,6 +22,7 @@ from torch.utils.data import DataLoader
 from zoo.data import EndlessBatches, ImageDataModule, Images, drawn
 from zoo.data.images import loader
 from zoo.data.stage import Stage
+from zoo.options.bar import track
 
 ROUNDS = 3  # each rate is the best of them: other processes can only slow it down
 
@@ -160,7 +161,7 @@ def run(
                 raise ValueError(f"{path} holds no .jpg images.")
         ours, theirs = [], []
         count = 1500 // batch
-        for _ in range(ROUNDS):  # in turn, so that a busy machine slows both
+        for _ in track(range(ROUNDS), ROUNDS, what="rounds"):  # in turn, so that a busy machine slows both
             ours.append(rate(streamed(zipped, resolution, batch, workers), count))
             theirs.append(rate(image_folder(plain, batch, workers), count))
         alone = [

@@ -22,6 +22,7 @@ from zoo.evaluation.extractors import Extractor, build
 from zoo.evaluation.floors import Others
 from zoo.evaluation.metrics import frechet_distance, mean_cov
 from zoo.evaluation.reference import reference
+from zoo.options.bar import track
 
 #: of single images: disturbance -> levels from weak to strong
 PIXELS: dict[str, tuple[float, ...]] = {
@@ -172,7 +173,8 @@ def run(
     about |= {"strangers": {name: one.name for name, one in strangers.items()}, "domain_accuracy": accuracy}
     about |= {"levels": {name: list(v) for name, v in (PIXELS | SETS).items()}}
     found = {}
-    for measure in measures(data, n_real, classifier):
+    every = measures(data, n_real, classifier)
+    for measure in track(every, len(every), what="distances"):
         began = time.process_time()
         rows = measure.rows(pictures[: measure.most])
         unlike = {name: measure.rows(images) for name, images in foreign.items()}

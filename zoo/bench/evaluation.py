@@ -12,6 +12,7 @@ from torch import Tensor
 from zoo.evaluation.evaluate import evaluate
 from zoo.evaluation.extractors import Extractor, MissingWeights, build
 from zoo.evaluation.metrics import frechet_distance, kid, mean_cov, prdc
+from zoo.options.bar import track
 
 
 class _Bytes:
@@ -131,7 +132,7 @@ def run(
         "KID, 100 subsets of 1,000": lambda: kid(fake, real, 100, min(1000, full)),
         "precision, recall, density, coverage": lambda: prdc(fake, real, device=device),
     }
-    seconds = {name: _timed(work) for name, work in parts.items()}
+    seconds = {name: _timed(work) for name, work in track(parts.items(), len(parts), what="metrics")}
     small = _timed(lambda: frechet_distance(*mean_cov(fake[:n]), *mean_cov(real[:n])))  # is in `whole` too
     ratio = extended(forward, whole - small, sum(seconds.values()), n, full)
     lines = [

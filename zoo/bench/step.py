@@ -10,6 +10,8 @@ import time
 from pathlib import Path
 from typing import Any
 
+from zoo.options.bar import track
+
 #: settings measured by default: precision, memory layout
 SETTINGS = [(p, layout) for p in ("32-true", "bf16-mixed") for layout in ("channels_last", "contiguous")]
 
@@ -167,9 +169,8 @@ def step(
     found = []
     context = multiprocessing.get_context("spawn")
     print(f"{paper} / {recipe.stem}: one training step, fastest of {steps} after the first")
-    for precision, layout in SETTINGS:
-        if (precisions and precision not in precisions) or (layouts and layout not in layouts):
-            continue
+    wanted = [(p, o) for p, o in SETTINGS if p in (precisions or [p]) and o in (layouts or [o])]
+    for precision, layout in track(wanted, len(wanted), what="settings"):
         queue = context.Queue()
         child = context.Process(target=_child, args=(queue, paper, options, precision, layout, steps, device))
         child.start()

@@ -9,7 +9,7 @@ def workspace(project: str) -> None:
     Args:
         project: ENTITY/PROJECT of Weights & Biases; runs log to the project gan-zoo.
     """
-    from zoo.engine.progress import track
+    from zoo.options.bar import track
     from zoo.papers import PAPERS
     from zoo.training.dashboards import workspaces
 

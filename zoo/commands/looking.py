@@ -48,7 +48,7 @@ def walk(
         ema: Use the average of G where the model keeps one.
         device: Where to compute, such as cuda.
     """
-    from zoo.engine.progress import track
+    from zoo.options.bar import track
     from zoo.pictures import paths, video
     from zoo.pictures.seeds import parse
 

@@ -96,7 +96,7 @@ def _sample_seeds(
 ) -> None:
     import os
 
-    from zoo.engine.progress import track
+    from zoo.options.bar import track
     from zoo.pictures import seeds as pictures
     from zoo.pictures.npz import Npz
     from zoo.training.loading import load

@@ -24,6 +24,7 @@ from zoo.data.files import BadImage, Files, MissingDataset, reason
 from zoo.data.images import Images
 from zoo.data.labels import MOST_CLASSES
 from zoo.data.whole import write_whole
+from zoo.options.bar import track
 
 ABOUT, LABELS = "zoo.json", "labels.npy"
 REMOTE = ("s3://", "gs://", "r2://", "azure://", "hf://", "local:")  # local: is a folder treated as if it were far
@@ -72,7 +73,7 @@ def write_stream(source: str | Path, dest: str | Path, chunk_mb: int = 64) -> in
         raise ValueError(f"{files.where(0)} is {width}x{height} px, not square: prepare the set first.")
     dest.mkdir(parents=True, exist_ok=True)
     cache = Cache(str(dest), chunk_bytes=f"{chunk_mb}MB")
-    for i, name in enumerate(files.names):
+    for i, name in enumerate(track(files.names, len(files.names), what="images cut")):
         cache[i] = {"image": files.bytes(name)}
     cache.done()
     cache.merge()

@@ -4,7 +4,7 @@ import torch
 from torch import Tensor
 
 from zoo.engine.gan import GAN
-from zoo.engine.progress import track
+from zoo.options.bar import track
 
 BATCH = 64  # images in one pass
 

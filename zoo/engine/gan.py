@@ -7,6 +7,7 @@ It holds no training step; a paper's own file does. Progress is counted in image
 import copy
 from collections.abc import Iterator
 from contextlib import AbstractContextManager, contextmanager
+from dataclasses import replace
 
 import lightning.pytorch as L
 import torch
@@ -124,8 +125,12 @@ class GAN(Checked, L.LightningModule, OnHub):
 
     @property
     def trained_stage(self) -> Stage:
-        """The stage of the last training step: samples and evaluations show it."""
-        return self.stage_at(max(self.nimg - 1, 0))
+        """The stage of the last training step: samples and evaluations show it. An imported network stays at the
+        lod of its file, and its pictures have the full side."""
+        stage = self.stage_at(max(self.nimg - 1, 0))
+        if lod := self.origin.get("imported", {}).get("lod"):
+            return replace(stage, lod=lod, resolution=self.resolution)
+        return stage
 
     @property
     def images_per_step(self) -> int:

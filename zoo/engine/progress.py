@@ -1,52 +1,13 @@
 """How far training is, for the terminal."""
 
-import contextlib
 import sys
 import time
-from collections.abc import Callable, Iterable, Iterator
-from typing import TypeVar
 
 import lightning.pytorch as L
 from lightning.pytorch.callbacks import Callback
 
 from zoo.engine.gan import GAN
-
-T = TypeVar("T")
-SHORT = 2.0  # seconds that need no bar
-_shown: list[object] = []  # bars on the terminal: two at once would write over each other
-
-
-def track(items: Iterable[T], total: int, size: Callable[[T], int] = lambda item: 1, what: str = "") -> Iterator[T]:
-    """`items` one by one; after two seconds with a bar and the time left where there is a terminal, else with a
-    line every half minute. A bar that is there already stays the only one.
-
-    Args:
-        total: the sum of all sizes.
-        size: how much of it an item is.
-        what: a word or two before the bar.
-    """
-    started = shown = time.perf_counter()
-    done = 0
-    with contextlib.ExitStack() as stack:
-        bar = None
-        for item in items:
-            yield item
-            done += size(item)
-            now = time.perf_counter()
-            if bar is None and now - started > SHORT and not _shown and sys.stderr.isatty():
-                from rich.console import Console
-                from rich.progress import Progress as Bar
-
-                bar = stack.enter_context(Bar(console=Console(stderr=True), transient=True))
-                _shown.append(bar)
-                stack.callback(_shown.remove, bar)
-                task = bar.add_task(what, total=total)
-            if bar:
-                bar.update(task, completed=done)
-            elif now - shown > 30:
-                shown = now
-                left = (now - started) / done * (total - done)
-                print(f"{what} {done} of {total}, {left:.0f} s left".lstrip(), file=sys.stderr, flush=True)
+from zoo.options.bar import shown
 
 
 class Progress(Callback):
@@ -59,7 +20,7 @@ class Progress(Callback):
         if not trainer.is_global_zero:
             return
         self.start = (gan.nimg, gan.train_seconds)
-        if sys.stdout.isatty():
+        if sys.stdout.isatty() and not shown:
             from rich.progress import BarColumn, Progress, TextColumn
 
             self.bar = Progress(
@@ -70,7 +31,7 @@ class Progress(Callback):
             )
             self.task = self.bar.add_task("", total=gan.total_kimg, kimg="", about="")
             self.bar.start()
-            _shown.append(self.bar)
+            shown.append(self.bar)
 
     def on_train_batch_end(self, trainer: L.Trainer, gan: GAN, outputs, batch, batch_idx: int) -> None:
         now = time.perf_counter()
@@ -97,8 +58,8 @@ class Progress(Callback):
     def close(self) -> None:
         if self.bar:
             self.bar.stop()
-            if self.bar in _shown:
-                _shown.remove(self.bar)
+            if self.bar in shown:
+                shown.remove(self.bar)
 
     def on_train_end(self, trainer: L.Trainer, gan: GAN) -> None:
         if trainer.is_global_zero:

@@ -8,7 +8,7 @@ import torch
 import torch.distributed as dist
 from torch import Tensor, nn
 
-from zoo.engine.progress import track
+from zoo.options.bar import track
 
 T = TypeVar("T")
 
@@ -21,7 +21,7 @@ def rank_and_world() -> tuple[int, int]:
 
 
 def watched(items: Iterable[T], total: int, size: Callable[[T], int], what: str) -> Iterable[T]:
-    """`zoo.engine.progress.track` on rank 0, whose share is `total`; the other ranks are silent."""
+    """`zoo.options.bar.track` on rank 0, whose share is `total`; the other ranks are silent."""
     return track(items, total, size, what) if rank_and_world()[0] == 0 else items
 
 

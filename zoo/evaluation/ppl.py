@@ -14,6 +14,8 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
+from zoo.options.bar import track
+
 Space = Literal["z", "w"]
 Sampling = Literal["full", "end"]
 
@@ -157,5 +159,6 @@ def perceptual_path_length(
 ) -> float:
     """Trimmed mean of `n_samples` path lengths; options are those of `path_lengths`  (N: 100,000 samples)."""
     starts = range(0, n_samples, batch_size)
-    parts = [path_lengths(gan, distance, min(batch_size, n_samples - i), i, **options).cpu() for i in starts]
+    tracked = track(starts, n_samples, lambda i: min(batch_size, n_samples - i), "paths")
+    parts = [path_lengths(gan, distance, min(batch_size, n_samples - i), i, **options).cpu() for i in tracked]
     return trimmed_mean(torch.cat(parts))[0]

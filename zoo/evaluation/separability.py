@@ -8,6 +8,8 @@ classifiers, whose weights are a download: here their logits are an argument.
 import numpy as np
 from numpy.typing import ArrayLike
 
+from zoo.options.bar import track
+
 
 def entropy(table: ArrayLike) -> float:
     """-sum p log2 p in bits of a table of any shape, divided by its sum; empty cells count nothing."""
@@ -63,7 +65,7 @@ def linear_separability(codes: ArrayLike, logits: ArrayLike, keep: int = 100_000
     if logits.ndim != 2 or len(codes) != len(logits):
         raise ValueError(f"codes {codes.shape} and logits {logits.shape} are not of the same images")
     unknown = []
-    for logit in logits.T:
+    for logit in track(logits.T, logits.shape[1], what="attributes"):
         surest = np.argsort(-np.abs(logit), kind="stable")[:keep]
         label = logit[surest] > 0
         side = predictions(codes[surest], label)

@@ -11,6 +11,7 @@ from zoo.imitation.improvement import improve_by_trpo
 from zoo.imitation.paths import LinearBaseline, Paths, rollout
 from zoo.imitation.playing import drawn
 from zoo.networks.imitation import CategoricalPolicy, GaussianPolicy
+from zoo.options.bar import track
 
 SNAPSHOTS = 5  # the paper demonstrates with the paths of the last five iterations (vdb-irl log_utils.py:165-180)
 
@@ -27,7 +28,7 @@ def trained(
     sizes = (envs.single_observation_space.shape[0], environments.action_size(envs))
     policy = CategoricalPolicy(*sizes) if environments.discrete(envs) else GaussianPolicy(*sizes, std=std)
     baseline, last = LinearBaseline(), []
-    for i in range(iterations):
+    for i in track(range(iterations), iterations, what="iterations"):
         paths = rollout(envs, drawn(policy), horizon, seed + 1000 + i)
         last = [*last, paths][-SNAPSHOTS:]
         improve_by_trpo(policy, baseline, paths, paths.rewards, 0.99, 1.0, kl_step)

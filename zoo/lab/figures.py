@@ -8,7 +8,7 @@ import numpy as np
 
 from zoo.lab.dirac import Method, field_on, method, simulate
 from zoo.lab.spectrum import eigenvalues, jacobian, jump, update_matrix
-from zoo.pictures.plots import new_figure, save_figure
+from zoo.pictures.plots import new_figure, save_figure, save_film
 
 #: title -> name and numbers of the nine pictures of the released notebook (DiracGAN.ipynb)
 NOTEBOOK: dict[str, tuple[str, dict[str, float]]] = {
@@ -92,8 +92,6 @@ def draw_dirac(of: Method, path: np.ndarray, rounds: dict[str, np.ndarray], out:
 
 def animate_dirac(of: Method, path: np.ndarray, out: Path, frames: int = 100) -> None:
     """The trajectory step by step as an animated GIF, at most `frames` pictures."""
-    from matplotlib.animation import FuncAnimation, PillowWriter
-
     figure = new_figure(4, 4)
     axes = figure.subplots()
     ends = np.unique(np.linspace(1, len(path) - 1, frames).astype(int))
@@ -104,8 +102,7 @@ def animate_dirac(of: Method, path: np.ndarray, out: Path, frames: int = 100) ->
         axes.set_title(f"{of.name}, step {end}", fontsize=9)
         return []
 
-    out.parent.mkdir(parents=True, exist_ok=True)
-    FuncAnimation(figure, draw, ends, blit=False).save(out, PillowWriter(fps=20))
+    save_film(figure, draw, ends, out, fps=20)
 
 
 def draw_notebook(scheme: str, n_d: int, out: Path, h: float = 0.2, steps: int = 500) -> dict[str, float]:

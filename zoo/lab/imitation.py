@@ -13,6 +13,7 @@ from zoo.imitation.paths import Paths
 from zoo.imitation.playing import drawn, likeliest, play
 from zoo.leaderboard.curves import Run, band
 from zoo.leaderboard.imitation import read_row
+from zoo.options.bar import track
 from zoo.pictures.plots import new_figure, save_figure
 from zoo.training.loading import load_policy
 
@@ -82,7 +83,8 @@ def animation(env: str, paths: Paths, out: Path, every: int = 2) -> None:
     from PIL import Image
 
     frames = []
-    for t in range(0, len(paths.obs), every):
+    times = range(0, len(paths.obs), every)
+    for t in track(times, len(times), what="frames"):
         figure = new_figure(3, 3)
         axes = figure.subplots()
         if env in MAZES:

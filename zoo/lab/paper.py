@@ -25,6 +25,7 @@ from zoo.lab.figures import (
 )
 from zoo.lab.plane import draw, setting_of, train
 from zoo.lab.spectrum import eigenvalues, jacobian
+from zoo.options.bar import track
 from zoo.pictures.plots import new_figure, save_figure
 
 #: thousands of points that the ring's short runs see, 500 steps of 512, at ten times the notebook's rate
@@ -220,7 +221,7 @@ def paper(out: Path, only: str = "all") -> str:
             raise ValueError(f"no figure {name!r}; there are {', '.join(FIGURES)}")
     out.mkdir(parents=True, exist_ok=True)
     lines = ["| figure | seconds | numbers |", "| --- | --- | --- |"]
-    for name in names:
+    for name in track(names, len(names), what="figures"):
         start = time.perf_counter()
         told = ", ".join(f"{k} {v:.3g}" for k, v in FIGURES[name].draw(out / f"{name}.png").items())
         lines.append(f"| {name} | {time.perf_counter() - start:.1f} | {told} |")

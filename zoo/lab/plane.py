@@ -20,6 +20,7 @@ from zoo.engine.gan import GAN
 from zoo.engine.progress import Progress
 from zoo.engine.stop import Stop
 from zoo.lab.settings import SETTINGS, setting_of
+from zoo.options.bar import track
 from zoo.pictures.plots import new_figure, save_figure
 from zoo.training.loading import model_class
 
@@ -179,7 +180,7 @@ def lab(
         "| --- " * 7 + "|",
     ]
     seconds: list[float] = []
-    for name, axis in zip(names, axes[0], strict=True):
+    for name, axis in track(zip(names, axes[0], strict=True), len(names), what="papers"):
         start = time.process_time()
         gan, target = train(name, data, kimg, seed, options)
         seconds.append(time.process_time() - start)

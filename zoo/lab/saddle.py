@@ -10,6 +10,7 @@ from pathlib import Path
 
 import numpy as np
 
+from zoo.options.bar import track
 from zoo.pictures.plots import new_figure, save_figure
 
 #: (lr_x, lr_y) of the four panels of the notebook
@@ -125,7 +126,7 @@ def lab(out: Path, steps: int, runs: int, seed: int) -> str:
     noise = np.random.default_rng(seed).standard_normal((steps, runs, 2))
     paths = {
         f"{name}\n(lr of x {lr_x:g}, of y {lr_y:g})": play(lr_x, lr_y, noise)
-        for name, (lr_x, lr_y) in SETTINGS.items()
+        for name, (lr_x, lr_y) in track(SETTINGS.items(), len(SETTINGS), what="settings")
     }
     draw({title: path[:, 0] for title, path in paths.items()}, out)
     table = [f"{'':42} first step < 0.1   distance at the end   f at the end"]

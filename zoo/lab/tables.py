@@ -23,6 +23,7 @@ from zoo.lab.spectrum import (
     largest_step,
     radius,
 )
+from zoo.options.bar import track
 from zoo.pictures.plots import new_figure, save_figure
 
 
@@ -78,7 +79,7 @@ def verdicts(h: float | None, out: Path | None) -> str:
     """
     head = "| method | eigenvalues | radius sim | alt | n_d 5 | r_500 sim | alt | n_d 5 | converges | why |"
     lines = [head, "| --- " * 10 + "|"]
-    for title, (name, numbers, own) in JUDGED.items():
+    for title, (name, numbers, own) in track(JUDGED.items(), len(JUDGED), what="methods"):
         lines.append(line_of(title, judge(method(name, **numbers), own if h is None else h)))
     if out:
         draw_notebook("alt_gd", 1, out, h or 0.2)
@@ -112,7 +113,8 @@ def eigen(subject: str, data: str, kimg: float | None, n: int | None, k: int, se
     }
     figure = new_figure(4.4 * len(games), 4)
     lines = ["| game | parameters | how | eigenvalues | Re >= 0 | largest Re | largest Im |", "| --- " * 7 + "|"]
-    for axes, (when, game) in zip(figure.subplots(1, len(games), squeeze=False)[0], games.items(), strict=True):
+    panels = zip(figure.subplots(1, len(games), squeeze=False)[0], games.items(), strict=True)
+    for axes, (when, game) in track(panels, len(games), what="spectra"):
         values, size = spectrum(game, k), len(game.parameters)
         plane_panel(axes, values, when)
         how = "exact" if size <= EXACT else "Arnoldi, largest real parts"

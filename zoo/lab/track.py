@@ -5,6 +5,7 @@
 """
 
 import copy
+import itertools
 import time
 from pathlib import Path
 from typing import Any
@@ -18,7 +19,8 @@ from zoo.engine.gan import GAN
 from zoo.lab.plane import N_SAMPLES, RADIUS, draw, measure, train
 from zoo.lab.settings import SETTINGS, setting_of
 from zoo.leaderboard.toys import Toy, write_toy
-from zoo.pictures.plots import new_figure, save_figure
+from zoo.options import bar
+from zoo.pictures.plots import new_figure, save_figure, save_film
 
 #: points on either side of the exact optimal transport: its cost grows with the cube
 N_TRANSPORT = 1000
@@ -143,16 +145,16 @@ def track(papers: str, data: str, seeds: int, kimg: float | None, results: Path 
     if seeds < 1:
         raise ValueError(f"the track needs at least one seed, not {seeds}")
     toys = []
-    for seed in range(seeds):
-        for one in names_of(data, TARGETS, "data set"):
-            for paper in names_of(papers, SETTINGS, "paper"):
-                path = None if results is None else results / "toy" / one / f"{paper}-{seed}.json"
-                if path is not None and path.is_file() and not again:
-                    toys.append(Toy.read(path))
-                    continue
-                toys.append(run(paper, one, seed, kimg))
-                if path is not None:
-                    write_toy(toys[-1], path)
+    names, sets = names_of(papers, SETTINGS, "paper"), names_of(data, TARGETS, "data set")
+    runs = list(itertools.product(range(seeds), sets, names))
+    for seed, one, paper in bar.track(runs, len(runs), what="runs"):
+        path = None if results is None else results / "toy" / one / f"{paper}-{seed}.json"
+        if path is not None and path.is_file() and not again:
+            toys.append(Toy.read(path))
+            continue
+        toys.append(run(paper, one, seed, kimg))
+        if path is not None:
+            write_toy(toys[-1], path)
     return table(toys)
 
 
@@ -160,19 +162,18 @@ def pictures(papers: str, data: str, kimg: float | None, out: Path) -> str:
     """Samples and D's level sets of seed 0, a row a data set and a column a paper."""
     names, sets = names_of(papers, SETTINGS, "paper"), names_of(data, TARGETS, "data set")
     figure = new_figure(3.2 * len(names), 3.5 * len(sets))
-    for one, row in zip(sets, figure.subplots(len(sets), len(names), squeeze=False), strict=True):
-        for name, axes in zip(names, row, strict=True):
-            gan, target = train(name, one, kimg)
-            scores = draw(axes, gan, target, setting_of(name, one).judge)
-            axes.set_title(f"{name}: {scores['modes']}/{scores['n_modes']}, {scores['near']:.0%}", fontsize=10)
+    panels = list(zip(itertools.product(sets, names), figure.subplots(len(sets), len(names), squeeze=False).flat,
+                      strict=True))  # fmt: skip
+    for (one, name), axes in bar.track(panels, len(panels), what="panels"):
+        gan, target = train(name, one, kimg)
+        scores = draw(axes, gan, target, setting_of(name, one).judge)
+        axes.set_title(f"{name}: {scores['modes']}/{scores['n_modes']}, {scores['near']:.0%}", fontsize=10)
     save_figure(figure, out)
     return f"drawn: {out}"
 
 
 def animation(papers: str, data: str, kimg: float | None, out: Path, frames: int = 30) -> str:
     """The first paper's training on the first data set as a GIF of about `frames` pictures."""
-    from matplotlib.animation import FuncAnimation, PillowWriter
-
     name, one = names_of(papers, SETTINGS, "paper")[0], names_of(data, TARGETS, "data set")[0]
     figure, judge = new_figure(4, 4.3), setting_of(name, one).judge
     axes, seen = figure.subplots(), []
@@ -189,6 +190,5 @@ def animation(papers: str, data: str, kimg: float | None, out: Path, frames: int
         axes.set_title(f"{name}, {nimg / 1000:.0f} thousand points", fontsize=9)
         return []
 
-    out.parent.mkdir(parents=True, exist_ok=True)
-    FuncAnimation(figure, draw_frame, range(len(seen)), blit=False).save(out, PillowWriter(fps=6))
+    save_film(figure, draw_frame, range(len(seen)), out, fps=6)
     return f"drawn: {out}"

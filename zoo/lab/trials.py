@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from zoo.leaderboard.trials import Trial, path_of, write_trial
+from zoo.options.bar import track
 
 
 @dataclass(frozen=True)
@@ -60,7 +61,8 @@ def trial(name: str, seeds: int, kimg: float | None, results: Path) -> str:
     for seed in range(seeds):
         wanted = [v for v in variants(name) if not path_of(results, name, v, seed).is_file()]
         start = time.process_time()
-        for variant, metrics, settings in getattr(module, experiment.play)(seed, kimg, wanted) if wanted else ():
+        played = getattr(module, experiment.play)(seed, kimg, wanted) if wanted else ()
+        for variant, metrics, settings in track(played, len(wanted), what=f"variants, seed {seed}"):
             now = time.process_time()
             made = Trial(name, variant, seed, metrics, kimg, settings, round(now - start, 1))
             lines.append(f"{write_trial(made, results)}: {', '.join(f'{k} {v:.4g}' for k, v in metrics.items())}")

@@ -1,5 +1,6 @@
 """Settings of the pickled networks of PGGAN and StyleGAN, from what they state and from their arrays."""
 
+import math
 import re
 from collections.abc import Mapping
 from functools import partial
@@ -230,6 +231,8 @@ def of_stylegan(found: dict[str, Network]) -> Found:
     settings["mixing"] = 0.0 if g.get("style_mixing_prob", 0.9) is None else number(g, "style_mixing_prob", 0.9)
     beta = g.get("dlatent_avg_beta", 0.995)
     settings["w_avg_decay"] = 1.0 if beta is None else number(g, "dlatent_avg_beta", 0.995)
+    if lod > math.log2(resolution) - 3:  # before the first stage of the authors' own training
+        settings["start_resolution"] = 4
     made = Found(
         "stylegan",
         settings,

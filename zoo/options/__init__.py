@@ -1,4 +1,5 @@
-"""Ranges of what a user may give, and their check: the same for recipes, options and constructors.
+"""Ranges of what a user may give, and their check: the same for recipes, options and constructors; and the bar that
+tells how long a command still takes.
 
-Outsiders take the numbers of `ranges` and `Checked` of `checked`.
+Outsiders take the numbers of `ranges`, `Checked` of `checked`, and `track` of `bar`.
 """

@@ -11,7 +11,7 @@ from torch import Tensor
 
 from zoo.data.whole import replacing
 from zoo.engine.gan import GAN
-from zoo.engine.progress import track
+from zoo.options.bar import track
 
 
 def save_picture(picture: Image.Image, path: Path, **options: Any) -> None:

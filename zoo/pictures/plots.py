@@ -1,9 +1,11 @@
 """Figures with matplotlib, an optional dependency that only the commands that draw need."""
 
+from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from zoo.data.whole import replacing
+from zoo.options.bar import track
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -46,3 +48,15 @@ def save_figure(figure: "Figure", path: Path) -> None:
     path.parent.mkdir(parents=True, exist_ok=True)
     with replacing(path) as part:
         figure.savefig(part, dpi=140, format=path.suffix[1:] or "png")
+
+
+def save_film(figure: "Figure", draw: Callable[[int], list], frames: Iterable[int], out: Path, fps: int) -> None:
+    """Write a GIF of what `draw` draws into the figure for each of the frames."""
+    from matplotlib.animation import FuncAnimation, PillowWriter
+
+    out.parent.mkdir(parents=True, exist_ok=True)
+    frames = list(frames)
+    drawn = track(frames, len(frames), what="frames")
+    film = FuncAnimation(figure, draw, frames, blit=False)
+    film.save(out, PillowWriter(fps=fps), progress_callback=lambda *_: next(drawn, None))
+    drawn.close()

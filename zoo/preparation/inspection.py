@@ -15,6 +15,7 @@ from torch.utils.data import Dataset
 from zoo.data.files import BadImage, Files
 from zoo.data.images import loader
 from zoo.data.kinds import KINDS
+from zoo.options.bar import track
 from zoo.preparation.pixels import decode
 from zoo.preparation.sources import Source, open_source
 
@@ -141,7 +142,8 @@ def inspect(path: str | Path, kind: str = "folder", split: str | None = None, sa
     numbers = sorted({k * (len(source) - 1) // max(1, count - 1) for k in range(count)})
     chunks = [numbers[k : k + CHUNK] for k in range(0, len(numbers), CHUNK)]
     workers = min(os.cpu_count() or 1, len(chunks) - 1) if len(chunks) > 8 else 0
-    looks = [found for chunk in loader(_Looks(source), chunks, workers) for found in chunk]
+    parts = track(loader(_Looks(source), chunks, workers), len(numbers), len, "images looked at")
+    looks = [found for chunk in parts for found in chunk]
     per_class = dict(sorted(Counter(source.labels or []).items()))
     return Inspection(path, source, looks, _suspicious(source, looks), per_class, manifest)
 

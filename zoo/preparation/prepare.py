@@ -16,12 +16,11 @@ from dataclasses import replace
 from pathlib import Path
 
 import PIL
-from rich.console import Console
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
 from zoo.data.files import listing_hash
 from zoo.data.images import loader
 from zoo.data.kinds import KINDS, Kind
+from zoo.options.bar import track
 from zoo.preparation.making import Settings, Work, estimate
 from zoo.preparation.pixels import FILTERS, FORMATS, crop_of
 from zoo.preparation.report import Report
@@ -174,24 +173,20 @@ def _run(work: Work, count: int, zips: Zips, drop: bool, workers: int) -> None:
     known = {r["digest"]: r["i"] for r in reversed(zips.records) if "digest" in r}
     chunks = [range(i, min(i + CHUNK, count)) for i in range(zips.done, count, CHUNK)]
     workers = min(workers, len(chunks) - 1) if count - zips.done > 4 * CHUNK else 0  # starting them costs a second
-    console = Console(stderr=True)
-    columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
-    with Progress(*columns, console=console, disable=not console.is_terminal) as bar:
-        task = bar.add_task(zips.top.name, total=count, completed=zips.done)
-        for chunk, (images, records) in zip(chunks, loader(work, chunks, max(0, workers)), strict=True):
-            kept, made = [], iter(images)
-            for record in records:
-                if "digest" not in record:
-                    continue
-                image, first = next(made), known.setdefault(record["digest"], record["i"])
-                if first != record["i"]:
-                    record["same_as"] = first
-                if first != record["i"] and drop:
-                    record["skip"] = f"has the same pixels as {work.source.names[first]}"
-                else:
-                    kept.append(image)
-            zips.add(chunk.stop, kept, records)
-            bar.update(task, completed=chunk.stop)
+    parts = zip(chunks, loader(work, chunks, max(0, workers)), strict=True)
+    for chunk, (images, records) in track(parts, count - zips.done, lambda part: len(part[0]), zips.top.name):
+        kept, made = [], iter(images)
+        for record in records:
+            if "digest" not in record:
+                continue
+            image, first = next(made), known.setdefault(record["digest"], record["i"])
+            if first != record["i"]:
+                record["same_as"] = first
+            if first != record["i"] and drop:
+                record["skip"] = f"has the same pixels as {work.source.names[first]}"
+            else:
+                kept.append(image)
+        zips.add(chunk.stop, kept, records)
 
 
 def _finish(zips: Zips, source: Source, settings: Settings, facts: dict) -> None:

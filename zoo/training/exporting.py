@@ -12,6 +12,7 @@ from zoo.data.whole import replacing
 from zoo.engine.encoders import check_encoder
 from zoo.engine.gan import GAN
 from zoo.networks import layers
+from zoo.options.bar import track
 from zoo.training import safetensors
 
 Kind = Literal["safetensors", "onnx", "torchscript"]
@@ -75,8 +76,10 @@ def part(gan: GAN, what: str, truncation: float | None, ema: bool) -> Exported:
         return Exported(settled(G), lambda net, z, label: gan.generate(net, z, label, truncation)).eval()
     if what == "E":
         return Exported(settled(gan.E), lambda net, x, label: gan.encode(x)).eval()
-    mean = {"sample": False} if hasattr(gan.D, "logits_and_kl") else {}
-    return Exported(settled(gan.D), lambda net, x, label: net(gan.to_native(x), label, **mean)).eval()
+    more = {"sample": False} if hasattr(gan.D, "logits_and_kl") else {}
+    if hasattr(gan, "schedule") and "lod" not in gan.origin.get("imported", {}):  # imported ones know theirs
+        more["lod"] = gan.trained_stage.lod
+    return Exported(settled(gan.D), lambda net, x, label: net(gan.to_native(x), label, **more)).eval()
 
 
 def examples(gan: GAN, what: str, n: int, seed: int = 0) -> tuple[Tensor, ...]:
@@ -121,8 +124,12 @@ def export(
     what = what or "G"
     net = part(gan, what, truncation, ema)
     with replacing(path) as temporary:
-        run = {"onnx": to_onnx, "torchscript": to_torchscript}[to](net, examples(gan, what, BATCHES[0]), temporary)
-        worst = max(agreement(net, run, examples(gan, what, n, seed=1)) for n in batches(gan, what))
+        write, worst, sizes = {"onnx": to_onnx, "torchscript": to_torchscript}[to], 0.0, batches(gan, what)
+        for n in track((0, *sizes), 1 + len(sizes), what=to):  # written, then checked
+            if n == 0:
+                run = write(net, examples(gan, what, BATCHES[0]), temporary)
+            else:
+                worst = max(worst, agreement(net, run, examples(gan, what, n, seed=1)))
     return f"{path}: {what} of {type(gan).__name__}, any batch; differs from the original by {worst:.1e} at most"
 
 
@@ -169,6 +176,7 @@ def to_onnx(net: Exported, inputs: tuple[Tensor, ...], path: Path) -> Callable:
             input_names=names,
             output_names=["images" if inputs[0].ndim == 2 else "output"],
             verbose=False,
+            optimize=False,  # onnxscript 0.7 drops a norm's + 1e-8 as if it were + 0; onnxruntime optimizes
         )
     program.save(str(path))
     session = onnxruntime.InferenceSession(str(path), providers=["CPUExecutionProvider"])

@@ -72,6 +72,8 @@ def assemble(found: Found) -> tuple[GAN, dict]:
         },
     }
     about["imported"]["networks"] = sorted(found.arrays)
+    if found.lod:
+        about["imported"]["lod"] = found.lod
     if found.networks:
         about["networks"] = found.networks
     try:
@@ -256,7 +258,8 @@ def tell(found: Found, gan: GAN, path: Path) -> str:
     elif channels > 3:
         notes.append(f"its images have {channels} channels, of which the first three are handed out")
     if found.lod > 0:
-        notes.append(f"it lacks {found.lod:g} levels and draws {gan.trained_stage.resolution} px")
+        side = gan.resolution >> math.floor(found.lod)
+        notes.append(f"stopped at lod {found.lod:g}: pictures of {side} px, repeated to {gan.resolution} px")
     lines = [
         f"{path.name}: {found.paper}, {gan.resolution} px{classes} ({found.source}, licence {found.licence})",
         f"parameters: {', '.join(sizes)}; settings: {', '.join(f'{k} {v}' for k, v in shown.items())}",

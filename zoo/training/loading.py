@@ -12,6 +12,7 @@ from zoo.engine.gan import GAN
 from zoo.imitation import ALGORITHMS, algorithm_class
 from zoo.imitation.base import Imitation
 from zoo.networks.channels import as_rgb
+from zoo.networks.growing import as_grown
 from zoo.training import safetensors
 from zoo.training.shapes import check_checkpoint, check_weights
 
@@ -48,6 +49,8 @@ def build(about: dict) -> GAN:
         if (channels := networks.get("G", {}).get("channels", 3)) != 3:
             as_rgb(G, D, channels)
         model.use_networks(G, D, model.latent_dim)
+    if lod := about.get("imported", {}).get("lod"):
+        as_grown(lod, model.D, *filter(None, (model.G, model.G_ema)))
     model.origin = {key: about[key] for key in ("imported", "networks", "ancestor") if key in about}
     return model
 
