@@ -54,6 +54,8 @@ class GAN(Checked, L.LightningModule, OnHub):
     prior = staticmethod(normal)
     #: images of a group of D's minibatch stddev, which must divide them too; None or 0 for none
     group: int | None = None
+    #: whether bf16-mixed holds for penalties too, as StyleGAN2-ADA's R1 runs through layers of half precision
+    half_penalties = False
 
     def __init__(
         self,

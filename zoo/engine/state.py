@@ -46,7 +46,7 @@ def conditions(self: "GAN") -> dict:
         return self._conditions
     return {
         "seed": self.seed,
-        "precision": str(self.trainer.precision),
+        "precision": str(self.trainer.precision) + (", penalties too" if self.half_penalties else ""),
         "world_size": self.world_size,
         "hardware": hardware(self.device),
     }
