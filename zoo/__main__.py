@@ -36,6 +36,8 @@ COMMANDS: dict[str, Any] = {
         "evaluation": bench.evaluation,
         "distances": bench.distances,
         "step": bench.step,
+        "penalties": bench.penalties,
+        "table": bench.table,
     },
     "suite": runs.suite,
     "leaderboard": scoring.leaderboard,

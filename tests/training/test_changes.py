@@ -46,6 +46,17 @@ def test_a_change_of_what_is_computed_is_told(option, value, first, capsys):
     assert sorted(first.rglob("*")) == before
 
 
+def test_half_penalties_want_bfloat16_and_stay_what_they_are(first, tmp_path, capsys):
+    half = ("--half_penalties", "true")
+    with pytest.raises(SystemExit):
+        run("sngan", tmp_path / "none", *half)
+    assert "--half_penalties goes with --trainer.precision bf16-mixed, not with 32-true" in capsys.readouterr().err
+    assert not (tmp_path / "none").exists()
+    with pytest.raises(SystemExit):  # of the run's two changes, both are told
+        run("sngan", first, "--ckpt_path", "last", *half, "--trainer.precision", "bf16-mixed", kimg=0.064)
+    assert "half_penalties False -> True" in capsys.readouterr().err
+
+
 def test_cadence_length_and_threads_may_change(first, tmp_path):
     path = str(first / "run-001" / "checkpoints" / "last.ckpt")
     free = ("--samples.every_kimg", "0.064", "--checkpoints.keep", "1", "--threads", "1")

@@ -48,7 +48,9 @@ def model_options(recipe: Path, batch_size: int | None) -> tuple[str, dict]:
     return paper.name, options
 
 
-def measure(paper: str, options: dict, precision: str, layout: str, steps: int, device: str) -> dict:
+def measure(
+    paper: str, options: dict, precision: str, layout: str, steps: int, device: str, threads: int | None = None
+) -> dict:
     """One setting in this process: seconds of each step after the first, and peaks of memory in GiB.
 
     Returns:
@@ -68,6 +70,8 @@ def measure(paper: str, options: dict, precision: str, layout: str, steps: int, 
     warnings.filterwarnings("ignore")
     for name in ("lightning.pytorch", "lightning.pytorch.utilities.rank_zero"):
         logging.getLogger(name).setLevel(logging.ERROR)
+    if threads:
+        torch.set_num_threads(threads)
     torch.manual_seed(0)
     asked = time.perf_counter()
     gan = model_class(paper)(**options)
@@ -168,6 +172,7 @@ def step(
     paper, options = model_options(recipe, batch_size)
     found = []
     context = multiprocessing.get_context("spawn")
+    print(counted(recipe), flush=True)
     print(f"{paper} / {recipe.stem}: one training step, fastest of {steps} after the first")
     wanted = [(p, o) for p, o in SETTINGS if p in (precisions or [p]) and o in (layouts or [o])]
     for precision, layout in track(wanted, len(wanted), what="settings"):
@@ -187,6 +192,34 @@ def step(
                 flush=True,
             )
     return found
+
+
+def counted(recipe: Path) -> str:
+    """What of the recipe's own step can be counted, as a line."""
+    from zoo.bench.counts import of_step
+    from zoo.training.loading import model_class
+
+    paper, options = model_options(recipe, None)
+    found = of_step(lambda: model_class(paper)(**options))
+    least = f" (the least is {found['least'] / 1e9:,.1f})" if found["least"] else ""
+    return (
+        f"{paper} / {recipe.stem}: a step of {found['images']} images at {found['side']} px has "
+        f"{found['flops'] / 1e9:,.1f} GFLOP{least}, {found['operators']:,} operators, {found['waits']} waits for "
+        f"the device, {found['peak_bytes'] / 2**30:.2f} GiB of tensors at float32; each of several processes sends "
+        f"{found['sent']:,} numbers"
+    )
+
+
+def cpu_seconds(recipe: Path, batch_size: int = 2) -> float | None:
+    """Processor seconds of one thread for an image of a recipe's step in float32, in a process of its own; None if
+    it failed."""
+    context = multiprocessing.get_context("spawn")
+    queue = context.Queue()
+    paper, options = model_options(recipe, batch_size)
+    child = context.Process(target=_child, args=(queue, paper, options, "32-true", "channels_last", 2, "cpu", 1))
+    child.start()
+    result = _wait(queue, child, 600)
+    return None if "error" in result else result["cpu_s"] / result["images"]
 
 
 def _wait(queue, child, timeout: float) -> dict:

@@ -128,3 +128,28 @@ def distances(
     for result in bench.run(*sets, strangers, n, n_real, report=partial(print, flush=True)):
         files = bench.save(result, out)
     print(bench.table(result), *files, sep="\n")
+
+
+def penalties(recipes: list[Path], n: ranges.PositiveInt = 4) -> None:
+    """Compare gradient penalties in bfloat16 with float32 at recipes' discriminators, as they begin.
+
+    Args:
+        recipes: Such as reproductions/r1gan/tiny.yaml.
+        n: Images.
+    """
+    from zoo.bench.penalties import run
+
+    print(run(recipes, n))
+
+
+def table(recipes: list[Path], out: Path = Path("results/speed"), cpu_below: ranges.NonNegativeFloat = 0) -> None:
+    """Count what recipes' steps cost, and write OUT.csv and the page OUT.md.
+
+    Args:
+        recipes: Such as reproductions/biggan/paper.yaml; lines of others stay.
+        out: Files to write, without their endings.
+        cpu_below: Also time one step of two images where they take at most so many GFLOP.
+    """
+    from zoo.bench.table import table
+
+    print(table(recipes, out, cpu_below * 1e9))

@@ -7,7 +7,6 @@ It holds no training step; a paper's own file does. Progress is counted in image
 import copy
 from collections.abc import Iterator
 from contextlib import AbstractContextManager, contextmanager
-from dataclasses import replace
 
 import lightning.pytorch as L
 import torch
@@ -55,6 +54,8 @@ class GAN(Checked, L.LightningModule, OnHub):
     prior = staticmethod(normal)
     #: images of a group of D's minibatch stddev, which must divide them too; None or 0 for none
     group: int | None = None
+    #: whether bf16-mixed holds for penalties too, as StyleGAN2-ADA's R1 runs through layers of half precision
+    half_penalties = False
 
     def __init__(
         self,
@@ -125,12 +126,8 @@ class GAN(Checked, L.LightningModule, OnHub):
 
     @property
     def trained_stage(self) -> Stage:
-        """The stage of the last training step: samples and evaluations show it. An imported network stays at the
-        lod of its file, and its pictures have the full side."""
-        stage = self.stage_at(max(self.nimg - 1, 0))
-        if lod := self.origin.get("imported", {}).get("lod"):
-            return replace(stage, lod=lod, resolution=self.resolution)
-        return stage
+        """The stage of the last training step: samples and evaluations show it."""
+        return state.as_imported(self, self.stage_at(max(self.nimg - 1, 0)))
 
     @property
     def images_per_step(self) -> int:

@@ -1,10 +1,12 @@
 """What of a model is in every checkpoint beside its weights, and what a checkpoint says of itself."""
 
 import inspect
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import lightning.pytorch as L
 
+from zoo.data.stage import Stage
 from zoo.engine.devices import hardware
 from zoo.options.checked import defaults
 
@@ -55,7 +57,13 @@ def conditions(self: "GAN") -> dict:
         return self._conditions
     return {
         "seed": self.seed,
-        "precision": str(self.trainer.precision),
+        "precision": str(self.trainer.precision) + (", penalties too" if self.half_penalties else ""),
         "world_size": self.world_size,
         "hardware": hardware(self.device),
     }
+
+
+def as_imported(gan: "GAN", stage: Stage) -> Stage:
+    """An imported network stays at the lod of its file, and its pictures have the full side."""
+    lod = gan.origin.get("imported", {}).get("lod")
+    return replace(stage, lod=lod, resolution=gan.resolution) if lod else stage

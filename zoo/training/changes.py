@@ -31,6 +31,7 @@ def computed(model: GAN, data: Any = None, trainer: Mapping[str, Any] | None = N
     if trainer is not None:
         given = trainer.get("precision")
         found["trainer.precision"] = PRECISIONS.get(str(given) if given is not None else None, given)
+        found["half_penalties"] = model.half_penalties
         found |= {f"trainer.{name}": trainer.get(name, usual) for name, usual in TRAINER.items()}
     return found
 
@@ -39,7 +40,7 @@ def known(checkpoint: dict) -> dict[str, Any]:
     """The same of a checkpoint; an older one tells a part of it."""
     state, about = checkpoint["state_dict"]["_extra_state"], checkpoint["zoo"]
     precision = (about.get("conditions") or {}).get("precision")
-    old = {"seed_everything": state.get("seed"), "trainer.precision": precision}
+    old = {"seed_everything": state.get("seed"), "trainer.precision": precision, "half_penalties": False}
     return {k: v for k, v in old.items() if v is not None} | about.get("computed", {})
 
 

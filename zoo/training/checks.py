@@ -107,6 +107,21 @@ def check_machine(trainer: Any, build: Callable[[], L.Trainer]) -> None:
         ) from error
 
 
+def check_half(config: Any) -> bool:
+    """Whether penalties are to be taken in bfloat16.
+
+    Raises:
+        ValueError: for another precision than bf16-mixed, where that would do nothing, or overflow.
+    """
+    precision = config.trainer.get("precision")
+    if config.half_penalties and precision not in ("bf16-mixed", "bf16"):
+        raise ValueError(
+            f"--half_penalties goes with --trainer.precision bf16-mixed, not with {precision or '32-true'}: "
+            "give that precision, or leave the option out"
+        )
+    return config.half_penalties
+
+
 def check_folder(option: str, folder: Path) -> Path:
     """Refuse a folder that cannot be made or written to; the folder that is there already, on the way to it.
 

@@ -32,7 +32,7 @@ from zoo.options.ranges import Processes
 from zoo.training import cluster
 from zoo.training.ancestry import begin_from, names_of
 from zoo.training.changes import check_resume, computed
-from zoo.training.checks import TRAINER, check_machine, check_run, check_trainer, on_trial
+from zoo.training.checks import TRAINER, check_half, check_machine, check_run, check_trainer, on_trial
 from zoo.training.devices import about_preset, about_spread, check_devices, preset, processes, strategy_for
 from zoo.training.ends import leave, tell_stop, watched
 from zoo.training.evaluate import Evaluate
@@ -88,6 +88,12 @@ class ZooCLI(LightningCLI):
             default=None,
             help="CPU threads of PyTorch (default: PyTorch's choice)",
         )
+        parser.add_argument(
+            "--half_penalties",
+            type=bool,
+            default=False,
+            help="with --trainer.precision bf16-mixed: gradient penalties in bfloat16 too, their sums in float32",
+        )
         parser.add_argument("--wandb", type=bool, default=True, help="log to Weights & Biases beside CSV")
         parser.add_lightning_class_args(Checkpoints, "checkpoints")  # first: nothing may come before saving
         parser.add_lightning_class_args(Samples, "samples")
@@ -122,6 +128,7 @@ class ZooCLI(LightningCLI):
         given = self.resumed(base, config) if decided is None else decided["ckpt_path"]
         self.ckpt_path = Path(given) if given else None
         check_devices(self.config.trainer)
+        self.model.half_penalties = check_half(self.config)
         self.spread = about_spread(self.model, processes(self.config.trainer))
         self.datamodule.enter(self.model.stage)
         now = computed(self.model, self.datamodule, self.config.trainer)
