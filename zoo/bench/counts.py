@@ -22,7 +22,7 @@ from torch.optim.optimizer import Optimizer, register_optimizer_step_post_hook, 
 from torch.utils._python_dispatch import TorchDispatchMode
 from torch.utils.flop_counter import flop_registry
 
-from zoo.bench.least import least
+from zoo.bench.least import PASSES, least
 from zoo.engine.gan import GAN
 
 #: operators whose answer the host waits for; on fake tensors they answer 1, for there is nothing to read
@@ -95,8 +95,7 @@ def of_step(
     Returns:
         `images`: real images of a step; `flops`; `operators`; `waits`; `peak_bytes` of tensors, weights and
         optimizers' states included; `sent`: numbers that each of several processes gives to the others;
-        `parameters`: of G and D; `forward`: FLOPs of one image through each; `least`: FLOPs that the step needs, or
-        None; `side` of the images; `total_kimg`.
+        `parameters`: of G and D; `least`: FLOPs that the step needs, or None; `side` of the images; `total_kimg`.
     """
     with torch.device("meta"):
         gan = build()
@@ -108,12 +107,13 @@ def of_step(
     labels = torch.zeros(n, dtype=torch.int64) if gan.n_classes else None
     counted = Counted()
     found = _train(gan, [(images, labels)] * steps, counted, precision)
-    with torch.no_grad():
+    found["least"] = None
+    if type(gan).__name__ in PASSES:
         nets = (("G", gan.G, torch.zeros(n, gan.latent_dim)), ("D", gan.D, images))
-        forward = {k: _flops(counted, net, x, labels, stage.lod) / n for k, net, x in nets}
+        found["least"] = least(gan, {k: _flops(counted, net, x, labels, stage.lod) / n for k, net, x in nets})
     found |= {"images": n, "side": stage.resolution, "total_kimg": gan.total_kimg}
     parameters = {name: sum(p.numel() for p in getattr(gan, name).parameters()) for name in ("G", "D")}
-    return found | {"forward": forward, "parameters": parameters, "least": least(gan, forward)}
+    return found | {"parameters": parameters}
 
 
 def _train(gan: GAN, batches: list, counted: Counted, precision: str) -> dict[str, Any]:
@@ -131,7 +131,7 @@ def _train(gan: GAN, batches: list, counted: Counted, precision: str) -> dict[st
 def _flops(counted: Counted, net: nn.Module, x: Tensor, labels: Tensor | None, lod: float) -> int:
     growing = {"lod": lod} if "lod" in inspect.signature(net.forward).parameters else {}
     counted.again()
-    with counted:
+    with counted, torch.no_grad():
         net(x, *([] if labels is None else [labels]), **growing)
     return sum(counted.flops.values())
 

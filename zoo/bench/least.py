@@ -47,16 +47,13 @@ PASSES: Mapping[str, Callable[[GAN, int, int], Passes]] = {
 }
 
 
-def least(gan: GAN, forward: Mapping[str, float]) -> float | None:
-    """The least FLOPs of a model's training step; None for one whose passes are not written down here.
+def least(gan: GAN, forward: Mapping[str, float]) -> float:
+    """The least FLOPs of a training step of a model whose passes are in `PASSES`.
 
     Args:
         forward: FLOPs of one image through "G" and through "D".
     """
-    passes = PASSES.get(type(gan).__name__)
-    if passes is None:
-        return None
     n = gan.images_per_step
     m = getattr(gan, "batch_size_g", None) or n // gan.stage.parts
-    d, g = passes(gan, n, m)
+    d, g = PASSES[type(gan).__name__](gan, n, m)
     return d * forward["D"] + g * forward["G"]

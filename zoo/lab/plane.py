@@ -84,6 +84,8 @@ def train(
     points = Points(data, gan.images_per_step, seed, gan.n_classes)
     dim = points.target.dim
     gan.use_networks(setting.generator(dim), setting.critic(dim), setting.latent_dim)
+    if setting.encoder:
+        gan.E = setting.encoder(dim)
     trainer = L.Trainer(
         accelerator="cpu",
         max_steps=-1,
@@ -128,7 +130,7 @@ def measure(samples: Tensor, target: Target) -> dict[str, float]:
 def field_of(gan: GAN, judge: Callable, target: Target, x: Tensor) -> tuple[Tensor, Tensor]:
     """D's logits at points of the picture's plane x (N, 2), and their gradient there, (N,) and (N, 2)."""
     x = x.clone().requires_grad_()
-    value = judge(gan.D, target.lift(x))
+    value = judge(gan, target.lift(x))
     (gradient,) = torch.autograd.grad(value.sum(), x)
     return value.detach(), gradient
 

@@ -5,13 +5,17 @@ from dataclasses import dataclass, field
 from functools import partial
 from typing import Any
 
+import torch
 from torch import Tensor, nn
 
 from zoo.baselines import BASELINES
+from zoo.engine.gan import GAN
 from zoo.networks.conopt import MLP
 from zoo.networks.mlp import (
     LevelCritic,
     LevelGenerator,
+    PairCritic,
+    PointCoder,
     PointCritic,
     PointEncoder,
     PointGenerator,
@@ -32,17 +36,27 @@ def bottleneck(dim: int) -> nn.Module:
     return Discriminator(code_channels=8, trunk=PointTrunk(dim))
 
 
-def logits(D: nn.Module, x: Tensor) -> Tensor:
-    return D(x)
+def logits(gan: GAN, x: Tensor) -> Tensor:
+    return gan.D(x)
 
 
-def logits_of_mean_code(D: nn.Module, x: Tensor) -> Tensor:
-    return D(x, sample=False)
+def logits_of_one_class(gan: GAN, x: Tensor) -> Tensor:
+    return gan.D(x, x.new_zeros(len(x), dtype=torch.int64))
 
 
-def minus_kl(E: nn.Module, x: Tensor) -> Tensor:
+def logits_of_mean_code(gan: GAN, x: Tensor) -> Tensor:
+    return gan.D(x, sample=False)
+
+
+def logits_of_pair(gan: GAN, x: Tensor) -> Tensor:
+    """BiGAN's D sees a point with its code."""
+    x = gan.to_native(x)
+    return gan.D(x, gan.E(x))
+
+
+def minus_kl(gan: GAN, x: Tensor) -> Tensor:
     """IntroVAE's encoder sees points in [0, 1]; the less likely a point is, the larger its KL."""
-    mean, logvar = E((x + 1) / 2)
+    mean, logvar = gan.D(gan.to_native(x))
     return -gaussian_kl(mean, logvar / 2)
 
 
@@ -62,15 +76,17 @@ class Setting:
             for a run of a minute. None is a setting of the paper unless it says so.
         generator: dimension of the points -> its generator.
         critic: dimension of the points -> its discriminator.
-        judge: how the picture asks the discriminator, (D, points) -> logits without randomness.
+        judge: how the picture asks the discriminator, (model, points) -> logits without randomness.
         latent_dim: length of z.
+        encoder: dimension of the points -> its encoder, for a paper that has one beside G and D.
     """
 
     options: dict[str, Any] = field(default_factory=dict)
     generator: Callable[[int], nn.Module] = PointGenerator
     critic: Callable[[int], nn.Module] = PointCritic
-    judge: Callable[[nn.Module, Tensor], Tensor] = logits
+    judge: Callable[[GAN, Tensor], Tensor] = logits
     latent_dim: int = LATENT_DIM
+    encoder: Callable[[int], nn.Module] | None = None
 
 
 def thrown_away(**options: Any) -> dict[str, Any]:
@@ -158,10 +174,25 @@ def small_baseline(**options: Any) -> Setting:
     return Setting({"resolution": 64, "width_g": 1, "width_d": 1} | LENGTH | options)
 
 
-#: baselines with one D of points and one G; those with classes or an encoder of their own have none
 SETTINGS |= {
     name: setting
     for name, setting in {
+        # its prior is E's range; rate and no decay are ours
+        "bigan": Setting(
+            {"resolution": 8, "channels": 3, "width": 1, "latent_dim": 2, "lr": 1e-3, "l2": 0.0}
+            | {"decay_start_kimg": LENGTH["total_kimg"]}
+            | LENGTH,
+            critic=PairCritic,
+            judge=logits_of_pair,
+            encoder=PointCoder,
+        ),
+        # one class for all, as for BigGAN
+        "cgan": Setting(
+            {"resolution": 16, "n_classes": 1, "architecture": "dcgan", "channels": 3, "width_g": 1, "width_d": 1}
+            | {"prior": "normal", "half": False, "optimizer": "adam", "lr": 2e-3}
+            | LENGTH,
+            judge=logits_of_one_class,
+        ),
         "dcgan": small_baseline(prior="normal", lr=1e-3, l2=0.0),
         "fgan": small_baseline(resolution=32, prior="normal", lr=3e-3, beta1=0.0),
         "gan_qp": small_baseline(resolution=8, lr=2e-3, lambda_qp=1.0),

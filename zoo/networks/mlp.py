@@ -53,6 +53,28 @@ class PointCritic(Critic):
         return self.hidden(x)
 
 
+class PointCoder(nn.Module):
+    """E of a pair: points (N, dim) -> codes (N, latent_dim) in (-1, 1)."""
+
+    def __init__(self, dim: int = 2, latent_dim: int = 2, width: int = 64, depth: int = 3) -> None:
+        super().__init__()
+        self.hidden, self.linear = hidden(dim, width, depth), start(nn.Linear(width, latent_dim))
+
+    def forward(self, x: Tensor) -> Tensor:
+        return torch.tanh(self.linear(self.hidden(x)))
+
+
+class PairCritic(nn.Module):
+    """D of a pair: points (N, dim) and codes (N, latent_dim) -> logits (N,)."""
+
+    def __init__(self, dim: int = 2, latent_dim: int = 2, width: int = 64, depth: int = 3) -> None:
+        super().__init__()
+        self.hidden, self.linear = hidden(dim + latent_dim, width, depth), start(nn.Linear(width, 1))
+
+    def forward(self, x: Tensor, z: Tensor) -> Tensor:
+        return self.linear(self.hidden(torch.cat([x, z], 1)))[:, 0]
+
+
 class PointTrunk(nn.Module):
     """Features (N, width, 1, 1) of points (N, dim), as a discriminator with a bottleneck takes them."""
 
