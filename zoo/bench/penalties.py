@@ -35,7 +35,7 @@ def errors(gan: GAN, n: int) -> dict[str, dict[str, float]]:
     D has its first weights; images are uniform noise, the same for both.
     """
     generator = torch.Generator().manual_seed(0)
-    side = gan.stage.resolution
+    side = gan.resolution
     x = torch.rand(n, 3, side, side, generator=generator) * 2 - 1
     label = torch.arange(n) % gan.n_classes if gan.n_classes else None
     found = {}
@@ -55,8 +55,7 @@ def run(recipes: list[Path], n: int = 4) -> str:
     from zoo.training.loading import model_class
 
     lines = ["| D of | penalty | value | gradient | cosine |", "| --- | --- | --- | --- | --- |"]
-    for recipe in recipes:
-        paper, options = model_options(recipe, n)
+    for recipe, (paper, options) in [(recipe, model_options(recipe, n)) for recipe in recipes]:
         torch.manual_seed(0)
         for name, e in errors(model_class(paper)(**options), n).items():
             where = f"{paper}/{recipe.stem}"
