@@ -38,6 +38,7 @@ COMMANDS: dict[str, Any] = {
         "step": bench.step,
         "penalties": bench.penalties,
         "table": bench.table,
+        "gpu": bench.gpu,
     },
     "suite": runs.suite,
     "leaderboard": scoring.leaderboard,

@@ -12,8 +12,11 @@ from typing import Any
 
 from zoo.options.bar import track
 
+#: Lightning's names; the last is bf16-mixed with penalties in bfloat16 too
+PRECISIONS = ("32-true", "bf16-mixed", "bf16-mixed, penalties too")
+LAYOUTS = ("channels_last", "contiguous")
 #: settings measured by default: precision, memory layout
-SETTINGS = [(p, layout) for p in ("32-true", "bf16-mixed") for layout in ("channels_last", "contiguous")]
+SETTINGS = [(p, layout) for p in PRECISIONS for layout in LAYOUTS]
 
 
 def model_options(recipe: Path, batch_size: int | None) -> tuple[str, dict]:
@@ -75,6 +78,7 @@ def measure(
     torch.manual_seed(0)
     asked = time.perf_counter()
     gan = model_class(paper)(**options)
+    precision, _, gan.half_penalties = precision.partition(", ")
     if layout == "contiguous":
         for net in (gan.G, gan.D):
             net.to(memory_format=torch.contiguous_format)
@@ -171,15 +175,11 @@ def step(
         raise ValueError(f"steps must be at least 1, not {steps}: the first step is not counted")
     paper, options = model_options(recipe, batch_size)
     found = []
-    context = multiprocessing.get_context("spawn")
     print(counted(recipe), flush=True)
     print(f"{paper} / {recipe.stem}: one training step, fastest of {steps} after the first")
     wanted = [(p, o) for p, o in SETTINGS if p in (precisions or [p]) and o in (layouts or [o])]
     for precision, layout in track(wanted, len(wanted), what="settings"):
-        queue = context.Queue()
-        child = context.Process(target=_child, args=(queue, paper, options, precision, layout, steps, device))
-        child.start()
-        result = _wait(queue, child, timeout)
+        result = answer((paper, options, precision, layout, steps, device), timeout)
         result |= {"precision": precision, "layout": layout, "device": device}
         found.append(result)
         if "error" in result:
@@ -213,19 +213,18 @@ def counted(recipe: Path) -> str:
 def cpu_seconds(recipe: Path, batch_size: int = 2) -> float | None:
     """Processor seconds of one thread for an image of a recipe's step in float32, in a process of its own; None if
     it failed."""
-    context = multiprocessing.get_context("spawn")
-    queue = context.Queue()
-    paper, options = model_options(recipe, batch_size)
-    child = context.Process(target=_child, args=(queue, paper, options, "32-true", "channels_last", 2, "cpu", 1))
-    child.start()
-    result = _wait(queue, child, 600)
+    result = answer((*model_options(recipe, batch_size), "32-true", "channels_last", 2, "cpu", 1), 600)
     return None if "error" in result else result["cpu_s"] / result["images"]
 
 
-def _wait(queue, child, timeout: float) -> dict:
-    """The child's answer, or why there is none."""
+def answer(args: tuple, timeout: float) -> dict:
+    """What `measure` says to `args` in a process of its own, or the `error` why it says nothing."""
     import queue as queues
 
+    context = multiprocessing.get_context("spawn")
+    queue = context.Queue()
+    child = context.Process(target=_child, args=(queue, *args))
+    child.start()
     until = time.monotonic() + timeout
     while time.monotonic() < until:
         try:
