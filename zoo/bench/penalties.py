@@ -1,5 +1,6 @@
 """How far a gradient penalty in bfloat16 is from the same in float32: its value, and its gradient."""
 
+import copy
 from collections.abc import Callable
 from pathlib import Path
 
@@ -20,10 +21,10 @@ def gradients(gan: GAN, penalty: str, x: Tensor, label: Tensor | None, half: boo
         x: images (N, 3, R, R).
     """
     torch.manual_seed(0)  # dropout, and what a bottleneck draws
-    x = x.clone().requires_grad_()
+    D, x = copy.deepcopy(gan.D), x.clone().requires_grad_()  # a pass moves the iterations of spectral norm
     with torch.autocast(x.device.type, dtype=torch.bfloat16, enabled=half):
-        value = PENALTIES[penalty](gan.D(x, label), x)
-    weights = [p for p in gan.D.parameters() if p.requires_grad]
+        value = PENALTIES[penalty](D(x, label), x)
+    weights = [p for p in D.parameters() if p.requires_grad]
     found = torch.autograd.grad(value, weights, allow_unused=True)
     flat = [torch.zeros_like(p) if g is None else g for p, g in zip(weights, found, strict=True)]
     return value.detach(), torch.cat([g.flatten() for g in flat]).float()
