@@ -36,7 +36,7 @@ def test_the_table_s_exact_side_is_the_penalty_s_closed_form():
     gan.D = Linear()
     value, gradient = gradients(gan, "R1", torch.zeros(2, 3, 2, 2), None, False)
     torch.testing.assert_close(value, gan.D.w.square().sum())
-    torch.testing.assert_close(gradient, 2 * gan.D.w.flatten())
+    torch.testing.assert_close(gradient, 2 * gan.D.w.flatten().double())
 
 
 @pytest.mark.parametrize("half", [False, True])

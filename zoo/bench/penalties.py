@@ -10,6 +10,7 @@ from torch import Tensor
 
 from zoo.engine.gan import GAN
 from zoo.objectives.penalties import r1, wgan_gp
+from zoo.options.bar import track
 
 PENALTIES: dict[str, Callable[[Tensor, Tensor], Tensor]] = {"R1": r1, "WGAN-GP": wgan_gp}
 
@@ -27,7 +28,7 @@ def gradients(gan: GAN, penalty: str, x: Tensor, label: Tensor | None, half: boo
     weights = [p for p in D.parameters() if p.requires_grad]
     found = torch.autograd.grad(value, weights, allow_unused=True)
     flat = [torch.zeros_like(p) if g is None else g for p, g in zip(weights, found, strict=True)]
-    return value.detach(), torch.cat([g.flatten() for g in flat]).float()
+    return value.detach(), torch.cat([g.flatten() for g in flat]).double()
 
 
 def errors(gan: GAN, n: int) -> dict[str, dict[str, float]]:
@@ -56,10 +57,10 @@ def run(recipes: list[Path], n: int = 4) -> str:
     from zoo.training.loading import model_class
 
     lines = ["| D of | penalty | value | gradient | cosine |", "| --- | --- | --- | --- | --- |"]
-    for recipe, (paper, options) in [(recipe, model_options(recipe, n)) for recipe in recipes]:
+    read = [(recipe, model_options(recipe, n)) for recipe in recipes]
+    for recipe, (paper, options) in track(read, len(read), what="recipes"):
         torch.manual_seed(0)
         for name, e in errors(model_class(paper)(**options), n).items():
             where = f"{paper}/{recipe.stem}"
             lines.append(f"| {where} | {name} | {e['value']:.2%} | {e['gradient']:.2%} | {e['cosine']:.5f} |")
-            print(lines[-1], flush=True)
     return "\n".join(lines)
