@@ -94,6 +94,22 @@ def test_spectra_of_known_weights_whatever_their_scale():
     assert found["sv_rank"] == pytest.approx((found["sv_rank_0"] + found["sv_rank_1"]) / 2)
 
 
+class Bottleneck(nn.Module):
+    """KL of 3 + brightness nats at each of four positions."""
+
+    def logits_and_kl(self, x: Tensor, label: Tensor | None) -> tuple[Tensor, Tensor]:
+        level = x.mean((1, 2, 3))
+        return level, (3 + level)[:, None].expand(-1, 4)
+
+
+def test_information_of_a_discriminator_that_tells_brightness():
+    gan = Model(Bottleneck(), -1.0)
+    gan.beta = 0.5
+    kl = (4 + 2) / 2  # white images, black fakes
+    expected = {"kl": kl, "bits": 4 * kl / math.log(2), "beta": 0.5}
+    assert information(Subject(gan, White(), n_fake=10)) == pytest.approx(expected)
+
+
 def test_modes_in_closed_form():
     assert counted(torch.arange(1000)) == {"modes": 1000, "modes_kl": pytest.approx(0, abs=1e-9)}
     assert counted(torch.full((50,), 7)) == {"modes": 1, "modes_kl": pytest.approx(math.log(1000))}

@@ -1,5 +1,7 @@
 """Disturbances do what they say, to bytes, and grow with their level."""
 
+import math
+
 import pytest
 import torch
 
@@ -51,6 +53,17 @@ def test_blur_spreads_a_point_by_a_gaussian():
     assert (row - expected).abs().max() < 1
     grey = torch.full((1, 3, 16, 16), 77, dtype=torch.uint8)
     assert torch.equal(d.blur(grey, 4.0), grey)
+
+
+def test_a_swirl_turns_about_the_centre_and_less_from_there_on(images):
+    half = d.swirl(images, math.pi, radius=1e9)  # as much everywhere
+    assert (half.float() - images.flip(2, 3).float()).abs().max() <= 1
+    assert (d.swirl(images, 1e-7).float() - images.float()).abs().max() <= 1
+    ring = torch.zeros(1, 3, 65, 65, dtype=torch.uint8)
+    ring[..., 32, 32 + 8] = 255  # 8 px to the right of the centre: seen where the turn leads to it
+    radius = 5 * 8 / math.log(2)  # there the angle is strength / e
+    y, x = divmod(d.swirl(ring, -math.pi / 2 * math.e, radius=radius)[0, 0].flatten().argmax().item(), 65)
+    assert (y, x) == (32 + 8, 32)
 
 
 def test_rectangles_and_salt_and_pepper_cover_their_share():

@@ -22,7 +22,7 @@ def experience(policy, n: int = 400) -> Experience:
 
 def policies() -> list:
     torch.manual_seed(0)
-    return [GaussianPolicy(3, 2), CategoricalPolicy(3, 3)]
+    return [GaussianPolicy(3, 2, 32, 2), CategoricalPolicy(3, 3, 32, 2)]
 
 
 @pytest.mark.parametrize("which", [0, 1])
@@ -51,7 +51,7 @@ def test_trpo_stays_where_nothing_is_to_be_gained():
 
 @pytest.mark.parametrize("which", [0, 1])
 def test_ppo_learns_what_is_rewarded(which):
-    policy, value = policies()[which], Value(3)
+    policy, value = policies()[which], Value(3, 32, 2)
     given = experience(policy)
     optimizer = torch.optim.Adam([*policy.parameters(), *value.parameters()], 1e-2)
 

@@ -117,6 +117,7 @@ def test_networks_of_the_mode_test_at_every_level(ours, lod):
     images = G(torch.randn(4, 64), lod=lod)
     assert images.shape == (4, 3, side, side)
     assert D(images, lod=lod).shape == (4,)
+    assert D.judge(images, lod)[1].shape == (4, 0)  # no classes
     assert [c.out_channels for c in D.convs] == [2, 4, 8]
     assert [c.out_channels for c in G.convs] == [32, 16, 8]
 

@@ -57,7 +57,7 @@ import sys, torch, zoo
 from huggingface_hub.utils import disable_progress_bars
 disable_progress_bars()
 gan = zoo.GAN.from_pretrained(sys.argv[1])
-print(gan.push_to_hub("user/model", token="hf_x"))
+print(gan.push_to_hub("user/model", token="hf_x").commit_url)
 again = zoo.GAN.from_pretrained("user/model", cache_dir=sys.argv[2], token="hf_x")
 assert torch.equal(again.sample(3), gan.sample(3))
 """

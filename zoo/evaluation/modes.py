@@ -37,7 +37,7 @@ def train(pixels: Tensor, labels: Tensor, epochs: int = 2, batch_size: int = 128
         net = Digits()
         net(pixels[:2].float() / 255)  # sizes of the last layer
         steps = max(epochs * len(pixels) // batch_size, 1)
-        optimizer = torch.optim.AdamW(net.parameters(), 1e-3)
+        optimizer = torch.optim.AdamW(net.parameters())  # the schedule sets its rate
         schedule = torch.optim.lr_scheduler.OneCycleLR(optimizer, 5e-3, total_steps=steps)
         for _ in range(steps):
             index = torch.randint(len(pixels), (batch_size,))

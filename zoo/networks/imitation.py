@@ -101,8 +101,8 @@ class GaussianPolicy(nn.Module):
         self,
         n_obs: int,
         n_actions: int,
-        width: int = 32,
-        depth: int = 2,
+        width: int,
+        depth: int,
         std: float = 1.0,
         scale: Sequence[float] | None = None,
     ) -> None:
@@ -127,7 +127,7 @@ class CategoricalPolicy(nn.Module):
     discrete = True
 
     def __init__(
-        self, n_obs: int, n_actions: int, width: int = 32, depth: int = 2, scale: Sequence[float] | None = None
+        self, n_obs: int, n_actions: int, width: int, depth: int, scale: Sequence[float] | None = None
     ) -> None:
         super().__init__()
         self.register_buffer("scale", factors(n_obs, scale))
@@ -145,7 +145,7 @@ class CategoricalPolicy(nn.Module):
 class Value(nn.Module):
     """V(s): observations (..., d) -> (...), with tanh layers."""
 
-    def __init__(self, n_obs: int, width: int = 32, depth: int = 2, scale: Sequence[float] | None = None) -> None:
+    def __init__(self, n_obs: int, width: int, depth: int, scale: Sequence[float] | None = None) -> None:
         super().__init__()
         self.register_buffer("scale", factors(n_obs, scale))
         self.trunk = perceptron([n_obs, *[width] * depth], nn.Tanh)
