@@ -4,6 +4,7 @@ import shutil
 
 import pytest
 from made import checkpoint
+from pictures import png
 
 BROWSER = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
 
@@ -28,19 +29,23 @@ class Opened:
         self.served = build(paths)
         self.asked: list[str] = []
         self.page = browser.new_page(viewport={"width": 1300, "height": 1100})
-        self.page.set_default_timeout(90_000)
+        self.page.set_default_timeout(30_000)
         self.page.on("request", lambda request: self.asked.append(request.url))
         self.address = serve(self.served, 17860, wait=False)
         self.page.goto(self.address)
         self.src()
 
-    def src(self, i: int = 0, other_than: str | None = None) -> str:
+    def src(self, i: int = 0, other_than: str | None = None, where: str = "picture-{}") -> str:
         """Address of the picture, which names its content, once it is another one."""
+        where = where.format(i)
         self.page.wait_for_function(
             "([id, old]) => { const e = document.querySelector(`#${id} img`); return e && e.src && e.src !== old }",
-            arg=[f"picture-{i}", other_than],
+            arg=[where, other_than],
         )
-        return self.page.locator(f"#picture-{i} img").get_attribute("src")
+        return self.page.locator(f"#{where} img").get_attribute("src")
+
+    def give(self, name: str, *files) -> None:
+        self.page.locator(f"#{name} input[type=file]").set_input_files([str(file) for file in files])
 
     def number(self, name: str, value: float) -> None:
         field = self.page.locator(f"#{name} input[type=number]")
@@ -106,3 +111,28 @@ def test_every_control_changes_the_picture(opened, tmp_path):
     here.page.wait_for_function("document.querySelector('#status').innerText.includes('is no longer there')")
     here.number("seed", "")
     here.page.wait_for_function("document.querySelector('#status').innerText.includes('a number is missing')")
+
+
+def test_photos_are_rebuilt_and_edited(opened, tmp_path):
+    files = [tmp_path / f"{i}.png" for i in range(4)]
+    for i, file in enumerate(files):
+        file.write_bytes(png(i, (40, 36)))
+    wrong = tmp_path / "wrong.png"
+    wrong.write_bytes(b"no picture")
+    here = opened(checkpoint("introvae", tmp_path / "a-001" / "checkpoints" / "last.ckpt"))
+    here.page.get_by_role("tab", name="photos: a-001/last").click()
+    rebuilt = "reconstruction"
+
+    here.give("photo", files[0])
+    plain = here.src(where=rebuilt)
+    here.give("having", files[1], files[2])
+    here.page.wait_for_function("document.querySelector('#photo-status').innerText.includes('photos that lack it')")
+    here.give("lacking", files[3])
+    edited = here.src(where=rebuilt, other_than=plain)
+    here.number("strength", -2)
+    here.src(where=rebuilt, other_than=edited)
+
+    here.page.locator("#photo [aria-label*='lear'], #photo [aria-label*='emove']").first.click()
+    here.give("photo", wrong)
+    here.page.wait_for_function("document.querySelector('#photo-status').innerText.includes('wrong.png')")
+    assert not [url for url in here.asked if not url.startswith((here.address, "data:", "blob:"))]

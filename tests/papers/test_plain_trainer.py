@@ -58,6 +58,34 @@ def test_fit_metrics_checkpoints_resume_and_pickle(paper, tmp_path):
     assert torch.equal(pickle.loads(pickle.dumps(fresh)).eval().sample(2), fresh.eval().sample(2))
 
 
+class Carried(L.Callback):
+    """Models that go to the processes with the trainer, and must be whole there."""
+
+    def __init__(self, models: list[GAN]) -> None:
+        self.models = models
+
+    def on_train_start(self, trainer: L.Trainer, gan: GAN) -> None:
+        for model in self.models:
+            assert model.eval().sample(1).isfinite().all()
+            assert model.latents(2).shape == (2, model.latent_dim)
+
+
+def test_processes_that_are_spawned(tmp_path):
+    """All ten reach them; one is trained by both, and comes back."""
+    gan, others = small("r1gan"), [small(paper) for paper in TEN if paper != "r1gan"]
+    before = [p.detach().clone() for p in gan.D.parameters()]
+    quiet = {"logger": False, "enable_progress_bar": False, "enable_model_summary": False}
+    trainer = L.Trainer(
+        accelerator="cpu", devices=2, strategy="ddp_spawn", max_epochs=1, default_root_dir=tmp_path,
+        enable_checkpointing=False, callbacks=[Carried(others)], **quiet,
+    )  # fmt: skip
+    trainer.fit(gan, loader_for(gan, n=64, batch=16))
+    assert gan.nimg == 64
+    assert gan.steps == 2
+    assert any(not torch.equal(p, old) for p, old in zip(gan.D.parameters(), before, strict=True))
+    assert trainer.callback_metrics["loss/d"].isfinite()
+
+
 @pytest.mark.parametrize("paper", TEN)
 def test_images_are_counted_as_shown(paper, tmp_path):
     gan = small(paper)

@@ -111,6 +111,8 @@ class GAN(Checked, L.LightningModule, OnHub):
     get_extra_state = state.get_extra_state
     set_extra_state = state.set_extra_state
     on_save_checkpoint = state.on_save_checkpoint
+    __getstate__ = state.pickled
+    __setstate__ = state.unpickled
     conditions = property(state.conditions)
 
     # ---- progress

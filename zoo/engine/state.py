@@ -2,9 +2,10 @@
 
 import inspect
 from dataclasses import replace
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import lightning.pytorch as L
+import torch
 
 from zoo.data.stage import Stage
 from zoo.engine.devices import hardware
@@ -39,6 +40,19 @@ def set_extra_state(self: "GAN", state: dict) -> None:
     self._nimg_before = state.get("nimg_before", self.nimg)  # older files owe nothing
     self.scalars = dict(state.get("scalars", {}))
     self.latent_rng.set_state(state["latent_rng"].cpu())
+
+
+def pickled(self: "GAN") -> dict[str, Any]:
+    """What a pickle holds. The stream of latents goes as bytes: of a torch.Generator a process that is spawned gets
+    a file that is closed by then."""
+    state = L.LightningModule.__getstate__(self)
+    return state | {"latent_rng": self.latent_rng.get_state().numpy().tobytes()}
+
+
+def unpickled(self: "GAN", state: dict[str, Any]) -> None:
+    rng = torch.Generator()
+    rng.set_state(torch.frombuffer(bytearray(state["latent_rng"]), dtype=torch.uint8))
+    L.LightningModule.__setstate__(self, state | {"latent_rng": rng})
 
 
 def on_save_checkpoint(self: "GAN", checkpoint: dict) -> None:

@@ -57,6 +57,7 @@ def controls(gr: Any, models: list) -> list:
     """The controls of the latent, in the order of `Controls`'s making in `read`; absent powers are hidden."""
     classes = max(gan.n_classes for gan in models)
     layers = max(playing.layers_of(gan) for gan in models)
+    last = max(layers - 1, 1)
     made = [
         gr.Number(0, label="seed", precision=0, minimum=0, elem_id="seed"),
         gr.Number(1, label="other seed", precision=0, minimum=0, elem_id="other"),
@@ -69,8 +70,8 @@ def controls(gr: Any, models: list) -> list:
         ),
         gr.Checkbox(True, label="noise", elem_id="noise", visible=bool(layers)),
         gr.Checkbox(False, label="mix: layers of the other seed", elem_id="mix", visible=bool(layers)),
-        gr.Slider(0, max(layers - 1, 1), 0, step=1, label="first layer", elem_id="first", visible=bool(layers)),
-        gr.Slider(0, max(layers - 1, 1), 3, step=1, label="last layer", elem_id="last", visible=bool(layers)),
+        gr.Slider(0, last, 0, step=1, label="first layer", elem_id="first", visible=bool(layers)),
+        gr.Slider(0, last, min(3, last), step=1, label="last layer", elem_id="last", visible=bool(layers)),
         gr.Number(0, label="coordinate of the latent", precision=0, minimum=0, elem_id="axis"),
         gr.Slider(-4, 4, 0, step=0.1, label="added to it", elem_id="shift"),
     ]

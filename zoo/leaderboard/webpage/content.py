@@ -25,11 +25,11 @@ from zoo.leaderboard.ranking import (
 
 #: pages beside this one: file -> what to call its link
 PAGES = {
-    "README.md": "the tables as Markdown",
-    "claims.md": "the papers' claims, tried",
-    "speed.md": "speed",
-    "plane/README.md": "training on points of the plane",
-    "leaderboard.csv": "all rows as CSV",
+    "README.md": "The tables as Markdown",
+    "claims.md": "The papers' claims, tried",
+    "speed.md": "Speed",
+    "plane/README.md": "Training on points, in pictures",
+    "leaderboard.csv": "All rows as CSV",
 }
 
 
