@@ -41,7 +41,17 @@ def test_a_best_without_scores_on_the_way_is_refused(tmp_path, capsys):
     assert "set --evaluation.every_kimg" in capsys.readouterr().err
 
 
-def test_a_score_that_is_not_measured_is_named(tmp_path, capsys):
-    run("r1gan", tmp_path, "--checkpoints.best_by", "fid", "--evaluation.every_kimg", "0.064", kimg=0.064)
-    assert "best_by fid was not measured; there are" in capsys.readouterr().out
-    assert not (tmp_path / "run-001" / "checkpoints" / "best.ckpt").exists()
+@pytest.mark.parametrize("name", ["fid", "fd_randm", "fwd-1", "intra_fd_random", "reconstruction_mse"])
+def test_a_score_that_is_not_measured_is_told_before_training(name, tmp_path, capsys):
+    with pytest.raises(SystemExit):
+        run("r1gan", tmp_path, "--checkpoints.best_by", name, "--evaluation.every_kimg", "0.064", kimg=0.064)
+    said = capsys.readouterr().err
+    assert f"best_by {name} is no score that is measured on the way: there are fd_random, " in said
+    assert not list(tmp_path.iterdir())
+
+
+def test_the_best_by_a_papers_own_measure_is_kept(tmp_path):
+    words = ("--checkpoints.best_by", "reconstruction_mse", "--evaluation.every_kimg", "0.032")
+    run("introvae", tmp_path, *words, kimg=0.064)
+    gan = load(tmp_path / "run-001" / "checkpoints" / "best.ckpt")
+    assert gan.chosen == "best of its run by reconstruction_mse"

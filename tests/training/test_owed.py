@@ -2,6 +2,7 @@
 
 import json
 import os
+import platform
 import signal
 import sys
 from pathlib import Path
@@ -15,6 +16,8 @@ sys.path.insert(0, str(Path(__file__).parents[1]))
 from campaign import attempt, campaign, command, done
 
 from zoo.__main__ import main
+from zoo.engine.checkpoints import Checkpoints
+from zoo.training.run import begin_in, unbegun
 
 
 def test_kills_lose_nothing(tmp_path):
@@ -90,3 +93,32 @@ def test_a_finished_run_without_its_row_is_scored_once(tmp_path, capsys):
     main(["evaluate", str(folder / "checkpoints" / "last.ckpt"), "--results_dir", str(tmp_path / "scored")])
     (scored,) = (tmp_path / "scored").rglob("*.json")
     assert [one["nimg"] for one in json.loads(scored.read_text())["history"]] == [h["nimg"] for h in history]
+
+
+def test_a_kill_between_a_checkpoint_s_two_names_costs_neither(tmp_path, monkeypatch):
+    """`last.ckpt` is first; the number is made up where the run goes on."""
+    more = ("--checkpoints.keep", "3")
+    run("sngan", tmp_path / "whole", *more)
+    with monkeypatch.context() as patch:
+        patch.setattr(Checkpoints, "number", lambda *_: os._exit(9))
+        if (child := os.fork()) == 0:
+            run("sngan", tmp_path / "stopped", *more)
+        assert os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == 9
+    (kept,) = (tmp_path / "stopped" / "run-001" / "checkpoints").iterdir()
+    assert kept.name == "last.ckpt"
+    run("sngan", tmp_path / "stopped", *more, "--ckpt_path", "last")
+    assert compare(tmp_path / "whole", tmp_path / "stopped") == []
+
+
+def test_a_run_killed_before_its_first_checkpoint_begins_again_even_if_a_best_is_there(tmp_path):
+    folder = tmp_path / "run-001"
+    (folder / "checkpoints").mkdir(parents=True)
+    (folder / "checkpoints" / "best.ckpt").touch()
+    assert unbegun(tmp_path / "run") is None  # nobody knows of its process
+    (folder / "process").write_text(f"{platform.node()} {2**30}\n")
+    assert unbegun(tmp_path / "run") == folder
+    begin_in(folder, {})
+    assert not list(folder.rglob("*.ckpt"))
+    (folder / "checkpoints").mkdir()
+    (folder / "checkpoints" / "kimg-0000001.0.ckpt").touch()
+    assert unbegun(tmp_path / "run") is None

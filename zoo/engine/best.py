@@ -42,8 +42,11 @@ def offer_best(trainer: L.Trainer, gan: GAN, metrics: Mapping[str, float], highe
         gan.chosen = None
 
 
-def check_best(callbacks: Sequence[L.Callback], every_kimg: float | None) -> None:
-    """Refuse to look for a best where only the end is scored.
+def check_best(callbacks: Sequence[L.Callback], every_kimg: float | None, known: Sequence[str]) -> None:
+    """Refuse to look for a best where only the end is scored, or by what is not scored on the way.
+
+    Args:
+        known: names of the scores; one that ends with `_` stands for all that begin so.
 
     Raises:
         ValueError: naming the option.
@@ -53,3 +56,9 @@ def check_best(callbacks: Sequence[L.Callback], every_kimg: float | None) -> Non
         raise ValueError(
             f"checkpoints.best_by {asked[0]} needs scores on the way: set --evaluation.every_kimg, such as 1000"
         )
+    for name in asked:
+        if not any(name == one or (one.endswith("_") and name.startswith(one)) for one in known):
+            raise ValueError(
+                f"checkpoints.best_by {name} is no score that is measured on the way: there are {', '.join(known)}"
+                "; another network's are had by --evaluation.extractors"
+            )

@@ -77,15 +77,22 @@ class Checkpoints(Checked, Callback):
                 for later in self.numbered(folder, gan):
                     if float(later.stem.partition("-")[2]) > round(gan.nimg / 1000, 1):
                         later.unlink()
-                self.rotate(folder, gan)
+                if gan.nimg and (gan.finished or gan.passed(self.every_kimg)):
+                    self.number(folder, gan)  # a kill may have come between the two files
 
     @staticmethod
     def numbered(folder: Path, gan: GAN) -> list[Path]:
         return sorted(folder.glob(f"{gan.unit}-*.ckpt"))
 
-    def rotate(self, folder: Path, gan: GAN) -> None:
-        for old in self.numbered(folder, gan)[: -max(self.keep, 1)]:
-            old.unlink()
+    def number(self, folder: Path, gan: GAN) -> None:
+        """Keep `last.ckpt` by its number too, and no more of them than are asked for."""
+        name = folder / f"{gan.unit}-{gan.nimg / 1000:09.1f}.ckpt"
+        try:
+            self.link(folder / "last.ckpt", name)
+            for old in self.numbered(folder, gan)[: -max(self.keep, 1)]:
+                old.unlink()
+        except OSError as error:
+            self.complain(gan, error)
 
     def save(self, trainer: L.Trainer, gan: GAN) -> None:
         """Write `last.ckpt`, and beside it a numbered one unless training is only being interrupted here."""
@@ -95,16 +102,12 @@ class Checkpoints(Checked, Callback):
             if not all(p.isfinite().all() for p in gan.parameters()):
                 raise NotFinite(self.tell(trainer, gan, "a weight"))
             between = interrupted(trainer) and not gan.finished and not gan.passed(self.every_kimg)
-            file = self.write(trainer, gan, "last.ckpt" if between else f"{gan.unit}-{gan.nimg / 1000:09.1f}.ckpt")
+            file = self.write(trainer, gan, "last.ckpt")
             if file is None:
                 return
             self.saved_at = gan.nimg
             if trainer.is_global_zero and not between:
-                try:
-                    self.link(file, file.with_name("last.ckpt"))
-                    self.rotate(file.parent, gan)
-                except OSError as error:
-                    self.complain(gan, error)
+                self.number(file.parent, gan)
 
     def write(self, trainer: L.Trainer, gan: GAN, name: str) -> Path | None:
         """Write the run as `checkpoints/<name>`, whole or not at all; its path, or None if the disk refused."""
@@ -129,6 +132,8 @@ class Checkpoints(Checked, Callback):
     @staticmethod
     def link(file: Path, name: Path) -> None:
         """Make `name` the same file as `file`, by a hard link where the file system has them."""
+        if name.exists() and name.samefile(file):
+            return  # and renaming one of a file's names to another would leave both
         try:
             with replacing(name) as part:
                 part.unlink(missing_ok=True)  # of an earlier process of this number

@@ -3,6 +3,7 @@
 Images in [0, 1] are taken apart into Haar packets down to one level; each packet of all images is a set of points,
 and the distance is the mean over the packets of the Frechet distances. The paper goes to level 4 at 256 px, packets
 of 16 px; below 256 px the level here keeps that size. It stands in the name: `fwd-1` at 32 px, `fwd-2` at 64 px.
+Larger images have none: at 1024 px the 256 covariances of level 4 would fill 288 GiB.
 """
 
 from collections.abc import Iterable
@@ -21,8 +22,13 @@ def level_of(side: int) -> int:
     """log2(side / 16), at least 1 and at most the paper's 4.
 
     Raises:
-        ValueError: for a side that so many halvings do not divide.
+        ValueError: for a side that so many halvings do not divide, or whose covariances no memory would hold.
     """
+    if side > PACKET * 2**HIGHEST:
+        raise ValueError(
+            f"wavelet packets are taken up to 256 px, as in their paper: at {side} px each of {4**HIGHEST} packets "
+            f"would have a covariance of {3 * (side // 2**HIGHEST) ** 2:,} rows"
+        )
     level = min(max((side // PACKET).bit_length() - 1, 1), HIGHEST)
     if side % 2**level:
         raise ValueError(f"wavelet packets of level {level} need a side that {2**level} divides, not {side} px")

@@ -3,7 +3,7 @@
 import os
 import shutil
 import tempfile
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +13,7 @@ from torch import nn
 from zoo.data import ImageDataModule
 from zoo.engine.best import check_best
 from zoo.engine.gan import GAN
+from zoo.evaluation.extractors import metric_names
 from zoo.options.ranges import shown
 from zoo.training import cluster
 from zoo.training.shapes import check_data
@@ -45,6 +46,8 @@ OURS: dict[str, tuple[tuple, str]] = {
     "reload_dataloaders_every_n_epochs": ((1,), "a growing model's stages are epochs"),
     "use_distributed_sampler": ((False,), "the data's own order is shared over the processes"),
 }
+#: beginnings of the names of what papers measure themselves
+OWN_SCORES = ["reconstruction_", "parzen_", "test_accuracy", "test_accuracy_"]
 #: what a launcher of several nodes sets
 LAUNCHERS = ("TORCHELASTIC_RUN_ID", "SLURM_JOB_ID", "OMPI_COMM_WORLD_SIZE", "PMI_SIZE", "LSB_JOBID", "NODE_RANK")
 
@@ -165,6 +168,14 @@ def check_disk(model: nn.Module, keep: int, there: Path) -> None:
         )
 
 
+def scores_on_the_way(model: GAN, extractors: Sequence[str]) -> list[str]:
+    """Names of the scores of an evaluation before the end, and beginnings of those that only some models have."""
+    names = [name for one in extractors for name in metric_names(one).values()]
+    within = [name for name in names if name.startswith("intra_") and not model.n_classes]
+    own = type(model).own_metrics is not GAN.own_metrics
+    return [name for name in names if name not in within] + (OWN_SCORES if own else [])
+
+
 def check_run(model: GAN, data: ImageDataModule, parts: Any, checkpoint: Path | None, base: Path) -> None:
     """Refuse what cannot work with this data and on this disk, while nothing is written yet.
 
@@ -180,7 +191,8 @@ def check_run(model: GAN, data: ImageDataModule, parts: Any, checkpoint: Path | 
     if checkpoint:
         check_data(checkpoint, data)
     parts.evaluation.check(model, data)
-    check_best([parts.checkpoints], parts.evaluation.every_kimg)
+    known = scores_on_the_way(model, parts.evaluation.extractors)
+    check_best([parts.checkpoints], parts.evaluation.every_kimg, known)
     check_disk(model, parts.checkpoints.keep, check_folder("--run_dir", base.parent))
 
 

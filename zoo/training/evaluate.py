@@ -27,6 +27,7 @@ from zoo.leaderboard.rows import check_writable, make_row, versions, write_row
 from zoo.options import ranges
 from zoo.options.checked import Checked
 from zoo.pictures.grids import sample_grid, save_grid, save_own_pictures
+from zoo.training.checks import scores_on_the_way
 from zoo.training.history import evaluations
 from zoo.training.loggers import wandb_summary
 from zoo.training.nearest import nearest_of, save_nearest
@@ -149,7 +150,7 @@ class Evaluate(Checked, L.Callback):
 
     def on_fit_start(self, trainer: L.Trainer, gan: GAN) -> None:
         """As `check`, and read what was scored before."""
-        check_best(trainer.callbacks, self.every_kimg)
+        check_best(trainer.callbacks, self.every_kimg, scores_on_the_way(gan, self.extractors))
         if trainer.is_global_zero:
             self.check(gan, trainer.datamodule)
             self._software = versions()  # of the code that trains, whatever becomes of the checkout meanwhile

@@ -4,6 +4,7 @@ from pathlib import Path
 from typing import Any
 
 import torch
+from torch.nn.functional import avg_pool2d
 
 from zoo.engine.gan import GAN
 from zoo.evaluation.extractors import Extractor
@@ -13,6 +14,7 @@ from zoo.evaluation.subject import to_uint8
 from zoo.pictures.grids import save_grid
 
 N, K, BLOCKS = 16, 3, 2  # samples, neighbours of each kind, samples in a line
+LARGEST = 256  # px of an image on the sheet: at 1024 px it would fill a gigabyte
 
 
 def nearest_of(samples: str) -> str:
@@ -22,6 +24,8 @@ def nearest_of(samples: str) -> str:
 
 def save_nearest(gan: GAN, data: Any, extractors: list[Extractor], conditions: dict, path: Path) -> dict[str, Any]:
     """Write 16 samples, each with three training images nearest in features and three nearest in pixels.
+
+    Images of more than 256 px are shown averaged down to that.
 
     Features are looked for among the reference's images, whose features are in the cache; pixels among all. One
     process alone may call it.
@@ -35,7 +39,7 @@ def save_nearest(gan: GAN, data: Any, extractors: list[Extractor], conditions: d
     options = {key: conditions[key] for key in ("truncation", "ema", "seed")}
     samples = gan.sample(N, None, options["truncation"], options["ema"], options["seed"], 0)
     samples = to_uint8(samples.nan_to_num(), conditions["rounding"]).cpu()
-    columns, about = [samples[:, None]], {"pixels": min(len(data), 100_000), "order": "sample"}
+    columns, about = [_shown(samples[:, None])], {"pixels": min(len(data), 100_000), "order": "sample"}
     one = min(extractors, key=lambda e: e.name == "random", default=None)  # a trained network where there is one
     known = None if one is None else cached(data, one, conditions["n_real"])
     if known is not None:
@@ -47,10 +51,16 @@ def save_nearest(gan: GAN, data: Any, extractors: list[Extractor], conditions: d
     columns.append(_images(data, nearest_images(samples, data.opened, min(K, len(data)))))
     about["order"] += ", nearest in pixels"
     sheet = torch.cat(columns, 1)
-    save_grid(sheet.flatten(0, 1).float() / 127.5 - 1, path, BLOCKS * sheet.shape[1])
+    save_grid(sheet.flatten(0, 1) / 127.5 - 1, path, BLOCKS * sheet.shape[1])
     return about
 
 
 def _images(data: Any, places: torch.Tensor) -> torch.Tensor:
-    """(N, k, 3, R, R) of places (N, k)."""
-    return data.images(places.flatten()).unflatten(0, places.shape)
+    """(N, k, 3, r, r) as shown, of places (N, k)."""
+    return torch.cat([_shown(data.images(some)[None]) for some in places])
+
+
+def _shown(images: torch.Tensor) -> torch.Tensor:
+    """(N, k, 3, r, r) in [0, 255] of bytes (N, k, 3, R, R), r the largest side of the sheet or R."""
+    factor = max(1, images.shape[-1] // LARGEST)
+    return torch.stack([avg_pool2d(some.float(), factor) for some in images])

@@ -44,10 +44,15 @@ def new_folder(base: Path) -> Path:
 def unbegun(base: Path) -> Path | None:
     """The newest folder of `base` if its process was killed before a checkpoint: such a run begins again."""
     found = sorted(p for p in base.parent.glob(f"{base.name}-*") if p.name.removeprefix(f"{base.name}-").isdigit())
-    if not found or any((found[-1] / "checkpoints").glob("*.ckpt")):
+    if not found or saved(found[-1]):
         return None
     owner = Owner.of(found[-1])
     return found[-1] if owner is not None and owner.alive is False else None
+
+
+def saved(folder: Path) -> bool:
+    """Whether a run has a checkpoint to go on from: the best of an evaluation may come before the first."""
+    return any(p.name != "best.ckpt" for p in (folder / "checkpoints").glob("*.ckpt"))
 
 
 def last_checkpoint(base: Path) -> Path | None:
@@ -70,8 +75,8 @@ def begin_in(folder: Path, config: dict) -> None:
     for part in leftovers(folder):
         part.unlink(missing_ok=True)
     file = folder / "config.yaml"
-    if not any((folder / "checkpoints").glob("*.ckpt")):  # killed before the first: all of it is made again
-        for name in ("csv", "samples"):
+    if not saved(folder):  # killed before the first: all of it is made again
+        for name in ("checkpoints", "csv", "samples"):
             shutil.rmtree(folder / name, ignore_errors=True)
         for name in (EVALUATIONS, "config.yaml"):
             (folder / name).unlink(missing_ok=True)
