@@ -88,6 +88,9 @@ def measure(
     cuda = device.startswith("cuda")
     start = _peak_gib()
     clock = _clock(asked, f"{precision:11} {layout:14}", cuda)
+    nothing = dict.fromkeys(
+        ("logger", "enable_checkpointing", "enable_progress_bar", "enable_model_summary"), False
+    )
     trainer = L.Trainer(
         accelerator="gpu" if cuda else "cpu",
         devices=1,
@@ -95,10 +98,7 @@ def measure(
         max_epochs=1,
         max_steps=-1,
         callbacks=[clock],
-        logger=False,
-        enable_checkpointing=False,
-        enable_progress_bar=False,
-        enable_model_summary=False,
+        **nothing,
     )
     batches = [(images, labels if gan.n_classes else None)] * (steps + 1)
     trainer.fit(gan, torch.utils.data.DataLoader(batches, batch_size=None))
