@@ -85,8 +85,7 @@ def measure(
     n, side = gan.images_per_step, gan.stage.resolution
     images = torch.rand(n, 3, side, side) * 2 - 1
     labels = torch.arange(n) % max(gan.n_classes, 1)
-    cuda = device.startswith("cuda")
-    start = _peak_gib()
+    cuda, start = device.startswith("cuda"), _peak_gib()
     clock = _clock(asked, f"{precision:11} {layout:14}", cuda)
     nothing = dict.fromkeys(
         ("logger", "enable_checkpointing", "enable_progress_bar", "enable_model_summary"), False
