@@ -83,8 +83,7 @@ def measure(
         for net in (gan.G, gan.D):
             net.to(memory_format=torch.contiguous_format)
     n, side = gan.images_per_step, gan.stage.resolution
-    images = torch.rand(n, 3, side, side) * 2 - 1
-    labels = torch.arange(n) % max(gan.n_classes, 1)
+    images, labels = torch.rand(n, 3, side, side) * 2 - 1, torch.arange(n) % max(gan.n_classes, 1)
     cuda = device.startswith("cuda")
     start = _peak_gib()
     clock = _clock(asked, f"{precision:11} {layout:14}", cuda)
@@ -100,8 +99,8 @@ def measure(
         enable_progress_bar=False,
         enable_model_summary=False,
     )
-    batches = [(images, labels if gan.n_classes else None)] * (steps + 1)
-    trainer.fit(gan, torch.utils.data.DataLoader(batches, batch_size=None))
+    batch = (images, labels if gan.n_classes else None)
+    trainer.fit(gan, torch.utils.data.DataLoader([batch] * (steps + 1), batch_size=None))
     peak = torch.cuda.max_memory_allocated() / 2**30 if cuda else _peak_gib()
     return {
         "images": n,

@@ -25,7 +25,7 @@ def trained(
     """
     torch.manual_seed(seed)
     envs = environments.make(env, n_envs)
-    sizes = (envs.single_observation_space.shape[0], environments.action_size(envs))
+    sizes = (envs.single_observation_space.shape[0], environments.action_size(envs), 32, 2)
     policy = CategoricalPolicy(*sizes) if environments.discrete(envs) else GaussianPolicy(*sizes, std=std)
     baseline, last = LinearBaseline(), []
     for i in track(range(iterations), iterations, what="iterations"):
