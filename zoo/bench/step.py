@@ -99,8 +99,8 @@ def measure(
         callbacks=[clock],
         **nothing,
     )
-    batches = [(images, labels if gan.n_classes else None)] * (steps + 1)
-    trainer.fit(gan, torch.utils.data.DataLoader(batches, batch_size=None))
+    batch = (images, labels if gan.n_classes else None)
+    trainer.fit(gan, torch.utils.data.DataLoader([batch] * (steps + 1), batch_size=None))
     peak = torch.cuda.max_memory_allocated() / 2**30 if cuda else _peak_gib()
     return {
         "images": n,
