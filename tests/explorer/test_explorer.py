@@ -29,7 +29,7 @@ class Opened:
         self.served = build(paths)
         self.asked: list[str] = []
         self.page = browser.new_page(viewport={"width": 1300, "height": 1100})
-        self.page.set_default_timeout(30_000)
+        self.page.set_default_timeout(90_000)
         self.page.on("request", lambda request: self.asked.append(request.url))
         self.address = serve(self.served, 17860, wait=False)
         self.page.goto(self.address)

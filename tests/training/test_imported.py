@@ -44,8 +44,8 @@ def test_is_drawn_played_with_and_exported(paper, tmp_path, monkeypatch):
 def test_is_exported_to_onnx(tmp_path):
     pytest.importorskip("onnxruntime")
     pytest.importorskip("onnxscript")
-    weights.export(imported("sngan", tmp_path), "onnx")
-    assert (tmp_path / "sngan.onnx").is_file()
+    weights.export(imported("r1gan", tmp_path), "onnx")
+    assert (tmp_path / "r1gan.onnx").is_file()
 
 
 def test_a_file_of_mid_growth_too(tmp_path):
