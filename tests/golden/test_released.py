@@ -12,6 +12,7 @@ from released import Network, module, npz, pickled, torch_file
 from vectors import Vectors, files
 
 from zoo.training import safetensors
+from zoo.training.ancestry import begin_from
 from zoo.training.importing import import_weights
 from zoo.training.loading import load
 
@@ -94,6 +95,24 @@ def test_stylegan(path, tmp_path):
             psi = "1"
         same(gan.decode(z, label, truncation=float(psi)), torch.from_numpy(official), name)
     assert gan.stored_noise == (not about.get("randomize_noise", True))
+
+
+@pytest.mark.parametrize("path", files("stylegan-gstyle*.npz"))
+def test_a_new_run_begins_with_an_imported_generator_and_draws_d_anew(path, tmp_path):
+    """What a file lacks stands in the import as it was drawn, and is not taken."""
+    v = Vectors(path)
+    network = tflib(single(v.group("param/G/")), stated(v.meta["constructor"]["G"]), "Gs", 3, components=True)
+    (tmp_path / "Gs.pkl").write_bytes(pickled(network, 4))
+    gan = imported(tmp_path / "Gs.pkl")
+    new = type(gan)(**{k: value for k, value in gan.hparams.items() if not k.startswith("_")} | {"lr": 0.5})
+    d = [p.clone() for p in new.D.parameters()]
+    said = " ".join(begin_from(tmp_path / "Gs.ckpt", new))
+    for ours in (new.G, new.G_ema):
+        assert all(torch.equal(a, b) for a, b in zip(ours.parameters(), gan.G_ema.parameters(), strict=True))
+    assert all(torch.equal(a, b) for a, b in zip(d, new.D.parameters(), strict=True))
+    assert f"G: {len(new.G.state_dict())} of {len(new.G.state_dict())} arrays taken D: " in said
+    assert f"D: 0 of {len(new.D.state_dict())} arrays taken; drawn anew" in said
+    assert new.origin["ancestor"]["file"] == "Gs.ckpt"
 
 
 @pytest.mark.parametrize("path", files("stylegan-ablations*.npz"))

@@ -1,14 +1,17 @@
 """What a run may go on with otherwise; and new runs from another's weights."""
 
 import json
+from pathlib import Path
 
 import pytest
 import torch
+from made import small
 from pictures import png
 from runs import final_state, own_cache, run  # noqa: F401
 from torch import nn
 
-from zoo.training import ancestry
+from zoo.imitation import algorithm_class
+from zoo.training import ancestry, imitate
 from zoo.training.loading import load
 
 
@@ -78,6 +81,68 @@ def test_a_new_run_begins_with_anothers_weights(first, tmp_path, capsys):
     assert len(ancestor["sha256"]) == 64
     assert final_state(cli.run.folder)["zoo"]["ancestor"] == ancestor
     assert new.nimg == 32
+
+
+def origin(path, gan, **about) -> Path:
+    """A checkpoint's file of a model as it was drawn."""
+    known = {"paper": type(gan).__name__.lower(), "hparams": dict(gan.hparams), "conditions": {}} | about
+    torch.save({"state_dict": gan.state_dict(), "zoo": known}, path)
+    return path
+
+
+@pytest.mark.parametrize(
+    ("paper", "more", "fresh"),
+    [
+        ("pggan", {"resolution": 16}, {"G": "blocks.1.", "D": "from_rgb.2."}),
+        ("stylegan", {"resolution": 32}, {"G": "synthesis.layers.6.", "D": "from_rgb.3."}),
+        ("r1gan", {"resolution": 64}, {"G": "blocks.2.", "D": "trunk.blocks.4."}),
+        ("introvae", {"resolution": 64, "widths": [4, 4, 4, 4]}, {"G": "blocks.64.", "D": "blocks.32."}),
+        ("sngan", {"resolution": 64}, {"G": "dense.", "D": "linear."}),
+    ],
+)
+def test_a_larger_side_of_the_same_family_takes_what_both_have(paper, more, fresh, tmp_path):
+    old, new = small(paper), small(paper, **more)
+    before = {name: tensor.clone() for name, tensor in new.state_dict().items() if isinstance(tensor, torch.Tensor)}
+    lines = ancestry.begin_from(origin(tmp_path / "old.ckpt", old), new)
+    after, theirs = new.state_dict(), old.state_dict()
+    for network, part in fresh.items():
+        (line,) = [line for line in lines if line.startswith(f"{network}: ")]
+        assert "drawn anew: " in line
+        names = [name for name in before if name.startswith(f"{network}.")]
+        anew = [n for n in names if n not in theirs or theirs[n].shape != before[n].shape]
+        assert any(name.startswith(f"{network}.{part}") for name in anew)
+        assert all(torch.equal(after[name], before[name]) for name in anew)
+        assert all(torch.equal(after[name], theirs[name]) for name in set(names) - set(anew))
+        assert len(anew) < len(names) / 2
+
+
+def test_a_network_beside_g_and_d_is_taken_too(tmp_path):
+    old, new = small("bigan"), small("bigan")
+    lines = ancestry.begin_from(origin(tmp_path / "old.ckpt", old), new)
+    assert any(line.startswith("E: ") for line in lines)
+    assert all(torch.equal(a, b) for a, b in zip(old.E.parameters(), new.E.parameters(), strict=True))
+
+
+def test_other_classes_take_the_rows_of_the_same_names(tmp_path):
+    old, new = small("biggan"), small("biggan", n_classes=3)
+    names = ("plane", "car", "bird", "cat", "deer", "dog", "frog", "horse", "ship", "truck")
+    before = new.G.state_dict()
+    lines = ancestry.begin_from(origin(tmp_path / "old.ckpt", old, class_names=names), new, ("dog", "lynx", "cat"))
+    (table,) = [n for n, m in new.G.named_modules() if isinstance(m, nn.Embedding)]
+    ours, theirs = new.G.state_dict()[f"{table}.weight"], old.G.state_dict()[f"{table}.weight"]
+    assert torch.equal(ours[0], theirs[5])
+    assert torch.equal(ours[2], theirs[3])
+    assert torch.equal(ours[1], before[f"{table}.weight"][1])
+    assert "the rows of classes with the same names, the others drawn anew" in lines[0]
+
+
+def test_imitation_refuses_weights_to_begin_with_in_a_sentence(tmp_path, capsys, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    with pytest.raises(SystemExit) as refused:
+        imitate.train(algorithm_class("gail"), args=["--init_from", "last.ckpt"])
+    assert refused.value.code == 2
+    assert "--init_from takes the weights of image models" in capsys.readouterr().err
+    assert not list(tmp_path.iterdir())
 
 
 def test_another_papers_weights_are_refused(first, tmp_path, capsys):

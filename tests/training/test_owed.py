@@ -8,6 +8,7 @@ import sys
 from pathlib import Path
 
 import pytest
+import torch
 from owed import compare
 from runs import own_cache, run  # noqa: F401
 
@@ -17,6 +18,7 @@ from campaign import attempt, campaign, command, done
 
 from zoo.__main__ import main
 from zoo.engine.checkpoints import Checkpoints
+from zoo.training.evaluate import Evaluate
 from zoo.training.run import begin_in, unbegun
 
 
@@ -97,16 +99,33 @@ def test_a_finished_run_without_its_row_is_scored_once(tmp_path, capsys):
 
 def test_a_kill_between_a_checkpoint_s_two_names_costs_neither(tmp_path, monkeypatch):
     """`last.ckpt` is first; the number is made up where the run goes on."""
-    more = ("--checkpoints.keep", "3")
-    run("sngan", tmp_path / "whole", *more)
+    for name in ("whole", "stopped"):
+        (tmp_path / name).mkdir()
+    monkeypatch.chdir(tmp_path / "whole")
+    run("sngan", Path())
+    monkeypatch.chdir(tmp_path / "stopped")
     with monkeypatch.context() as patch:
         patch.setattr(Checkpoints, "number", lambda *_: os._exit(9))
         if (child := os.fork()) == 0:
-            run("sngan", tmp_path / "stopped", *more)
+            run("sngan", Path())
         assert os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == 9
-    (kept,) = (tmp_path / "stopped" / "run-001" / "checkpoints").iterdir()
+    (kept,) = Path("run-001", "checkpoints").iterdir()
     assert kept.name == "last.ckpt"
-    run("sngan", tmp_path / "stopped", *more, "--ckpt_path", "last")
+    run("sngan", Path(), "--ckpt_path", "last")
+    assert [d for d in compare(tmp_path / "whole", tmp_path / "stopped") if "/ckpt_path" not in d] == []
+
+
+def test_a_score_at_a_stage_s_end_is_made_up_at_that_stage_s_size(tmp_path, monkeypatch):
+    """Where StyleGAN goes on at the end of its 8 px, the data of 16 px are open already."""
+    for name in ("whole", "stopped"):
+        (tmp_path / name).mkdir()
+    attempt("stylegan", tmp_path / "whole")
+    with monkeypatch.context() as patch:
+        patch.setattr(Evaluate, "score", lambda *_: os._exit(9))  # the first is owed at 64 images
+        assert attempt("stylegan", tmp_path / "stopped")[1] == 9
+    last = torch.load(tmp_path / "stopped" / "run-001" / "checkpoints" / "last.ckpt", weights_only=True)
+    assert last["state_dict"]["_extra_state"]["nimg"] == 64
+    assert attempt("stylegan", tmp_path / "stopped")[1] == 0, (tmp_path / "stopped" / "said").read_text()
     assert compare(tmp_path / "whole", tmp_path / "stopped") == []
 
 

@@ -15,7 +15,8 @@ from zoo.data.streaming import is_stream
 from zoo.engine.gan import GAN
 from zoo.training.loading import read
 
-NETWORKS = ("G", "D", "G_ema")
+#: networks whose weights, where they are missing, are those of another
+OTHERWISE = {"G": "G_ema", "G_ema": "G", "D_average": "D"}
 SHOWN = 4  # names in a line
 
 
@@ -34,15 +35,17 @@ def begin_from(path: Path, model: GAN, names: tuple[str, ...] = ()) -> list[str]
     if about["paper"] != paper:
         raise ValueError(f"--init_from {path} is a checkpoint of {about['paper']}, not of {type(model).__name__}")
     theirs = {k: v for k, v in checkpoint["state_dict"].items() if isinstance(v, Tensor)}
+    there = {name.split(".")[0] for name in theirs}
+    if "imported" in about:  # what the file lacked stands in the checkpoint as it was drawn
+        there &= set(about["imported"]["networks"])
     old = tuple(about.get("class_names") or ())
     pairs = matching(old, names, about["hparams"].get("n_classes") or 0, model.n_classes)
     lines, fitted = [], 0
-    for network in NETWORKS:
-        ours = getattr(model, network, None)
-        if ours is None:
+    for network, ours in model.named_children():
+        if not ours.state_dict():
             continue
-        source = network if any(k.startswith(f"{network}.") for k in theirs) else network[0]
-        taken, fresh, rows = take(ours, theirs, source, pairs)
+        source = network if network in there else OTHERWISE.get(network, network)
+        taken, fresh, rows = take(ours, theirs if source in there else {}, source, pairs)
         ours.load_state_dict(taken, strict=False)
         fitted += len(taken)
         lines.append(told(network, source, taken, fresh, rows, len(ours.state_dict())))
@@ -105,8 +108,10 @@ def take(
 
 
 def told(network: str, source: str, taken: dict, fresh: list[str], rows: list[str], n: int) -> str:
-    name = "the average of G" if network == "G_ema" else network
-    text = f"{name}: {len(taken)} of {n} arrays taken" + (" from G" if source != network else "")
+    words = {"G_ema": "the average of G", "D_average": "the average of D"}
+    text = f"{words.get(network, network)}: {len(taken)} of {n} arrays taken"
+    if source != network and taken:
+        text += f" from {words.get(source, source)}"
     if rows:
         text += f"; of {listed(rows)} the rows of classes with the same names, the others drawn anew"
     return text + (f"; drawn anew: {listed(fresh)}" if fresh else "")

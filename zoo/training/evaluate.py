@@ -31,7 +31,7 @@ from zoo.training.checks import scores_on_the_way
 from zoo.training.history import evaluations
 from zoo.training.loggers import wandb_summary
 from zoo.training.nearest import nearest_of, save_nearest
-from zoo.training.run import EVALUATIONS
+from zoo.training.run import EVALUATIONS, of_trained_stage
 
 
 class Evaluate(Checked, L.Callback):
@@ -165,7 +165,8 @@ class Evaluate(Checked, L.Callback):
     def on_train_start(self, trainer: L.Trainer, gan: GAN) -> None:
         known = trainer.strategy.broadcast(self.history.get(gan.nimg))
         if known is None:
-            self.on_train_batch_end(trainer, gan)
+            with of_trained_stage(gan, trainer.datamodule):
+                self.on_train_batch_end(trainer, gan)
         elif not gan.finished:  # scored after the checkpoint, which cannot know whether that was the best
             offer_best(trainer, gan, known["metrics"], higher)
 
@@ -175,7 +176,8 @@ class Evaluate(Checked, L.Callback):
 
     def on_train_end(self, trainer: L.Trainer, gan: GAN) -> None:
         if gan.finished and not trainer.fast_dev_run and not self.settled(gan):  # an interrupted run has no result
-            perform(trainer, partial(self._conclude, trainer, gan))
+            with of_trained_stage(gan, trainer.datamodule):
+                perform(trainer, partial(self._conclude, trainer, gan))
 
     def settled(self, gan: GAN, nimg: int | None = None) -> bool:
         """Whether a run that stands where `gan` stands, or at `nimg`, has its row already."""

@@ -63,6 +63,7 @@ def parser_of(model: type[Imitation]) -> Parser:
     )
     parser.add_argument("--log_every", type=PositiveInt, default=1, help="iterations between two rows of the logs")
     parser.add_argument("--ckpt_path", type=str | None, default=None, help="'last', or a file for a new run")
+    parser.add_argument("--init_from", type=str | None, default=None, help="of image models alone")
     parser.add_argument(
         "--run_dir", type=str | None, default=None, help="default: runs/<algorithm>/<recipe>-<number>"
     )
@@ -155,6 +156,11 @@ def _train(
         merged, given, name = compose(recipe, sys.argv[1:] if args is None else list(args))
         parser = parser_of(model)
         config = parser.parse_args(["--config", yaml.safe_dump(merged), *given] if merged else given)
+        if config.pop("init_from") is not None:
+            raise ValueError(
+                "--init_from takes the weights of image models; imitation begins with its demonstrations: leave it "
+                "out, or go on with a run of the same settings by --ckpt_path"
+            )
         stop.requeue = config.requeue_signal
         stop.listen()
         torch.set_num_threads(config.threads)

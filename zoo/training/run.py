@@ -4,6 +4,8 @@ import importlib
 import re
 import secrets
 import shutil
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -120,6 +122,20 @@ def data_to_score(config: dict, gan: GAN) -> ImageDataModule:
     data.prepare_data()
     data.setup("fit")
     return data
+
+
+@contextmanager
+def of_trained_stage(gan: GAN, data: ImageDataModule) -> Iterator[None]:
+    """Let data serve the size that a growing model shows: where a run goes on at a stage's end, it has the next."""
+    stage, served = gan.trained_stage, getattr(data, "resolution", None)
+    if served in (None, stage.resolution):
+        yield
+        return
+    data.enter(stage)
+    try:
+        yield
+    finally:
+        data.enter(gan.stage)
 
 
 def data_given(data: str) -> dict:
