@@ -44,7 +44,7 @@ class Counted(TorchDispatchMode):
         super().__init__()
         self.flops: Counter[str] = Counter()
         self.operators = self.waits = self.bytes = self.peak = 0
-        self.stepping = False
+        self.stepping = 0  # optimizers' steps inside of which this is
         self._known: weakref.WeakSet = weakref.WeakSet()
 
     def again(self) -> None:
@@ -144,8 +144,10 @@ def _hushed() -> Iterator[None]:
     log.setLevel(logging.ERROR)
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
-        yield
-    log.setLevel(before)
+        try:
+            yield
+        finally:
+            log.setLevel(before)
 
 
 class _OnPaper(SingleDeviceStrategy):
@@ -188,16 +190,20 @@ class _Steps(L.Callback):
 @contextmanager
 def _around_optimizers(counted: Counted, steps: _Steps) -> Iterator[None]:
     def before(optimizer: Optimizer, *_: Any) -> None:
-        counted.stepping = True
+        counted.stepping += 1
+        if counted.stepping > 1:  # the step of the class that an optimizer builds on
+            return
         steps.sent += sum(p.numel() for g in optimizer.param_groups for p in g["params"] if p.grad is not None)
 
     def after(*_: Any) -> None:
-        counted.stepping = False
+        counted.stepping -= 1
 
     hooks = [register_optimizer_step_pre_hook(before), register_optimizer_step_post_hook(after)]
-    yield
-    for hook in hooks:
-        hook.remove()
+    try:
+        yield
+    finally:
+        for hook in hooks:
+            hook.remove()
 
 
 def _last(gan: GAN) -> int:
