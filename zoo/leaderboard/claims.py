@@ -286,7 +286,7 @@ def ours(claim: Claim, seen: Evidence) -> str:
     parts = []
     for run in claim.runs:
         if found := values(seen, run, claim.metric):
-            spread = f" ± {statistics.stdev(found):.2g}" if len(found) > 1 else ""
+            spread = f" ± {float(f'{statistics.stdev(found):.2g}'):g}" if len(found) > 1 else ""
             shown = max(one.kimg for one in seen[run])
             count = f"{len(found)}; {shown:g} kimg" if shown else f"{len(found)}"
             parts.append(f"{short(run)} {statistics.mean(found):.4g}{spread}{claim.unit} ({count})")
