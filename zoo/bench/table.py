@@ -51,6 +51,11 @@ COLUMNS = {
 }
 
 
+def short(x: float, digits: int = 3) -> str:
+    """A few digits, without an exponent where there is no need of one."""
+    return f"{float(f'{x:.{digits}g}'):g}"
+
+
 def row(recipe: Path, cpu_below: float = 0.0) -> dict[str, Any]:
     """One recipe's line, by the names of `COLUMNS`.
 
@@ -71,17 +76,17 @@ def row(recipe: Path, cpu_below: float = 0.0) -> dict[str, Any]:
         "images": n,
         "parameters_g": f"{params['G'] / 1e6:.2f}",
         "parameters_d": f"{params['D'] / 1e6:.2f}",
-        "gflop_per_image": f"{flops / n / 1e9:.4g}",
+        "gflop_per_image": short(flops / n / 1e9, 4),
         "over_least": f"{flops / found['least'] - 1:.1%}" if found["least"] else "",
         "operators": found["operators"],
         "waits": found["waits"],
         "sent": f"{found['sent'] / 1e6:.2f}",
-        "peak_gib": f"{found['peak_bytes'] / 2**30:.3g}",
-        "h200_ms": f"{seconds * 1e3:.3g}",
-        "h200_8_ms": f"{seconds * 1e3 / 8:.3g}",
-        "h200_hours": f"{hours:.3g}",
-        "h200_8_hours": f"{hours / 8:.3g}",
-        "cpu_s_per_image": f"{timed:.3g}" if timed else "",
+        "peak_gib": short(found["peak_bytes"] / 2**30),
+        "h200_ms": short(seconds * 1e3),
+        "h200_8_ms": short(seconds * 1e3 / 8),
+        "h200_hours": short(hours),
+        "h200_8_hours": short(hours / 8),
+        "cpu_s_per_image": short(timed) if timed else "",
     }
 
 
