@@ -72,6 +72,16 @@ def test_a_step_wastes_nothing_that_can_be_counted(paper):
     assert counts["sent"] == needed or (paper in ("pggan", "stylegan") and 0.5 * needed < counts["sent"] < needed)
 
 
+def test_two_networks_that_learn_from_one_batch_of_fakes_need_it_once():
+    build = model_class("pggan")
+    apart, together = (
+        of_step(lambda u=u: build(**SMALL["pggan"], updates=u), steps=1) for u in ("alternating", "simultaneous")
+    )
+    assert together["least"] < apart["least"]
+    assert 0.9 < together["flops"] / together["least"] < 1.01
+    assert together["flops"] / together["least"] == pytest.approx(apart["flops"] / apart["least"], rel=2e-3)
+
+
 def test_flops_and_bytes_of_a_layer_in_closed_form():
     net, x = nn.Conv2d(3, 5, 3, padding=1, bias=False), torch.zeros(2, 3, 8, 8)
     with Counted() as counts:

@@ -29,7 +29,8 @@ def _slopes(gan: GAN) -> int:
 
 #: paper -> f of D and of G for a model's step of n images, m of them G's
 PASSES: Mapping[str, Callable[[GAN, int, int], Passes]] = {
-    "PGGAN": lambda gan, n, m: _critics(n, m, 2 * LOSS + BENT),
+    # from one batch of fakes, or from new ones for G
+    "PGGAN": lambda gan, n, m: _critics(n, m, 2 * LOSS + BENT, -1 if gan.updates == gan.simultaneous else 0),
     "StyleGAN": lambda gan, n, m: _critics(n, m, 2 * LOSS + SLOPE),
     "BigGAN": lambda gan, n, m: _critics(n, m, 2 * LOSS),
     # E sees images, reconstructions and samples, then frozen the latter two; G's two get E's slope besides
@@ -41,7 +42,7 @@ PASSES: Mapping[str, Callable[[GAN, int, int], Passes]] = {
     "TTUR": lambda gan, n, m: (
         _critics(n, m, 2 * LOSS, 2) if gan.iteration == gan.dcgan else _critics(n, m, 2 * LOSS + BENT)
     ),
-    "SNGAN": lambda gan, n, m: _critics(n, m, 2 * LOSS),
+    "SNGAN": lambda gan, n, m: _critics(n, m, 2 * LOSS + (POINTS if gan.penalty else 0)),
     # the real images twice
     "CTGAN": lambda gan, n, m: _critics(n, m, 3 * LOSS + POINTS),
 }
