@@ -34,6 +34,16 @@ def test_a_constant_difference(levels):
     assert (ssim < 1).all()
 
 
+def test_ssim_is_that_of_torchmetrics():
+    from torchmetrics.functional.image import structural_similarity_index_measure
+
+    x, y = noise(seed=0), noise(seed=1) // 3 + noise(seed=0) // 2
+    theirs = structural_similarity_index_measure(
+        y.double() / 255, x.double() / 255, data_range=1.0, reduction="none"
+    )
+    torch.testing.assert_close(reconstruction_errors(x, y)[:, 2], theirs, rtol=1e-9, atol=1e-12)
+
+
 def test_each_image_has_its_own_error():
     x, y = noise(seed=0), noise(seed=1)
     y[1] = x[1]

@@ -46,7 +46,8 @@ def nearest_images(queries: Tensor, images: Images, k: int, most: int = 100_000,
     factor = max(queries.shape[-1] // side, 1)
 
     def flat(x: Tensor) -> Tensor:
-        return torch.nn.functional.avg_pool2d(x.float(), factor).flatten(1)
+        x = x.float() if factor == 1 else torch.nn.functional.avg_pool2d(x.float(), factor)
+        return x.flatten(1)
 
     found, places, q = None, None, flat(queries)
     for part in index.split(1000):
