@@ -80,6 +80,9 @@ def test_another_data_set_takes_nothing_over_from_the_recipe(tmp_path):
         FileNotFoundError, match=r"no recipe at nowhere.yaml; beside .* there are other, paper, same"
     ):
         compose(base, ["--config", "nowhere.yaml"])
+    (tmp_path / "none.yaml").write_text("data: {init_args: {}}\nmodel: {}")
+    none = compose(base, ["--config", str(tmp_path / "none.yaml")])[0]
+    assert none == {"data": {"class_path": "ImageNet", "init_args": {}}, "model": {"lr": 1}}
 
 
 @pytest.mark.parametrize("recipe", RECIPES, ids=lambda p: p.stem)

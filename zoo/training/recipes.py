@@ -112,9 +112,9 @@ def names_data(args: list[str]) -> bool:
 
 
 def merge(old: object, new: object) -> object:
-    """`new` over `old`, key by key where both are mappings of the same class."""
+    """`new` over `old`, key by key where both are mappings of the same class; an empty one among them empties."""
     if not (isinstance(old, dict) and isinstance(new, dict)):
         return new
     if new.get("class_path", old.get("class_path")) != old.get("class_path"):
         return new
-    return {**old, **{k: merge(old.get(k), v) for k, v in new.items()}}
+    return {**old, **{k: merge(old.get(k), v) if v != {} else {} for k, v in new.items()}}
