@@ -2,7 +2,8 @@
 
     python many_papers.py OUT CASES WORLD [WORLD ...]
 
-CASES is JSON: name -> {"worlds", "paper", "model", and perhaps "data", "loader", "strategy", "save", "go_on"}. Each
+CASES is JSON: name -> {"worlds", "paper", "model", and perhaps "data", "loader", "strategy", "save", "go_on", and
+"again" for activation checkpointing where there are several processes}. Each
 process of a world leaves its weights, and what it sent, in OUT/<name>-<world>-<rank>.pt. The imports are done once:
 the processes are forks.
 """
@@ -94,6 +95,7 @@ def train(out: Path, case: dict, world: int) -> tuple[L.LightningModule, Counter
     """A model after so many steps in float64, and what its process sent."""
     torch.manual_seed(0)
     gan = model_class(case["paper"])(**case["model"])
+    gan.checkpoint_activations = case.get("again", False) and world > 1
     data = Speckle("speckle", resolution=gan.resolution, seed=0, **case.get("data", {}))
     data.enter(gan.stage)
     sent = Sent()

@@ -90,7 +90,7 @@ class ConOpt(GAN):
     def training_step(self, batch: tuple[Tensor, Tensor | None], batch_idx: int) -> None:
         real, _ = batch
         self.seed_step()
-        with torch.autocast(self.device.type, enabled=False):  # gradients are differentiated: float32
+        with self.differentiated_twice(half=False):  # gradients are differentiated: float32
             self.report(self.step_of(real))
 
     # ---- the field

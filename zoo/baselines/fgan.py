@@ -92,7 +92,7 @@ class FGAN(GAN):
         # V; what is differentiated twice runs in float32
         fake = self.G(self.latents(len(real)))
         fake_logits = self.D(fake.detach())
-        with torch.autocast(self.device.type, enabled=False):
+        with self.differentiated_twice(half=False):
             real = real.detach().requires_grad_(self.gamma > 0)
             real_logits = self.D(real)
             penalty = r1(self.divergence.activation(real_logits), real) if self.gamma else real.new_zeros(())

@@ -87,7 +87,7 @@ class NK17(GAN):
         self.update(self.opt_d, loss_d)
 
         # generator, on the same batch (NK); D's gradient is differentiated, in float32
-        with torch.autocast(self.device.type, enabled=False):
+        with self.differentiated_twice(half=False):
             fake = self.G(z)
             slope = self.d_slope(real, fake)
             with frozen(self.D):

@@ -127,7 +127,7 @@ class WGAN_Div(GAN):
             fake = self.G(self.latents(len(real)))
         real_scores, fake_scores = self.D(real), self.D(fake)
         loss_d = wasserstein_d(real_scores, fake_scores)
-        with torch.autocast(self.device.type, enabled=False):  # differentiated twice; ||grad||^6 overflows float16
+        with self.differentiated_twice(half=False):  # differentiated twice; ||grad||^6 overflows float16
             penalty = self.penalty(real, fake.to(real.dtype))
         self.update(self.opt_d, loss_d + self.k * penalty)
         return {

@@ -6,7 +6,7 @@ It holds no training step; a paper's own file does. Progress is counted in image
 
 import copy
 from collections.abc import Iterator
-from contextlib import AbstractContextManager, contextmanager
+from contextlib import contextmanager
 
 import lightning.pytorch as L
 import torch
@@ -54,8 +54,8 @@ class GAN(Checked, L.LightningModule, OnHub):
     prior = staticmethod(normal)
     #: images of a group of D's minibatch stddev, which must divide them too; None or 0 for none
     group: int | None = None
-    #: whether bf16-mixed holds for penalties too, as StyleGAN2-ADA's R1 runs through layers of half precision
-    half_penalties = False
+    #: whether bf16-mixed holds for penalties too, as StyleGAN2-ADA's R1 does; and what `speed.begin` sets up
+    half_penalties = compiled = checkpoint_activations = False
 
     def __init__(
         self,
@@ -163,6 +163,7 @@ class GAN(Checked, L.LightningModule, OnHub):
     set_lr = updates.set_lr
     forget = updates.forget
     differentiated_twice = speed.differentiated_twice
+    as_written = speed.as_written
 
     report = reporting.report
     log_scalars = reporting.log_scalars
@@ -183,9 +184,7 @@ class GAN(Checked, L.LightningModule, OnHub):
         """Seconds of training, without sampling, evaluation and checkpoints."""
         return self.clock.seconds
 
-    def off_the_clock(self) -> AbstractContextManager[None]:
-        """Time spent inside is not training time."""
-        return self.clock.paused()
+    off_the_clock = speed.off_the_clock
 
     @property
     def started(self) -> bool:
@@ -204,6 +203,7 @@ class GAN(Checked, L.LightningModule, OnHub):
 
     def on_fit_start(self) -> None:
         self.check(self.trainer.datamodule)
+        speed.begin(self)
 
     def on_train_start(self) -> None:
         batches.check_last_batch(self)

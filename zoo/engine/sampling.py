@@ -52,5 +52,5 @@ def decode(
 ) -> Tensor:
     """Images (N, 3, R, R) in [-1, 1] of latents (N, latent_dim), by G (or its average) in eval mode."""
     G = self.G_ema if ema and self.G_ema is not None else self.G
-    with evaluating(G):
+    with evaluating(G), self.as_written():
         return self.generate(G, z, label, truncation)

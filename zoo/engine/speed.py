@@ -1,15 +1,101 @@
-"""In which precision a step computes what."""
+"""In which precision a step computes what, and by which of PyTorch's ways."""
 
-from contextlib import AbstractContextManager, nullcontext
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from typing import TYPE_CHECKING
 
 import torch
+from torch import Tensor, nn
+from torch.utils._pytree import tree_map_only
+
+from zoo.networks.again import blocks
 
 if TYPE_CHECKING:
     from zoo.engine.gan import GAN
 
+#: of `compiled`: with CUDA graphs of torch.compile's own
+GRAPHS = "reduce-overhead"
 
-def differentiated_twice(self: "GAN") -> AbstractContextManager[None]:
+
+@contextmanager
+def differentiated_twice(self: "GAN", half: bool = True) -> Iterator[None]:
     """Around what a penalty differentiates twice: in float32, outside autocast, unless `half_penalties` says
-    otherwise; sums over an image's slope are float32 in any case."""
-    return nullcontext() if self.half_penalties else torch.autocast(self.device.type, enabled=False)
+    otherwise; sums over an image's slope are float32 in any case. Networks run as they are written, for a compiled
+    backward pass has no derivative.
+
+    Args:
+        half: False for what is float32 whatever `half_penalties` says.
+    """
+    halved = half and self.half_penalties
+    with as_written(self), nullcontext() if halved else torch.autocast(self.device.type, enabled=False):
+        yield
+
+
+def as_written(self: "GAN") -> AbstractContextManager:
+    """Around passes that are not to be the compiler's."""
+    return torch.compiler.set_stance("force_eager") if self.compiled else nullcontext()
+
+
+@contextmanager
+def off_the_clock(self: "GAN") -> Iterator[None]:
+    """Time spent inside is not training time, and networks run as they are written."""
+    with self.clock.paused(), as_written(self):
+        yield
+
+
+def begin(self: "GAN") -> None:
+    """Set up, in the process that trains, what `compiled` and `checkpoint_activations` say.
+
+    Compiled: torch.compile makes the passes of each network that learns, "reduce-overhead" with CUDA graphs; and of
+    the parts that a network names as `entries`, since steps call them by themselves.
+    Checkpointed: blocks keep their input alone and are computed again in the backward pass. No weight's name
+    changes, and no copy: the average of G and what is loaded from a checkpoint run as written.
+
+    Raises:
+        ValueError: as `check`.
+    """
+    check(self, self.compiled, self.checkpoint_activations)
+    networks = trained(self)
+    for block in blocks(*networks):
+        block.computed_again = self.checkpoint_activations
+    if not self.compiled:
+        return
+    graphs = self.compiled == GRAPHS
+    for network in networks:
+        for module in (network, *(getattr(network, name) for name in getattr(network, "entries", ()))):
+            module.compile(**how(graphs))
+            if graphs:
+                module._compiled_call_impl = copied(module._compiled_call_impl)
+
+
+def check(gan: "GAN", compiled: bool | str, again: bool) -> None:
+    """Refuse ways that networks cannot go.
+
+    Raises:
+        ValueError: for both at once, or for networks that have no blocks to be computed again.
+    """
+    if compiled and again:
+        raise ValueError(
+            "--compile and --checkpoint_activations exclude each other: a compiler decides by itself what to "
+            "compute again; leave one of them out"
+        )
+    if again and not blocks(*trained(gan)):
+        raise ValueError(
+            "--checkpoint_activations goes with networks made of residual or style blocks, and those of "
+            f"{type(gan).__name__} are not: leave it out"
+        )
+
+
+def how(graphs: bool) -> dict:
+    """What torch.compile is told: random numbers are those of the networks as written."""
+    return {"options": {"fallback_random": True, "triton.cudagraphs": graphs}}
+
+
+def copied(call: Callable) -> Callable:
+    """`call` with copies of what it gives: a CUDA graph writes its next answer where the last one was."""
+    return lambda *args, **kwargs: tree_map_only(Tensor, Tensor.clone, call(*args, **kwargs))
+
+
+def trained(self: "GAN") -> list[nn.Module]:
+    """The networks that learn: the averages do not."""
+    return [net for net in self.children() if any(p.requires_grad for p in net.parameters())]

@@ -13,6 +13,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from zoo.networks.again import again
 from zoo.networks.biggan_layers import (
     Attention,
     BatchNorm2d,
@@ -65,6 +66,7 @@ class UpBlock(nn.Module):
         self.conv2 = SNConv2d(out_channels, out_channels, 3, padding=1)
         self.shortcut = SNConv2d(in_channels, out_channels, 1)
 
+    @again
     def forward(self, x: Tensor, c: Tensor) -> Tensor:
         h = self.conv1(F.interpolate(F.relu(self.norm1(x, c)), scale_factor=2.0))
         h = self.conv2(F.relu(self.norm2(h, c)))
@@ -208,6 +210,7 @@ class DownBlock(nn.Module):
         learned = down or in_channels != out_channels
         self.shortcut = SNConv2d(in_channels, out_channels, 1) if learned else nn.Identity()
 
+    @again
     def forward(self, x: Tensor) -> Tensor:
         h = self.conv2(F.relu(self.conv1(x if self.first else F.relu(x))))
         if self.first:

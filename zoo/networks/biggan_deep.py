@@ -11,6 +11,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from zoo.networks.again import again
 from zoo.networks.biggan import Generator, Init, Stage, check_attention, layout
 from zoo.networks.biggan_layers import ConditionalNorm, SNConv2d, SNEmbedding, SNLinear, settle
 
@@ -41,6 +42,7 @@ class DeepUpBlock(nn.Module):
         self.conv3 = SNConv2d(hidden, hidden, 3, padding=1)
         self.conv4 = SNConv2d(hidden, out_channels, 1)
 
+    @again
     def forward(self, x: Tensor, c: Tensor) -> Tensor:
         h = self.conv1(F.relu(self.norm1(x, c)))
         h, x = F.relu(self.norm2(h, c)), x[:, : self.out_channels]
@@ -105,6 +107,7 @@ class DeepDownBlock(nn.Module):
         more = out_channels - in_channels
         self.shortcut = SNConv2d(in_channels, more, 1) if more else None
 
+    @again
     def forward(self, x: Tensor) -> Tensor:
         h = F.relu(self.conv3(F.relu(self.conv2(F.relu(self.conv1(F.relu(x)))))))
         if self.down:

@@ -12,7 +12,9 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from zoo.networks import layers
+from zoo.networks.again import again
 from zoo.networks.batchnorm import normalize
+from zoo.networks.opaque import opaque
 
 
 def singular_vectors(weight: Tensor, us: Tensor, eps: float) -> tuple[Tensor, Tensor]:
@@ -28,13 +30,25 @@ def singular_vectors(weight: Tensor, us: Tensor, eps: float) -> tuple[Tensor, Te
         (BP layers.py:28-50).
     """
     matrix = weight.flatten(1)
-    left, right = [], []
     with torch.no_grad():
-        for u in us:
-            right.append(F.normalize(orthogonal_to(u @ matrix, right), dim=0, eps=eps))
-            left.append(F.normalize(orthogonal_to(matrix @ right[-1], left), dim=0, eps=eps))
+        found = iterated(matrix, us, eps)
+    left, right = found[: len(us)], found[len(us) :]
     values = torch.stack([u @ (matrix @ v) for u, v in zip(left, right, strict=True)])
     return values, torch.stack(left)
+
+
+def shapes(matrix: Tensor, us: Tensor, eps: float) -> list[Tensor]:
+    return [matrix.new_empty(n) for n in matrix.shape for _ in us]
+
+
+@opaque("singular_vectors", shapes)
+def iterated(matrix: Tensor, us: Tensor, eps: float) -> list[Tensor]:
+    """The new left singular vectors (rows,), then the right ones (columns,)."""
+    left, right = [], []
+    for u in us:
+        right.append(F.normalize(orthogonal_to(u @ matrix, right), dim=0, eps=eps))
+        left.append(F.normalize(orthogonal_to(matrix @ right[-1], left), dim=0, eps=eps))
+    return left + right
 
 
 def orthogonal_to(x: Tensor, others: list[Tensor]) -> Tensor:
@@ -157,6 +171,7 @@ class Attention(nn.Module):
         self.o = SNConv2d(channels // 2, channels, 1, bias=False)
         self.gamma = nn.Parameter(torch.tensor(0.0))
 
+    @again
     def forward(self, x: Tensor) -> Tensor:
         query, key, value = self.theta(x), F.max_pool2d(self.phi(x), 2), F.max_pool2d(self.g(x), 2)
         rows = [t.flatten(2).transpose(1, 2) for t in (query, key, value)]

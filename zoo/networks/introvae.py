@@ -12,6 +12,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from zoo.networks.again import again
 from zoo.networks.batchnorm import BatchNorm2d
 
 #: widths of run_256.sh and run_1024.sh
@@ -63,6 +64,7 @@ class Block(nn.Module):
         self.conv2 = nn.Conv2d(out_channels, out_channels, 3, padding=1, bias=False)
         self.norm2 = BatchNorm2d(out_channels)
 
+    @again
     def forward(self, x: Tensor) -> Tensor:
         h = leaky(self.norm1(self.conv1(x)))
         return leaky(self.norm2(self.conv2(h) + self.shortcut(x)))

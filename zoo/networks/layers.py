@@ -5,6 +5,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from zoo.networks.batchnorm import BatchNorm2d
+from zoo.networks.opaque import opaque
 
 
 def power_iteration(
@@ -24,12 +25,19 @@ def power_iteration(
     """
     matrix = weight.flatten(1)
     with torch.no_grad():
-        for _ in range(n_iter):
-            v = matrix.t() @ u
-            v = v / (v.norm() + eps)
-            u = matrix @ v
-            u = u / (u.norm() + eps)
+        u, v = rounds(matrix, u, n_iter, eps)
     return u @ (matrix @ v), u, v
+
+
+@opaque("power_iteration", lambda matrix, u, n_iter, eps: (torch.empty_like(u), matrix.new_empty(matrix.shape[1])))
+def rounds(matrix: Tensor, u: Tensor, n_iter: int, eps: float) -> tuple[Tensor, Tensor]:
+    """u and v after `n_iter` rounds, at least one."""
+    for _ in range(n_iter):
+        v = matrix.t() @ u
+        v = v / (v.norm() + eps)
+        u = matrix @ v
+        u = u / (u.norm() + eps)
+    return u, v
 
 
 class SpectralNorm(nn.Module):

@@ -13,6 +13,8 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from zoo.networks.again import again
+
 Architecture = Literal["resnet", "resnet2", "resnet3", "resnet4"]
 
 
@@ -97,6 +99,7 @@ class Block(nn.Module):
         same = in_channels == out_channels
         self.shortcut = nn.Identity() if same else nn.Conv2d(in_channels, out_channels, 1, bias=False)
 
+    @again
     def forward(self, x: Tensor) -> Tensor:
         return self.shortcut(x) + 0.1 * self.conv2(leaky(self.conv1(leaky(x))))
 

@@ -12,6 +12,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from zoo.networks.again import again
 from zoo.networks.layers import ConditionalBatchNorm2d, SNConv2d, SNEmbedding, SNLinear
 
 BN = {"eps": 2e-5, "momentum": 0.1}  # Chainer's BatchNormalization: eps 2e-5, decay 0.9
@@ -67,6 +68,7 @@ class UpBlock(nn.Module):
         self.conv2 = glorot(nn.Conv2d(out_channels, out_channels, 3, padding=1), math.sqrt(2))
         self.shortcut = glorot(nn.Conv2d(in_channels, out_channels, 1))
 
+    @again
     def forward(self, x: Tensor, label: Tensor | None = None) -> Tensor:
         h = F.interpolate(F.relu(self.norm1(x, label)), scale_factor=2.0)
         h = self.conv2(F.relu(self.norm2(self.conv1(h), label)))
@@ -127,6 +129,7 @@ class DownBlock(nn.Module):
         learned = down or in_channels != out_channels
         self.shortcut = glorot(SNConv2d(in_channels, out_channels, 1)) if learned else nn.Identity()
 
+    @again
     def forward(self, x: Tensor) -> Tensor:
         h = self.conv2(F.relu(self.conv1(F.relu(x)))) + self.shortcut(x)
         return F.avg_pool2d(h, 2) if self.down else h  # pooling is linear: once for residual and shortcut
@@ -141,6 +144,7 @@ class FirstBlock(nn.Module):
         self.conv2 = glorot(SNConv2d(out_channels, out_channels, 3, padding=1), math.sqrt(2))
         self.shortcut = glorot(SNConv2d(in_channels, out_channels, 1))
 
+    @again
     def forward(self, x: Tensor) -> Tensor:
         h = self.conv2(F.relu(self.conv1(x)))
         return F.avg_pool2d(h, 2) + self.shortcut(F.avg_pool2d(x, 2))

@@ -14,6 +14,7 @@ from itertools import pairwise
 import torch
 from torch import Tensor, nn
 
+from zoo.networks.again import again
 from zoo.networks.progressive import (
     EqualizedConv2d,
     EqualizedLinear,
@@ -78,6 +79,8 @@ class Generator(nn.Module):
     Keeps `w_avg`, the running average of w that truncation draws towards. Arguments are those of `Mapping` and
     `Synthesis`.
     """
+
+    entries = ("mapping", "synthesis")
 
     def __init__(
         self,
@@ -152,6 +155,7 @@ class Block(nn.Module):
         self.conv = EqualizedConv2d(in_channels, in_channels)
         self.down = EqualizedConv2d(in_channels, out_channels, resample="down")
 
+    @again
     def forward(self, x: Tensor) -> Tensor:
         return leaky(self.down(blur(leaky(self.conv(x)))))
 

@@ -8,6 +8,7 @@ from typing import Literal
 import torch
 from torch import Tensor, nn
 
+from zoo.networks.again import again
 from zoo.networks.progressive import (
     SQRT2,
     EqualizedConv2d,
@@ -128,6 +129,7 @@ class Layer(nn.Module):
         self.norms = [pixel_norm] * parts.pixel_norm + self.norms
         self.style = Style(w_dim, channels) if parts.styles else None
 
+    @again
     def forward(self, x: Tensor, w: Tensor, noise: Literal["random", "stored"] | Tensor) -> Tensor:
         x = self.source(x)
         if self.noise is not None:

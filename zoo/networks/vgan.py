@@ -81,6 +81,8 @@ class Discriminator(nn.Module):
         channels: colours of the images.
     """
 
+    entries = ("trunk",)
+
     def __init__(
         self,
         resolution: int = 32,

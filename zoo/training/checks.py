@@ -2,20 +2,25 @@
 
 import os
 import shutil
+import sys
+import sysconfig
 import tempfile
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
 import lightning.pytorch as L
+import torch
 from torch import nn
 
 from zoo.data import ImageDataModule
+from zoo.engine import speed
 from zoo.engine.best import check_best
 from zoo.engine.gan import GAN
 from zoo.evaluation.extractors import metric_names
 from zoo.options.ranges import shown
 from zoo.training import cluster
+from zoo.training.devices import processes
 from zoo.training.shapes import check_data
 
 #: what a run gives Lightning's Trainer by default
@@ -123,6 +128,36 @@ def check_half(config: Any) -> bool:
             "give that precision, or leave the option out"
         )
     return config.half_penalties
+
+
+def check_ways(config: Any, model: GAN) -> tuple[bool | str, bool]:
+    """How networks are to be compiled, and whether their blocks are to be computed again.
+
+    Raises:
+        ValueError: where that cannot be: both at once, several processes, no compiler, CUDA graphs on a processor,
+            networks without blocks.
+    """
+    compiled, again, trainer = config.compile, config.checkpoint_activations, config.trainer
+    speed.check(model, compiled, again)
+    if not compiled:
+        return False, again
+    if processes(trainer) > 1:
+        raise ValueError(
+            f"--compile goes with one process, not with {processes(trainer)}: what they tell each other between "
+            "layers cannot be compiled; give --trainer.devices 1, or leave the option out"
+        )
+    on_cuda = trainer.get("accelerator") in ("gpu", "cuda", "auto") and torch.cuda.is_available()
+    if compiled == speed.GRAPHS and not on_cuda:
+        raise ValueError(f"--compile {compiled} takes CUDA graphs, and there is no CUDA here: give --compile true")
+    cxx = os.environ.get("CXX") or {"darwin": "clang++", "win32": "cl"}.get(sys.platform, "g++")
+    headers = Path(sysconfig.get_path("include"), "Python.h")
+    for lacks, mend in (
+        (not shutil.which(cxx) and f"a C++ compiler, and there is no {cxx}", "install one, name it by CXX"),
+        (not headers.is_file() and f"Python's headers, and there is no {headers}", "install them (python3-dev)"),
+    ):
+        if lacks:
+            raise ValueError(f"--compile needs {lacks}: {mend}, or leave the option out")
+    return compiled, again
 
 
 def check_folder(option: str, folder: Path) -> Path:

@@ -13,7 +13,6 @@ import sys
 import warnings
 from contextlib import ExitStack
 from pathlib import Path
-from typing import Literal
 
 import lightning.pytorch as L
 import torch
@@ -28,11 +27,19 @@ from zoo.engine.failures import Diverged
 from zoo.engine.gan import GAN
 from zoo.engine.progress import Progress
 from zoo.engine.stop import Stop
-from zoo.options.ranges import Processes
 from zoo.training import cluster
 from zoo.training.ancestry import begin_from, names_of
+from zoo.training.arguments import add_run_arguments
 from zoo.training.changes import check_resume, computed
-from zoo.training.checks import TRAINER, check_half, check_machine, check_run, check_trainer, on_trial
+from zoo.training.checks import (
+    TRAINER,
+    check_half,
+    check_machine,
+    check_run,
+    check_trainer,
+    check_ways,
+    on_trial,
+)
 from zoo.training.devices import about_preset, about_spread, check_devices, preset, processes, strategy_for
 from zoo.training.ends import leave, tell_stop, watched
 from zoo.training.evaluate import Evaluate
@@ -58,43 +65,7 @@ class ZooCLI(LightningCLI):
         super().__init__(*args, **kwargs)
 
     def add_arguments_to_parser(self, parser: LightningArgumentParser) -> None:
-        parser.add_argument(
-            "--ckpt_path",
-            type=str | None,
-            default=None,
-            help="'last' goes on in the newest run of this recipe, a path starts a new run from that checkpoint",
-        )
-        parser.add_argument(
-            "--init_from",
-            type=str | None,
-            default=None,
-            help="a checkpoint whose weights a new run begins with; other data and settings are its own",
-        )
-        parser.add_argument(
-            "--requeue_signal",
-            type=Literal["SIGUSR1", "SIGUSR2", "SIGHUP", "SIGINT", "SIGTERM"] | None,
-            default="SIGUSR1",
-            help="by which SLURM tells a time limit ahead: the run is saved, put back in the queue and ended",
-        )
-        parser.add_argument(
-            "--run_dir",
-            type=str | None,
-            default=None,
-            help="folder of the run (default: runs/<paper>/<recipe>-<number>)",
-        )
-        parser.add_argument(
-            "--threads",
-            type=Processes | None,
-            default=None,
-            help="CPU threads of PyTorch (default: PyTorch's choice)",
-        )
-        parser.add_argument(
-            "--half_penalties",
-            type=bool,
-            default=False,
-            help="with --trainer.precision bf16-mixed: gradient penalties in bfloat16 too, their sums in float32",
-        )
-        parser.add_argument("--wandb", type=bool, default=True, help="log to Weights & Biases beside CSV")
+        add_run_arguments(parser)
         parser.add_lightning_class_args(Checkpoints, "checkpoints")  # first: nothing may come before saving
         parser.add_lightning_class_args(Samples, "samples")
         parser.add_lightning_class_args(Evaluate, "evaluation")
@@ -129,6 +100,7 @@ class ZooCLI(LightningCLI):
         self.ckpt_path = Path(given) if given else None
         check_devices(self.config.trainer)
         self.model.half_penalties = check_half(self.config)
+        self.model.compiled, self.model.checkpoint_activations = check_ways(self.config, self.model)
         self.spread = about_spread(self.model, processes(self.config.trainer))
         self.datamodule.enter(self.model.stage)
         now = computed(self.model, self.datamodule, self.config.trainer)
