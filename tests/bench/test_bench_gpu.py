@@ -21,7 +21,7 @@ def test_lines_come_in_order_and_the_same_command_goes_on(tmp_path, capsys):
     wanted = [
         Job("runs", "sngan/tiny", "bf16-mixed, penalties too", batch_size=2),
         Job("time", "sngan/wide", "32-true"),
-        Job("layout", "sngan/tiny", "32-true", "contiguous"),
+        Job("layout", "sngan/tiny", "32-true", "contiguous", "checkpointed"),
     ]
     assert run(tmp_path / "out", 1e-9, "cpu", tmp_path, wanted).startswith("3 of 3 measurements left")
     assert run(tmp_path / "out", 5, "cpu", tmp_path, wanted[:2]).startswith("all 2 measurements")
@@ -34,7 +34,7 @@ def test_lines_come_in_order_and_the_same_command_goes_on(tmp_path, capsys):
     lines = list(csv.DictReader((tmp_path / "out" / "steps.csv").open()))
     assert lines[:2] == first
     assert lines[2]["layout"] == "contiguous"
-    assert "sngan/tiny 32-true contiguous" in capsys.readouterr().out
+    assert "sngan/tiny 32-true contiguous checkpointed" in capsys.readouterr().out
     with pytest.raises(FileNotFoundError, match="no recipe sngan/gone"):
         run(tmp_path / "out", 5, "cpu", tmp_path, [Job("runs", "sngan/gone", "32-true")])
 
@@ -44,5 +44,5 @@ def test_every_job_has_its_recipe_and_none_comes_twice():
     assert all((ROOT / "reproductions" / f"{job.recipe}.yaml").is_file() for job in wanted)
     assert len({job.key("cuda") for job in wanted}) == len(wanted)
     assert [job.why for job in wanted] == sorted(
-        (job.why for job in wanted), key=["runs", "time", "1024 px", "layout"].index
+        (job.why for job in wanted), key=["runs", "time", "1024 px", "memory", "compiled", "graphs", "layout"].index
     )

@@ -4,7 +4,9 @@ from pathlib import Path
 
 import pytest
 
+from zoo.bench.counts import of_step
 from zoo.bench.step import measure, model_options, step
+from zoo.papers.stylegan import StyleGAN
 
 ROOT = Path(__file__).parents[2]
 
@@ -33,7 +35,7 @@ def test_a_recipe_of_batch_2048_is_measured_at_two_images(tmp_path, capsys):
         "model: {resolution: 32, n_classes: 3, width_g: 2, width_d: 2, latent_dim: 8, shared_dim: 4, "
         "batch_size: 2048, batch_size_g: 2048, d_steps: 2, accumulate_d: 8, init: orthogonal}"
     )
-    result = measure(*model_options(recipe, 2), "32-true", "contiguous", 1, "cpu")
+    result = measure(*model_options(recipe, 2), ("32-true", "contiguous", "eager"), 1, "cpu")
     assert result["images"] == 2
     assert 0 < result["built_s"] < 60
     assert "32-true     contiguous     first step begun after" in capsys.readouterr().out
@@ -43,10 +45,19 @@ def test_a_recipe_of_batch_2048_is_measured_at_two_images(tmp_path, capsys):
 def test_a_step_takes_time_and_memory(layout):
     options = {"resolution": 32, "n_classes": 3, "width_g": 2, "width_d": 2, "latent_dim": 8, "shared_dim": 4}
     options |= {"batch_size": 2, "batch_size_g": 2}
-    result = measure("biggan", options, "32-true", layout, 1, "cpu")
+    result = measure("biggan", options, ("32-true", layout, "eager"), 1, "cpu")
     assert result["images"] == 4  # two D steps
     assert result["seconds"] > 0
     assert result["peak_gib"] >= result["start_gib"] > 0
+
+
+def test_a_growing_model_is_timed_where_it_is_counted():
+    """At its full side, with the batch that the recipe has there, while its training begins at 8 px."""
+    options = {"resolution": 16, "fmap_base": 64, "fmap_max": 8, "latent_dim": 8, "w_dim": 8, "mapping_width": 8}
+    options |= {"batch_size_at": {8: 8, 16: 4}, "train_kimg": 1, "transition_kimg": 1, "total_kimg": 10}
+    timed = measure("stylegan", options, ("32-true", "channels_last", "checkpointed"), 1, "cpu")
+    counts = of_step(lambda: StyleGAN(**options), steps=1)
+    assert (timed["side"], timed["images"]) == (counts["side"], counts["images"]) == (16, 4)
 
 
 def test_what_is_no_recipe_is_named():

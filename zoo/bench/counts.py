@@ -24,6 +24,8 @@ from torch.utils.flop_counter import flop_registry
 
 from zoo.bench.least import PASSES, least
 from zoo.engine.gan import GAN
+from zoo.engine.speed import trained
+from zoo.networks.again import blocks
 
 #: operators whose answer the host waits for; on fake tensors they answer 1, for there is nothing to read
 WAITS = {torch.ops.aten._local_scalar_dense: 1, torch.ops.aten.is_nonzero: True, torch.ops.aten.equal: True}
@@ -95,11 +97,12 @@ def of_step(
     Returns:
         `images`: real images of a step; `flops`; `operators`; `waits`; `peak_bytes` of tensors, weights and
         optimizers' states included; `sent`: numbers that each of several processes gives to the others;
-        `parameters`: of G and D; `least`: FLOPs that the step needs, or None; `side` of the images; `total_kimg`.
+        `parameters`: of G and D; `least`: FLOPs that the step needs, or None; `side` of the images; `total_kimg`;
+        `blocks` that can be computed again.
     """
     with torch.device("meta"):
         gan = build()
-    gan.nimg = _last(gan) if nimg is None else nimg
+    gan.nimg = last_stage(gan) if nimg is None else nimg
     stage, n = gan.stage, gan.images_per_step
     with FakeTensorMode(allow_non_fake_inputs=True):
         _take_to_paper(gan)
@@ -112,6 +115,7 @@ def of_step(
         nets = (("G", gan.G, torch.zeros(n, gan.latent_dim)), ("D", gan.D, images))
         found["least"] = least(gan, {k: _flops(counted, net, x, labels, stage.lod) / n for k, net, x in nets})
     found |= {"images": n, "side": stage.resolution, "total_kimg": gan.total_kimg}
+    found["blocks"] = len(blocks(*trained(gan)))
     parameters = {name: sum(p.numel() for p in getattr(gan, name).parameters()) for name in ("G", "D")}
     return found | {"parameters": parameters}
 
@@ -206,8 +210,8 @@ def _around_optimizers(counted: Counted, steps: _Steps) -> Iterator[None]:
             hook.remove()
 
 
-def _last(gan: GAN) -> int:
-    """Where the step before the last begins."""
+def last_stage(gan: GAN) -> int:
+    """An image count of the stage that the training ends with: the full side, both networks learning."""
     return max(int(gan.total_kimg * 1000) - 1, 0)
 
 

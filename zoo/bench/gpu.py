@@ -15,7 +15,7 @@ from zoo.bench.step import LAYOUTS, PRECISIONS, answer, model_options
 from zoo.papers import PAPERS
 
 COLUMNS = (
-    *("why", "paper", "recipe", "precision", "layout", "batch_size", "device"),
+    *("why", "paper", "recipe", "precision", "layout", "way", "batch_size", "device"),
     *("images", "seconds", "images_per_s", "first_s", "peak_gib", "error"),
 )
 #: settings whose time is compared with other implementations
@@ -24,6 +24,7 @@ TIMED = (
     *("stylegan/lfw-cpu", "pggan/cifar10", "introvae/lfw-cpu"),
 )
 LARGE = ("pggan/paper", "stylegan/paper")  # 1024 px
+CHECKPOINTED = ("stylegan/paper", "biggan/imagenet512")
 
 
 @dataclass(frozen=True)
@@ -34,21 +35,30 @@ class Job:
     recipe: str
     precision: str
     layout: str = "channels_last"
+    way: str = "eager"
     batch_size: int | None = None
 
     def key(self, device: str) -> tuple[str, ...]:
         paper, name = self.recipe.split("/")
-        return paper, name, self.precision, self.layout, str(self.batch_size or ""), device
+        return paper, name, self.precision, self.layout, self.way, str(self.batch_size or ""), device
 
 
 def jobs() -> Iterator[Job]:
-    """Does every paper's step run; how fast are six; 1024 px; the other memory layout."""
+    """Does every paper's step run; how fast are six; 1024 px; both compiled; CUDA graphs; the other layout."""
     for paper in PAPERS:
         yield from (Job("runs", f"{paper}/tiny", precision, batch_size=2) for precision in PRECISIONS)
     for recipe in TIMED:
         yield from (Job("time", recipe, precision) for precision in PRECISIONS)
     for recipe in LARGE:
         yield from (Job("1024 px", recipe, precision, batch_size=4) for precision in reversed(PRECISIONS))
+    for recipe in CHECKPOINTED:
+        yield Job("memory", recipe, "bf16-mixed", way="checkpointed", batch_size=4)
+    for recipe in TIMED:
+        yield from (Job("compiled", recipe, precision, way="compiled") for precision in PRECISIONS)
+    for paper in PAPERS:
+        yield Job("compiled", f"{paper}/tiny", "bf16-mixed", way="compiled", batch_size=2)
+    for recipe in TIMED:
+        yield from (Job("graphs", recipe, precision, way="CUDA graphs") for precision in PRECISIONS)
     for recipe in TIMED:
         yield from (Job("layout", recipe, precision, LAYOUTS[1]) for precision in PRECISIONS)
 
@@ -57,8 +67,8 @@ def measured(job: Job, recipes: Path, device: str, timeout: float) -> dict[str, 
     """A line of the table, with an `error` in the place of numbers where there is one."""
     paper, name = job.recipe.split("/")
     given, options = model_options(recipes / paper / f"{name}.yaml", job.batch_size)
-    found = answer((given, options, job.precision, job.layout, 5, device), timeout)
-    line = dict(zip(COLUMNS[1:7], job.key(device), strict=True)) | {"why": job.why, "error": found.get("error", "")}
+    found = answer((given, options, (job.precision, job.layout, job.way), 5, device), timeout)
+    line = dict(zip(COLUMNS[1:8], job.key(device), strict=True)) | {"why": job.why, "error": found.get("error", "")}
     if not line["error"]:
         line |= {k: found[k] for k in ("images", "seconds", "first_s", "peak_gib")}
         line["images_per_s"] = found["images"] / found["seconds"]
@@ -85,7 +95,7 @@ def run(
     out.mkdir(parents=True, exist_ok=True)
     file = out / "steps.csv"
     there = (
-        {tuple(line[k] for k in COLUMNS[1:7]) for line in csv.DictReader(file.open())} if file.is_file() else set()
+        {tuple(line[k] for k in COLUMNS[1:8]) for line in csv.DictReader(file.open())} if file.is_file() else set()
     )
     left = [job for job in wanted if job.key(device) not in there]
     if not there:
@@ -95,7 +105,7 @@ def run(
         with file.open("a") as lines:
             csv.DictWriter(lines, COLUMNS, lineterminator="\n").writerow(line)
         said = line["error"] or f"{line['seconds']:.4f} s, {line['images_per_s']:.1f} images/s"
-        print(f"{job.why:8} {job.recipe} {job.precision} {job.layout}: {said}", flush=True)
+        print(f"{job.why:8} {job.recipe} {job.precision} {job.layout} {job.way}: {said}", flush=True)
     if left:
         return f"{len(left)} of {len(wanted)} measurements left; the same command goes on with them"
     return f"all {len(wanted)} measurements are in {file}"

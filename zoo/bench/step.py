@@ -15,8 +15,16 @@ from zoo.options.bar import track
 #: Lightning's names; the last is bf16-mixed with penalties in bfloat16 too
 PRECISIONS = ("32-true", "bf16-mixed", "bf16-mixed, penalties too")
 LAYOUTS = ("channels_last", "contiguous")
-#: settings measured by default: precision, memory layout
-SETTINGS = [(p, layout) for p in PRECISIONS for layout in LAYOUTS]
+#: name of a way to run the networks -> attributes of the model that make it
+WAYS: dict[str, dict[str, Any]] = {
+    "eager": {},
+    "compiled": {"compiled": True},
+    "CUDA graphs": {"compiled": "reduce-overhead"},
+    "checkpointed": {"checkpoint_activations": True},
+}
+#: settings measured by default: precision, memory layout, way
+SETTINGS = [(p, layout, "eager") for p in PRECISIONS for layout in LAYOUTS]
+SETTINGS += [(p, LAYOUTS[0], way) for way in ("compiled", "checkpointed") for p in PRECISIONS[:2]]
 
 
 def model_options(recipe: Path, batch_size: int | None) -> tuple[str, dict]:
@@ -46,29 +54,47 @@ def model_options(recipe: Path, batch_size: int | None) -> tuple[str, dict]:
         sizes = [k for k in known if k.startswith("batch_size")]
         options |= {k: {} if k.endswith("_at") else batch_size for k in sizes}  # _at: by resolution
         options |= {k: 1 for k in known if k.startswith("accumulate") or k in ("d_steps", "n_dis")}
+    options |= {k: 0 for k in known if k.startswith("watch_")}  # what looks between steps is no part of one
     if "init" in known:
         options["init"] = "normal"
     return paper.name, options
 
 
+def built(paper: str, options: dict, precision: str, layout: str, way: str) -> tuple[Any, str]:
+    """A recipe's model at its last stage, and Lightning's name of the precision."""
+    import torch
+
+    from zoo.bench.counts import last_stage
+    from zoo.training.loading import model_class
+
+    gan = model_class(paper)(**options)
+    gan.nimg = last_stage(gan)
+    precision, _, gan.half_penalties = precision.partition(", ")
+    vars(gan).update(WAYS[way])
+    if layout == "contiguous":
+        for net in (gan.G, gan.D):
+            net.to(memory_format=torch.contiguous_format)
+    return gan, precision
+
+
 def measure(
-    paper: str, options: dict, precision: str, layout: str, steps: int, device: str, threads: int | None = None
+    paper: str, options: dict, setting: tuple[str, str, str], steps: int, device: str, threads: int | None = None
 ) -> dict:
-    """One setting in this process: seconds of each step after the first, and peaks of memory in GiB.
+    """One setting, of `SETTINGS`, in this process: seconds of steps after the first, and peaks of memory in GiB.
+
+    The step is one of the last stage, as the counted one is: a growing model has its full side.
 
     Returns:
         `built_s`: seconds until the first step began; `seconds`: of the fastest step; `cpu_s`: processor time of
         the cheapest, which a busy machine stretches less; `first_s`: of the first; `start_gib`: resident memory
         with the model built; `peak_gib`: the most resident memory (on CUDA, the most allocated); `images`: real
-        images of a step.
+        images of a step; `side` of them.
     """
     import logging
     import warnings
 
     import lightning.pytorch as L
     import torch
-
-    from zoo.training.loading import model_class
 
     warnings.filterwarnings("ignore")
     for name in ("lightning.pytorch", "lightning.pytorch.utilities.rank_zero"):
@@ -77,16 +103,12 @@ def measure(
         torch.set_num_threads(threads)
     torch.manual_seed(0)
     asked = time.perf_counter()
-    gan = model_class(paper)(**options)
-    precision, _, gan.half_penalties = precision.partition(", ")
-    if layout == "contiguous":
-        for net in (gan.G, gan.D):
-            net.to(memory_format=torch.contiguous_format)
+    gan, precision = built(paper, options, *setting)
     n, side = gan.images_per_step, gan.stage.resolution
     images = torch.rand(n, 3, side, side) * 2 - 1
     labels = torch.arange(n) % max(gan.n_classes, 1)
     cuda, start = device.startswith("cuda"), _peak_gib()
-    clock = _clock(asked, f"{precision:11} {layout:14}", cuda)
+    clock, batch = _clock(asked, shown(setting), cuda), (images, labels if gan.n_classes else None)
     nothing = dict.fromkeys(
         ("logger", "enable_checkpointing", "enable_progress_bar", "enable_model_summary"), False
     )
@@ -99,11 +121,11 @@ def measure(
         callbacks=[clock],
         **nothing,
     )
-    batch = (images, labels if gan.n_classes else None)
     trainer.fit(gan, torch.utils.data.DataLoader([batch] * (steps + 1), batch_size=None))
     peak = torch.cuda.max_memory_allocated() / 2**30 if cuda else _peak_gib()
     return {
         "images": n,
+        "side": side,
         "built_s": clock.began[0] - asked,
         "first_s": clock.times[0],
         "seconds": min(clock.times[1:]),
@@ -111,6 +133,11 @@ def measure(
         "start_gib": start,
         "peak_gib": peak,
     }
+
+
+def shown(setting: tuple[str, str, str]) -> str:
+    """A setting in columns."""
+    return f"{setting[0]:11} {setting[1]:14} {setting[2]:12}"
 
 
 def _clock(asked: float, about: str, cuda: bool) -> Any:
@@ -163,6 +190,7 @@ def step(
     steps: int = 2,
     precisions: list[str] | None = None,
     layouts: list[str] | None = None,
+    ways: list[str] | None = None,
     timeout: float = 600,
     device: str = "cpu",
 ) -> list[dict]:
@@ -176,16 +204,16 @@ def step(
     found = []
     print(counted(recipe), flush=True)
     print(f"{paper} / {recipe.stem}: one training step, fastest of {steps} after the first")
-    wanted = [(p, o) for p, o in SETTINGS if p in (precisions or [p]) and o in (layouts or [o])]
-    for precision, layout in track(wanted, len(wanted), what="settings"):
-        result = answer((paper, options, precision, layout, steps, device), timeout)
-        result |= {"precision": precision, "layout": layout, "device": device}
-        found.append(result)
+    every = SETTINGS if ways is None else [(p, o, way) for way in ways for p in PRECISIONS for o in LAYOUTS]
+    wanted = [s for s in every if s[0] in (precisions or PRECISIONS) and s[1] in (layouts or LAYOUTS)]
+    for setting in track(wanted, len(wanted), what="settings"):
+        result = answer((paper, options, setting, steps, device), timeout)
+        found.append(result | dict(zip(("precision", "layout", "way"), setting, strict=True)) | {"device": device})
         if "error" in result:
-            print(f"  {precision:11} {layout:14} not measured: {result['error']}", flush=True)
+            print(f"  {shown(setting)} not measured: {result['error']}", flush=True)
         else:
             print(
-                f"  {precision:11} {layout:14} {result['images']} images: {result['seconds']:.2f} s "
+                f"  {shown(setting)} {result['images']} images: {result['seconds']:.2f} s "
                 f"({result['cpu_s']:.2f} s of CPU, first step {result['first_s']:.2f} s), "
                 f"peak {result['peak_gib']:.2f} GiB, {result['start_gib']:.2f} GiB of it before the first step",
                 flush=True,
@@ -196,23 +224,27 @@ def step(
 def counted(recipe: Path) -> str:
     """What of the recipe's own step can be counted, as a line."""
     from zoo.bench.counts import of_step
-    from zoo.training.loading import model_class
 
     paper, options = model_options(recipe, None)
-    found = of_step(lambda: model_class(paper)(**options))
+    found = of_step(lambda: built(paper, options, *SETTINGS[0])[0])
+    again = ""
+    if found["blocks"]:
+        kept = of_step(lambda: built(paper, options, *SETTINGS[0][:2], "checkpointed")[0])
+        more = kept["flops"] / found["flops"] - 1
+        again = f", with checkpointed activations {kept['peak_bytes'] / 2**30:.2f} GiB and {more:.0%} more FLOP"
     least = f" (the least is {found['least'] / 1e9:,.1f})" if found["least"] else ""
     return (
         f"{paper} / {recipe.stem}: a step of {found['images']} images at {found['side']} px has "
         f"{found['flops'] / 1e9:,.1f} GFLOP{least}, {found['operators']:,} operators, {found['waits']} waits for "
-        f"the device, {found['peak_bytes'] / 2**30:.2f} GiB of tensors at float32; each of several processes sends "
-        f"{found['sent']:,} numbers"
+        f"the device, {found['peak_bytes'] / 2**30:.2f} GiB of tensors at float32{again}; each of several "
+        f"processes sends {found['sent']:,} numbers"
     )
 
 
 def cpu_seconds(recipe: Path, batch_size: int = 2) -> float | None:
     """Processor seconds of one thread for an image of a recipe's step in float32, in a process of its own; None if
     it failed."""
-    result = answer((*model_options(recipe, batch_size), "32-true", "channels_last", 2, "cpu", 1), 600)
+    result = answer((*model_options(recipe, batch_size), SETTINGS[0], 2, "cpu", 1), 600)
     return None if "error" in result else result["cpu_s"] / result["images"]
 
 

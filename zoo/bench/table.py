@@ -26,8 +26,8 @@ numbers that each of several processes gives to the others in a step.
 
 H200: **computed, never measured**: the time that the FLOPs allow at {SHARE:.0%} of {H200 / 1e12:.0f} TFLOP/s, for
 one device and for eight; hours are those of the recipe's whole length at its last stage's cost, so growing papers
-take less. CPU: **measured**, processor seconds of one thread for an image, in float32, fastest of two steps at a
-batch of two; only where a step is small enough.
+take less. CPU: **measured**, processor seconds of one thread for an image, in float32, fastest of two steps of the
+last stage at a batch of two; only where a step is small enough.
 
 """
 COLUMNS = {

@@ -69,10 +69,12 @@ def step(
     steps: ranges.Steps = 2,
     precisions: list[Literal["32-true", "bf16-mixed", "bf16-mixed, penalties too"]] | None = None,
     layouts: list[Literal["channels_last", "contiguous"]] | None = None,
+    ways: list[Literal["eager", "compiled", "CUDA graphs", "checkpointed"]] | None = None,
     timeout: ranges.PositiveFloat = 600,
     device: str = "cpu",
 ) -> None:
-    """Time and peak memory of one training step of a recipe, in float32 and bfloat16, channels_last and contiguous.
+    """Time and peak memory of one training step of a recipe, in float32 and bfloat16, channels_last and contiguous,
+    compiled, with checkpointed activations.
 
     Args:
         recipe: Such as reproductions/biggan/paper.yaml.
@@ -81,6 +83,9 @@ def step(
         steps: Steps after the first, of which the fastest counts.
         precisions: Only these of 32-true, bf16-mixed and `bf16-mixed, penalties too`.
         layouts: Only these of channels_last and contiguous.
+        ways: These, in each precision and layout: eager, compiled, `CUDA graphs` (--compile reduce-overhead) and
+            checkpointed (--checkpoint_activations true). By default eager, and in channels_last without CUDA graphs
+            the others.
         timeout: Seconds after which a setting is given up.
         device: cpu or cuda.
     """
@@ -88,7 +93,7 @@ def step(
     from zoo.engine.devices import device_here
 
     device_here(device)
-    step(recipe, batch_size, steps, precisions, layouts, timeout, device)
+    step(recipe, batch_size, steps, precisions, layouts, ways, timeout, device)
 
 
 def distances(
@@ -156,7 +161,8 @@ def table(recipes: list[Path], out: Path = Path("results/speed"), cpu_below: ran
 
 
 def gpu(out: Path = Path("results/gpu"), minutes: ranges.PositiveFloat = 12, device: str = "cuda") -> None:
-    """Use a short lease of a GPU: does every paper's step run, how fast are six, 1024 px, the other memory layout.
+    """Use a short lease of a GPU: does every paper's step run, how fast are six, 1024 px, checkpointed, compiled,
+    with CUDA graphs, the other memory layout.
 
     Writes OUT/steps.csv line by line, the most important first; the same command goes on where it ended.
 
