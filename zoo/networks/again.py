@@ -23,12 +23,11 @@ def again(forward: Callable[..., Tensor]) -> Callable[..., Tensor]:
     """
 
     @wraps(forward)
-    def either(self: nn.Module, *args):
+    def either(self: nn.Module, *args, **kwargs):
         if not (getattr(self, "computed_again", False) and torch.is_grad_enabled()):
-            return forward(self, *args)
-        return checkpoint(
-            forward, self, *args, use_reentrant=False, context_fn=lambda: (nullcontext(), Repetition(self))
-        )
+            return forward(self, *args, **kwargs)
+        how = {"use_reentrant": False, "context_fn": lambda: (nullcontext(), Repetition(self))}
+        return checkpoint(forward, self, *args, **how, **kwargs)
 
     either.again = True
     return either
