@@ -99,7 +99,7 @@ def of_step(
     """
     with torch.device("meta"):
         gan = build()
-    gan.nimg = _last(gan) if nimg is None else nimg
+    gan.nimg = last_images(gan) if nimg is None else nimg
     stage, n = gan.stage, gan.images_per_step
     with FakeTensorMode(allow_non_fake_inputs=True):
         _take_to_paper(gan)
@@ -122,7 +122,7 @@ def _train(gan: GAN, batches: list, counted: Counted, precision: str) -> dict[st
         ("logger", "enable_checkpointing", "enable_progress_bar", "enable_model_summary"), False
     )
     lengths = {"max_epochs": 1, "max_steps": -1, "log_every_n_steps": 10**9}
-    with _hushed(), counted, _around_optimizers(counted, last):
+    with hushed(), counted, _around_optimizers(counted, last):
         trainer = L.Trainer(strategy=_OnPaper(DEVICE), precision=precision, callbacks=[last], **lengths, **nothing)
         trainer.fit(gan, torch.utils.data.DataLoader(batches, batch_size=None))
     return last.found
@@ -137,7 +137,7 @@ def _flops(counted: Counted, net: nn.Module, x: Tensor, labels: Tensor | None, l
 
 
 @contextmanager
-def _hushed() -> Iterator[None]:
+def hushed() -> Iterator[None]:
     """Without Lightning's words about a training that is none."""
     log = logging.getLogger("lightning.pytorch.utilities.rank_zero")
     before = log.level
@@ -206,7 +206,7 @@ def _around_optimizers(counted: Counted, steps: _Steps) -> Iterator[None]:
             hook.remove()
 
 
-def _last(gan: GAN) -> int:
+def last_images(gan: GAN) -> int:
     """Where the step before the last begins."""
     return max(int(gan.total_kimg * 1000) - 1, 0)
 

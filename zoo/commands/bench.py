@@ -91,6 +91,30 @@ def step(
     step(recipe, batch_size, steps, precisions, layouts, timeout, device)
 
 
+def profile(
+    recipe: Path,
+    precision: Literal["32-true", "bf16-mixed", "bf16-mixed, penalties too"] = "32-true",
+    batch_size: ranges.BatchSize | None = 2,
+    steps: ranges.Steps = 2,
+    options: dict | None = None,
+    trace: Path | None = None,
+) -> None:
+    """Where the time of a recipe's training step goes, on one thread: convolutions, copies, optimizers ...
+
+    Args:
+        recipe: Such as reproductions/biggan/paper.yaml.
+        precision: 32-true, bf16-mixed, or `bf16-mixed, penalties too`.
+        batch_size: Every batch of the recipe cut to so many images, in one part, with one update of D in a step;
+            null keeps the recipe's.
+        steps: Steps after the first, which are profiled.
+        options: Model options over the recipe's, such as {width_g: 32}.
+        trace: File of what happened when, for Perfetto or chrome://tracing.
+    """
+    from zoo.bench.profiling import run
+
+    print(run(recipe, precision, batch_size, steps, options, trace))
+
+
 def distances(
     data: list[str] = ["data/cifar10-train-1.zip", "data/cifar10-train-2.zip"],  # noqa: B006
     tests: str = "data/cifar10-test.zip",
