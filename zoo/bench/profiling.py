@@ -131,7 +131,8 @@ def gathered(
         row = row_of(event.name, above)
         seconds[row] += event.self_cpu_time_total * had / 1e6 / steps
         # an operator that calls another one for the same is one call
-        calls[row] += event.name.startswith("aten::") and (not above or row_of(above[0], above[1:]) != row)
+        again = above and above[0].startswith("aten::") and row_of(above[0], above[1:]) == row
+        calls[row] += event.name.startswith("aten::") and not again
     return seconds, {row: round(calls[row] / steps) for row in ROWS}
 
 

@@ -12,8 +12,9 @@ def data(
     workers: ranges.Workers = 2,
     batch: ranges.BatchSize = 64,
     step_ms: ranges.NonNegativeFloat = 50,
+    recipes: list[Path] | None = None,
 ) -> None:
-    """Measure how fast images reach training.
+    """Measure how fast images reach training, or whether that is fast enough for recipes on one GPU.
 
     Args:
         path: A zip of JPEGs of that resolution (default: drawn faces with grain).
@@ -21,10 +22,12 @@ def data(
         workers: Processes that decode.
         batch: Images of a batch.
         step_ms: Length of the training step whose waiting is measured.
+        recipes: Instead, what these would wait at the pace that one H200's FLOPs allow, from zips as they are
+            prepared, such as [reproductions/pggan/paper.yaml].
     """
-    from zoo.bench.data import run
+    from zoo.bench import data, pace
 
-    print(run(path, resolution, workers, batch, step_ms))
+    print(pace.run(recipes, workers) if recipes else data.run(path, resolution, workers, batch, step_ms))
 
 
 def evaluation(
