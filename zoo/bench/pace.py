@@ -80,7 +80,7 @@ def pngs(folder: Path, n: int, side: int) -> Path:
 
 def decoded(folder: Path, side: int, workers: int) -> Delivered:
     """Measured on a zip too large for the memory."""
-    n = max(24, min(2000, 2**22 // side**2))
+    n = max(24, min(500, 2**21 // side**2))
     zipped, batch, count = pngs(folder, n, side), max(4, n // 16), 12
     by_all = max(rate(streamed(zipped, side, batch, workers), count).per_second for _ in range(ROUNDS))
     alone = max(rate(streamed(zipped, side, batch, 0), count).per_core for _ in range(ROUNDS))
