@@ -36,6 +36,7 @@ COMMANDS: dict[str, Any] = {
         "evaluation": bench.evaluation,
         "distances": bench.distances,
         "step": bench.step,
+        "profile": bench.profile,
         "penalties": bench.penalties,
         "table": bench.table,
         "gpu": bench.gpu,

@@ -159,6 +159,9 @@ VERBS = """
     bench step bad.yaml | bad.yaml
     bench step ROOT/reproductions/sngan/tiny.yaml --batch_size 0 | batch_size
     bench step ROOT/reproductions/sngan/tiny.yaml --layouts [nchw] | nchw
+    bench profile ROOT/reproductions/sngan/tiny.yaml --precision half | half
+    bench profile ROOT/reproductions/sngan/tiny.yaml --options {"widht":3} | widht
+    bench profile ROOT/reproductions/sngan/tiny.yaml --trace nowhere/trace.json | nowhere
     data prepare folder big out.zip --resolution 16 --workers -2 | workers
     data prepare folder objects.npy out.zip --resolution 16 | objects.npy
     data prepare folder bomb.npy out.zip --resolution 16 | bomb.npy

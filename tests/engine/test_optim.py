@@ -4,6 +4,7 @@ import math
 
 import pytest
 import torch
+from lightning.pytorch.plugins import MixedPrecision
 
 from zoo.engine.optim import AdamEpsilonHat
 from zoo.papers.biggan import BigGAN
@@ -22,6 +23,42 @@ def test_epsilon_is_added_before_the_correction(g):
         optimizer.step()
         where -= 0.1 * g / (g + 1e-6 / math.sqrt(1 - 0.999**t))
         assert p.item() == pytest.approx(where, rel=1e-12)
+
+
+def trained(optimizer, steps, rng):
+    (group,) = optimizer.param_groups
+    for _ in range(steps):
+        for p in group["params"]:
+            p.grad = torch.randn(p.shape, dtype=p.dtype, generator=rng)
+        optimizer.step()
+
+
+def weights():
+    return [torch.ones(n, dtype=torch.float64, requires_grad=True) for n in (1, 37, 300)]
+
+
+def test_a_run_begun_before_the_fused_kernel_goes_on_to_the_bit(tmp_path):
+    old = AdamEpsilonHat(one := weights(), 0.1, (0.5, 0.9))
+    old.param_groups[0] |= {"fused": None, "foreach": True}  # as a checkpoint of that time has it
+    rng = torch.Generator().manual_seed(0)
+    trained(old, 3, rng)
+    torch.save((old.state_dict(), one, rng.get_state()), tmp_path / "a.pt")
+    trained(old, 3, rng)
+    state, others, stream = torch.load(tmp_path / "a.pt")
+    new = AdamEpsilonHat(others, 0.3, (0.5, 0.9))
+    new.load_state_dict(state)
+    trained(new, 3, rng.set_state(stream))
+    assert all(map(torch.equal, one, others))
+    fused = AdamEpsilonHat(ours := weights(), 0.1, (0.5, 0.9))
+    trained(fused, 6, rng.manual_seed(0))
+    for p, q in zip(one, ours, strict=True):
+        torch.testing.assert_close(p, q, rtol=1e-12, atol=0)
+
+
+def test_clipping_is_allowed_under_a_gradient_scaler():
+    plugin = MixedPrecision("16-mixed", "cpu", torch.amp.GradScaler("cpu"))
+    optimizer = AdamEpsilonHat(weights(), 0.1, (0.5, 0.9))
+    plugin.clip_gradients(optimizer, clip_val=1.0)
 
 
 @pytest.mark.parametrize(

@@ -82,14 +82,24 @@ def test_strided_convolutions_equal_the_two_steps(bias):
         apart = plain(layers.upscale(x)) if resample == "up" else layers.downscale(plain(x))
         together = conv(x)
         torch.testing.assert_close(together, apart)
-        for g, h in zip(
-            torch.autograd.grad(together.square().sum(), [x, conv.weight]),
-            torch.autograd.grad(apart.square().sum(), [x, plain.weight]),
-            strict=True,
-        ):
+        slopes = []
+        for y, weight in ((together, conv.weight), (apart, plain.weight)):
+            slope = torch.autograd.grad(y.square().sum(), [x, weight], create_graph=True)
+            slopes.append([*slope, *torch.autograd.grad(slope[0].square().sum(), weight)])  # as penalties do
+        for g, h in zip(*slopes, strict=True):
             torch.testing.assert_close(g, h)
     with pytest.raises(ValueError, match="3x3"):
         EqualizedConv2d(3, 5, kernel=1, resample="up")
+
+
+@pytest.mark.parametrize("layout", [torch.channels_last, torch.contiguous_format])
+def test_kernels_of_strided_convolutions_keep_the_layout_of_their_weights(layout):
+    """Else every pass copies a kernel that is larger than the weight."""
+    weight = randn(5, 3, 3, 3).to(memory_format=layout)
+    kernel = layers.mean_of_shifts(layers.turned(weight))
+    assert kernel.shape == (3, 5, 4, 4)
+    assert kernel.is_contiguous(memory_format=layout)
+    assert torch.equal(kernel[1, 2, 0, 0], weight[2, 1, 2, 2] / 4)
 
 
 def test_equalized_layers_scale_at_run_time_and_plain_ones_at_the_start():

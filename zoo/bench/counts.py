@@ -126,7 +126,7 @@ def _train(gan: GAN, batches: list, counted: Counted, precision: str) -> dict[st
         ("logger", "enable_checkpointing", "enable_progress_bar", "enable_model_summary"), False
     )
     lengths = {"max_epochs": 1, "max_steps": -1, "log_every_n_steps": 10**9}
-    with _hushed(), counted, _around_optimizers(counted, last):
+    with hushed(), counted, _around_optimizers(counted, last):
         trainer = L.Trainer(strategy=_OnPaper(DEVICE), precision=precision, callbacks=[last], **lengths, **nothing)
         trainer.fit(gan, torch.utils.data.DataLoader(batches, batch_size=None))
     return last.found
@@ -141,7 +141,7 @@ def _flops(counted: Counted, net: nn.Module, x: Tensor, labels: Tensor | None, l
 
 
 @contextmanager
-def _hushed() -> Iterator[None]:
+def hushed() -> Iterator[None]:
     """Without Lightning's words about a training that is none."""
     log = logging.getLogger("lightning.pytorch.utilities.rank_zero")
     before = log.level

@@ -15,6 +15,7 @@ from itertools import islice
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
+import numpy as np
 import torch
 from PIL import Image
 from torch.utils.data import DataLoader
@@ -64,16 +65,23 @@ def memory(resolution: int = 32, n: int = 50_000, batch: int = 64) -> Rate:
     return max(found, key=lambda r: r.per_second)
 
 
+def grainy(n: int, resolution: int) -> Iterator[np.ndarray]:
+    """Drawn faces with the grain of photographs, uint8 (R, R, 3)."""
+    grain = torch.Generator().manual_seed(0)
+    for i in range(n):
+        (face,) = drawn.draw([i], resolution)
+        noisy = (face + 8 * torch.randn(face.shape, generator=grain)).clamp(0, 255).to(torch.uint8)
+        yield noisy.permute(1, 2, 0).numpy()
+
+
 def photographs(folder: Path, n: int, resolution: int) -> tuple[Path, Path]:
     """A class folder of JPEGs and a zip of the same bytes: drawn faces with the grain of photographs."""
-    grain = torch.Generator().manual_seed(0)
     zipped = folder / "photographs.zip"
     (folder / "folder" / "all").mkdir(parents=True)
     with zipfile.ZipFile(zipped, "w", zipfile.ZIP_STORED) as archive:
-        for i, face in enumerate(drawn.draw(range(n), resolution)):
-            noisy = (face + 8 * torch.randn(face.shape, generator=grain)).clamp(0, 255).to(torch.uint8)
+        for i, face in enumerate(grainy(n, resolution)):
             buffer = io.BytesIO()
-            Image.fromarray(noisy.permute(1, 2, 0).numpy()).save(buffer, format="jpeg", quality=95)
+            Image.fromarray(face).save(buffer, format="jpeg", quality=95)
             archive.writestr(f"{i // 1000:05d}/img{i:08d}.jpg", buffer.getvalue())
             (folder / "folder" / "all" / f"img{i:08d}.jpg").write_bytes(buffer.getvalue())
     return folder / "folder", zipped

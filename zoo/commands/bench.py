@@ -12,8 +12,9 @@ def data(
     workers: ranges.Workers = 2,
     batch: ranges.BatchSize = 64,
     step_ms: ranges.NonNegativeFloat = 50,
+    recipes: list[Path] | None = None,
 ) -> None:
-    """Measure how fast images reach training.
+    """Measure how fast images reach training, or whether that is fast enough for recipes on one GPU.
 
     Args:
         path: A zip of JPEGs of that resolution (default: drawn faces with grain).
@@ -21,10 +22,12 @@ def data(
         workers: Processes that decode.
         batch: Images of a batch.
         step_ms: Length of the training step whose waiting is measured.
+        recipes: Instead, what these would wait at the pace that one H200's FLOPs allow, from zips as they are
+            prepared, such as [reproductions/pggan/paper.yaml].
     """
-    from zoo.bench.data import run
+    from zoo.bench import data, pace
 
-    print(run(path, resolution, workers, batch, step_ms))
+    print(pace.run(recipes, workers) if recipes else data.run(path, resolution, workers, batch, step_ms))
 
 
 def evaluation(
@@ -94,6 +97,30 @@ def step(
 
     device_here(device)
     step(recipe, batch_size, steps, precisions, layouts, ways, timeout, device)
+
+
+def profile(
+    recipe: Path,
+    precision: Literal["32-true", "bf16-mixed", "bf16-mixed, penalties too"] = "32-true",
+    batch_size: ranges.BatchSize | None = 2,
+    steps: ranges.Steps = 2,
+    options: dict | None = None,
+    trace: Path | None = None,
+) -> None:
+    """Where the time of a recipe's training step goes, on one thread: convolutions, copies, optimizers ...
+
+    Args:
+        recipe: Such as reproductions/biggan/paper.yaml.
+        precision: 32-true, bf16-mixed, or `bf16-mixed, penalties too`.
+        batch_size: Every batch of the recipe cut to so many images, in one part, with one update of D in a step;
+            null keeps the recipe's.
+        steps: Steps after the first, which are profiled.
+        options: Model options over the recipe's, such as {width_g: 32}.
+        trace: File of what happened when, for Perfetto or chrome://tracing.
+    """
+    from zoo.bench.profiling import run
+
+    print(run(recipe, precision, batch_size, steps, options, trace))
 
 
 def distances(

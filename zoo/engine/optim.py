@@ -11,11 +11,14 @@ class AdamEpsilonHat(torch.optim.Adam):
     p -= lr * sqrt(1 - beta2^t) / (1 - beta1^t) * m / (sqrt(v) + eps), the "epsilon hat" order of operations at
     the end of section 2 of Kingma & Ba 2015 (arXiv 1412.6980). torch.optim.Adam adds eps after the correction of
     v, which is the same with eps / sqrt(1 - beta2^t); the two differ where gradients are about as small as eps.
-    Arguments and state are those of torch.optim.Adam; a cleared state starts anew.
+    Arguments and state are those of torch.optim.Adam; a cleared state starts anew. One kernel moves each parameter
+    (`fused`); what goes on from a checkpoint of an unfused one stays that, to the bit.
     """
 
-    def __init__(self, params, lr: float, betas: tuple[float, float], eps: float = 1e-8, **kwargs) -> None:
-        super().__init__(params, lr=lr, betas=betas, eps=eps, **kwargs)
+    def __init__(self, params, lr: float, betas: tuple[float, float], eps: float = 1e-8) -> None:
+        super().__init__(params, lr=lr, betas=betas, eps=eps, fused=True)
+        # else a gradient scaler leaves gradients scaled, which forbids to clip them, and steps count what it skips
+        self._step_supports_amp_scaling = False
         for group in self.param_groups:
             group["steps"], group["epsilon_hat"] = 0, eps
 

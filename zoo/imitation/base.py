@@ -182,7 +182,7 @@ class Imitation(Counted):
 
     def configure_optimizers(self) -> list[torch.optim.Optimizer]:
         """The discriminator's Adam, as TensorFlow computes it, and PPO's where it is asked for."""
-        found = [AdamEpsilonHat(self.d_parameters(), self.hparams.lr_d, (0.9, 0.999), 1e-8, foreach=True)]
+        found = [AdamEpsilonHat(self.d_parameters(), self.hparams.lr_d, (0.9, 0.999), 1e-8)]
         if self.value is not None:
             found.append(torch.optim.Adam([*self.policy.parameters(), *self.value.parameters()], self.hparams.lr))
         return found

@@ -112,10 +112,17 @@ def fade_bytes(real: Tensor, lod: float) -> Tensor:
 FADES = {"float": fade_reals, "bytes": fade_bytes}
 
 
-def summed_shifts(kernel: Tensor) -> Tensor:
-    """The sum (out, in, 4, 4) of the four one-pixel shifts of a 3x3 kernel (PG networks.py:86-93, 109-115)."""
-    k = F.pad(kernel, (1, 1, 1, 1))
-    return k[..., 1:, 1:] + k[..., :-1, 1:] + k[..., 1:, :-1] + k[..., :-1, :-1]
+def mean_of_shifts(kernel: Tensor) -> Tensor:
+    """The mean (..., 4, 4) of the four one-pixel shifts of 3x3 kernels (PG networks.py:86-93, 109-115)."""
+    return F.avg_pool2d(kernel, 2, stride=1, padding=1)
+
+
+def turned(kernel: Tensor) -> Tensor:
+    """A kernel (out, in, h, w) as a transposed convolution takes it, (in, out, h, w) and turned by 180 degrees, in
+    the memory layout that it has: a convolution would copy its larger `mean_of_shifts`."""
+    last = kernel.is_contiguous(memory_format=torch.channels_last)
+    layout = torch.channels_last if last else torch.contiguous_format
+    return kernel.flip(2, 3).transpose(0, 1).contiguous(memory_format=layout)
 
 
 class Equalized(nn.Module):
@@ -185,10 +192,10 @@ class EqualizedConv2d(Equalized, nn.Conv2d):
         self.start(gain, lrmul, equalized)
 
     def forward(self, x: Tensor) -> Tensor:
-        weight, bias = self.weight * self.scale, self.scaled_bias()
-        if self.resample == "up":  # a transposed convolution turns its kernel by 180 degrees
-            kernel = summed_shifts(weight.flip(2, 3)).transpose(0, 1)
-            return F.conv_transpose2d(x, kernel, bias, stride=2, padding=1)
+        # nearest x2 sums the shifts
+        weight, bias = self.weight * (self.scale * (4 if self.resample == "up" else 1)), self.scaled_bias()
+        if self.resample == "up":
+            return F.conv_transpose2d(x, mean_of_shifts(turned(weight)), bias, stride=2, padding=1)
         if self.resample == "down":
-            return F.conv2d(x, summed_shifts(weight) / 4, bias, stride=2, padding=1)
+            return F.conv2d(x, mean_of_shifts(weight), bias, stride=2, padding=1)
         return F.conv2d(x, weight, bias, padding=self.padding)
