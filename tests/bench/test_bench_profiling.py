@@ -6,7 +6,7 @@ from torch import nn
 from torch.profiler import ProfilerActivity, profile, record_function
 
 from zoo.bench import profiling
-from zoo.bench.counts import last_images, of_step
+from zoo.bench.counts import last_stage, of_step
 from zoo.bench.profiling import AVERAGE, ROWS, STEP, gathered, profiled, row_of
 from zoo.papers.pggan import PGGAN
 
@@ -61,7 +61,7 @@ def test_a_tiny_recipe_at_its_last_stage(monkeypatch, tmp_path):
     gan, trace = PGGAN(**options), tmp_path / "trace.json"
     found = profiled(gan, "bf16-mixed, penalties too", 1, trace)
     assert (found.images, found.side, gan.half_penalties) == (4, 8, True)
-    assert gan.nimg == last_images(gan) + 2 * 4
+    assert gan.nimg == last_stage(gan) + 2 * 4
     counted = of_step(lambda: PGGAN(**options), steps=1)
     assert sum(found.flops.values()) == counted["flops"]
     for row in (*ROWS[:4], "optimizer", "average"):

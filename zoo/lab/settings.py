@@ -97,8 +97,8 @@ def thrown_away(**options: Any) -> dict[str, Any]:
 #: 128 points of each kind in a step, 3,000 steps: less than a minute of a core; a dearer step gets fewer
 LENGTH = {"batch_size": 128, "total_kimg": 384}
 SETTINGS = {
-    # one class for all: BigGAN is conditional. Layer norm needs no standing statistics. Two D steps are the paper's:
-    # with one, G runs after D round the circle
+    # one class for all: BigGAN is conditional. Layer norm needs no standing statistics. Two D steps, the
+    # paper's: with one, G runs after D round the circle
     "biggan": Setting(
         {"resolution": 32, "n_classes": 1, "width_g": 1, "width_d": 1, "latent_dim": 8, "shared_dim": 4}
         | {"batch_size_g": 128, "d_steps": 2, "lr_g": 1e-3, "lr_d": 2e-3, "beta1": 0.0, "init": "normal"}
