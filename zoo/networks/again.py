@@ -8,6 +8,7 @@ began with, on copies of the buffers.
 from collections.abc import Callable
 from contextlib import nullcontext
 from functools import wraps
+from typing import Any
 
 import torch
 from torch import Tensor, nn
@@ -26,7 +27,7 @@ def again(forward: Callable[..., Tensor]) -> Callable[..., Tensor]:
     def either(self: nn.Module, *args, **kwargs):
         if not (getattr(self, "computed_again", False) and torch.is_grad_enabled()):
             return forward(self, *args, **kwargs)
-        how = {"use_reentrant": False, "context_fn": lambda: (nullcontext(), Repetition(self))}
+        how: dict[str, Any] = {"use_reentrant": False, "context_fn": lambda: (nullcontext(), Repetition(self))}
         return checkpoint(forward, self, *args, **how, **kwargs)
 
     either.again = True
