@@ -38,7 +38,7 @@ def test_a_recipe_of_batch_2048_is_measured_at_two_images(tmp_path, capsys):
     result = measure(*model_options(recipe, 2), ("32-true", "contiguous", "eager"), 1, "cpu")
     assert result["images"] == 2
     assert 0 < result["built_s"] < 60
-    assert "32-true     contiguous     first step begun after" in capsys.readouterr().out
+    assert "32-true     contiguous     eager        first step begun after" in capsys.readouterr().out
 
 
 @pytest.mark.parametrize("layout", ["channels_last", "contiguous"])
