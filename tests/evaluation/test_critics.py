@@ -9,7 +9,7 @@ from torch import Tensor, nn
 
 from zoo.data import Drawn, StackedMNIST
 from zoo.evaluation import modes as modes_of
-from zoo.evaluation.critics import effective_rank, information, judgement, spectra
+from zoo.evaluation.critics import effective_rank, information, judgement, sigmas, spectra
 from zoo.evaluation.modes import Digits, classes, counted, train
 from zoo.evaluation.subject import Subject
 
@@ -92,6 +92,18 @@ def test_spectra_of_known_weights_whatever_their_scale():
     assert found["sv_1_1.0"] == pytest.approx(0.25)
     assert "sv_rank_2" not in found  # one output unit has one singular value
     assert found["sv_rank"] == pytest.approx((found["sv_rank_0"] + found["sv_rank_1"]) / 2)
+
+
+def test_sigmas_are_the_largest_singular_values_of_both_networks():
+    gan = Model(nn.Sequential(nn.Linear(3, 2), nn.ReLU()), 0.0)
+    gan.G = nn.Sequential(nn.Conv2d(2, 2, 1))
+    with torch.no_grad():
+        gan.D[0].weight.copy_(torch.tensor([[0.0, 3, 0], [2, 0, 0]]))
+        gan.G[0].weight.copy_(torch.tensor([[5.0, 0], [0, 7]])[..., None, None])
+    assert sigmas(Subject(gan, White(), n_fake=10)) == pytest.approx({"sigma_g_0": 7, "sigma_d_0": 3})
+    gan.D[0].weight.data[0, 0] = math.nan
+    with pytest.raises(ValueError, match="the weight 0 of D is not finite"):
+        sigmas(Subject(gan, White(), n_fake=10))
 
 
 class Bottleneck(nn.Module):

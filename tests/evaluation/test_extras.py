@@ -63,3 +63,14 @@ def test_path_lengths_are_of_indexed_pairs():
 def test_lpips_without_weights_is_absent(data):
     result = evaluate(Line().eval(), data, "random", extras=("ppl",), **SMALL)
     assert "no LPIPS weights here" in result["absent"]["ppl"]
+
+
+def test_the_truncation_curve_is_what_scores_at_each_bound_are(data):
+    gan, options = Line(), {"n_fake": 40, "n_real": 40, "kid_subsets": 2}
+    found = evaluate(gan, data, "random", extras=("truncation",), **options)["metrics"]
+    at_bound = evaluate(gan, data, "random", truncation=0.5, extras=(), **options)["metrics"]
+    for name in ("fd_random", "precision_random", "recall_random"):
+        assert found[f"{name}_at_0.5"] == pytest.approx(at_bound[name], rel=1e-4)
+    assert found["fd_random_at_0.25"] != found["fd_random_at_2"]
+    absent = evaluate(Sampler(), data, "random", extras=("truncation",), **options)["absent"]
+    assert "a model with latents" in absent["truncation"]

@@ -8,7 +8,7 @@ from board import ROW
 from runs import ROOT
 
 from zoo.__main__ import main
-from zoo.leaderboard import claims
+from zoo.leaderboard import claim_figures, claims, claims_page
 from zoo.leaderboard.claims import CONTRADICTED, DIRECTION, HOLDS, NO_ROWS, NOT_SEEN, Claim, Seen, verdict
 from zoo.leaderboard.trials import Trial, read_trials, write_trial
 
@@ -75,7 +75,7 @@ def test_the_page_shows_rows_of_both_kinds_and_is_the_same_twice(tmp_path, capsy
     for seed in (0, 1):
         write_trial(Trial("toy", "y", seed, {"m": 1.0 + seed}), tmp_path)
     write_claims(tmp_path, TOLD | {"orders": [["toy/y", "sngan/x"]], "published": {"sngan/x": 7}})
-    assert "sngan/x has 1 of the 2 seeds" in claims.render(tmp_path)
+    assert "sngan/x has 1 of the 2 seeds" in claims_page.render(tmp_path)
     row["training"]["seed"] = 1
     (tmp_path / "claims" / "sngan" / "x-2.json").write_text(json.dumps(row))
     main(["claims", "--results", str(tmp_path)])
@@ -101,28 +101,94 @@ def test_the_page_shows_rows_of_both_kinds_and_is_the_same_twice(tmp_path, capsy
 def test_mistakes_are_one_sentence(entry, words, tmp_path):
     write_claims(tmp_path, entry)
     with pytest.raises(ValueError, match=words):
-        claims.render(tmp_path)
+        claims_page.render(tmp_path)
 
 
-def test_figures_are_drawn_from_the_rows_that_are_there(tmp_path):
+def plant(folder, name: str, metrics: dict, seed: int = 0, history=(), **model) -> None:
+    """A row of a training; `history` holds (kimg, metrics) of its evaluations, 16 images a step."""
+    row = json.loads(json.dumps(ROW)) | dict(zip(("paper", "recipe"), name.split("/"), strict=True))
+    row["metrics"] |= metrics
+    row["training"] |= {"seed": seed, "kimg": 8.0, "batch_size": 16}
+    row["history"] = [{"nimg": int(1000 * k), "kimg": k, "hours": k / 100, "metrics": m} for k, m in history]
+    row["config"] = {"model": model}
+    path = folder / "claims" / row["paper"] / f"{row['recipe']}-{seed}.json"
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_text(json.dumps(row))
+
+
+def test_figures_are_drawn_from_the_rows_that_are_there_and_shown_under_their_item(tmp_path):
     from PIL import Image
 
-    from zoo.leaderboard.claim_figures import draw
-
-    write_claims(tmp_path)
-    assert draw(tmp_path) == []
+    write_claims(tmp_path, *(TOLD | {"item": item, "orders": [["a", "b"]]} for item in ("4. x", "6. y", "8. z")))
+    assert claim_figures.draw(tmp_path) == []
     for variant, value in (("none-0", 1.0), ("blur-1", 2.0), ("blur-4", 4.0)):
         write_trial(Trial("disturbances", variant, 0, {"fd_random": value, "coverage_random": 1 / value}), tmp_path)
-    row = json.loads(json.dumps(ROW)) | {"paper": "sngan", "recipe": "table2-sn"}
-    row["metrics"] |= {"sv_rank": 0.5} | {
-        f"sv_convs.{i}_{k / 10:.1f}": 1 / (k + 1) for i in (0, 1) for k in range(11)
-    }
-    (tmp_path / "claims" / "sngan").mkdir()
-    (tmp_path / "claims" / "sngan" / "x.json").write_text(json.dumps(row))
-    files = draw(tmp_path)
-    assert [file.name for file in files] == ["spectra.png", "disturbances.png"]
-    assert Image.open(files[0]).size[0] > 500
-    assert "](claims/spectra.png)" in claims.render(tmp_path)
+    spectrum = {f"sv_convs.{i}_{k / 10:.1f}": 1 / (k + 1) for i in (0, 1) for k in range(11)}
+    plant(tmp_path, "sngan/table2-sn", {"sv_rank": 0.5} | spectrum)
+    files = claim_figures.draw(tmp_path)
+    assert [file.name for file in files] == ["disturbances.png", "spectra.png"]
+    assert Image.open(files[1]).size[0] > 500
+    text = claims_page.render(tmp_path)
+    places = [
+        text.index(part)
+        for part in ("## 4.", "](claims/disturbances.png)", "## 6.", "](claims/spectra.png)", "## 8.")
+    ]
+    assert places == sorted(places)
+    (tmp_path / "claims" / "sngan" / "table2-sn-0.json").unlink()
+    claim_figures.draw(tmp_path)
+    assert "spectra.png" not in claims_page.render(tmp_path)  # what has no rows any more goes
+    assert claim_figures.DRAWN.keys() == claims_page.FIGURES.keys()
+
+
+def lines(figure, axis: int) -> list[list[tuple[float, float]]]:
+    return [[(float(x), float(y)) for x, y in line.get_xydata()] for line in figure.axes[axis].lines]
+
+
+def test_curves_are_those_of_the_rows(tmp_path):
+    for seed in (0, 1):
+        at = [(k, {"modes": 10.0 * k + seed, "modes_kl": 7.0 - k, "fd_random": 9.0 / k}) for k in (1.0, 2.0)]
+        plant(tmp_path, "pggan/modes-k4-cpu", {}, seed, at)
+        plant(tmp_path, "ttur/cifar10-pair", {}, seed, at)
+        plant(tmp_path, "ctgan/gap-ct", {}, seed, [(k, {"d_margin": 5.0 * k, "d_gap": k}) for k in (2.0, 4.0)])
+        plant(tmp_path, "ctgan_ssl/mnist-cpu", {}, seed, [(k, {"test_accuracy_last": 90 + k}) for k in (6.0, 8.0)])
+        bounds = {f"fd_random_at_{t}": 10 * float(t) + seed for t in ("0.5", "1", "2")}
+        plant(tmp_path, "biggan/table1-full", bounds | {"precision_random_at_1": 0.5}, seed)
+    plant(tmp_path, "pggan/modes-k2-cpu", {}, 0, [(3.0, {"modes": 1.0})])  # one point is no curve
+    plant(
+        tmp_path,
+        "biggan/collapse-cpu",
+        {},
+        0,
+        [(k, {"sigma_g_a": k, "sigma_g_b": 2 * k, "sigma_d_a": 3 * k}) for k in (1.6, 3.2)],
+    )
+    for margin, kimg_error in ((10, 0.4), (40, 0.2)):
+        played = {"weight_rec": 1.0, "vae_kimg": 4.0, "margin": margin}
+        plant(tmp_path, f"introvae/faces-m{margin}", {"reconstruction_mse_heldout": kimg_error}, 0, **played)
+    plant(
+        tmp_path,
+        "introvae/faces-vae",
+        {"reconstruction_mse_heldout": 0.1},
+        0,
+        weight_rec=1.0,
+        vae_kimg=8,
+        margin=40,
+    )
+
+    rows = claims.evidence(tmp_path)
+    drawn = {name: draw(rows) for name, draw in claim_figures.DRAWN.items()}
+    assert {name for name, figure in drawn.items() if figure is None} == {"disturbances", "spectra"}
+    assert lines(drawn["modes"], 0) == [[(1, 10), (2, 20)], [(1, 11), (2, 21)]]
+    assert lines(drawn["modes"], 1)[0] == [(1, 6), (2, 5)]
+    assert lines(drawn["rates"], 0)[0] == [(62.5, 9), (125, 4.5)]
+    assert lines(drawn["rates"], 1)[0] == [(0.01, 9), (0.02, 4.5)]
+    assert lines(drawn["gap"], 0)[0] == [(2, 10), (4, 20)]
+    assert lines(drawn["gap"], 0)[2] == [(2, 8), (4, 16)]
+    n = ROW["data"]["n_images"]
+    assert lines(drawn["few-labels"], 0)[0] == [(6000 / n, 4), (8000 / n, 2)]
+    assert lines(drawn["truncation"], 0)[1] == [(0.5, 6), (1, 11), (2, 21)]
+    assert lines(drawn["truncation"], 1)[0] == [(1, 0.5)]
+    assert lines(drawn["sigmas"], 0) == [[(100, 1.6), (200, 3.2)], [(100, 3.2), (200, 6.4)]]
+    assert lines(drawn["margin"], 0) == [[(10, 0.4), (40, 0.2)]] * 2  # dots, and their means; no VAE
 
 
 def test_damaged_rows_are_named(tmp_path):
@@ -147,4 +213,4 @@ def test_the_project_s_claims_name_what_the_plan_and_the_experiments_make():
 
 
 def test_the_committed_page_is_that_of_the_rows():
-    assert (ROOT / "results" / "claims.md").read_text(encoding="utf-8") == claims.render(ROOT / "results")
+    assert (ROOT / "results" / "claims.md").read_text(encoding="utf-8") == claims_page.render(ROOT / "results")

@@ -120,9 +120,20 @@ def test_evaluates_by_kimg_and_writes_one_row(tmp_path, capsys):
     assert not [name for name in model.state_dict() if "weights" in name]
 
 
-def test_training_is_the_same_with_and_without_evaluation(tmp_path):
+def brightness(subject) -> dict[str, float]:
+    return {"brightness": next(subject.all_fakes(2)).float().mean().item()}
+
+
+def test_training_is_the_same_with_and_without_evaluation_whose_history_has_the_extras_of_the_way(tmp_path):
     plain, _ = fit(tmp_path, [])
-    watched, _ = fit(tmp_path, [Evaluate(every_kimg=0.02, extractors=["random"], **options(tmp_path))])
+    extras = {"extras": [f"{__name__}:brightness", "fwd"], "every_extras": ["fwd"]}
+    scoring = Evaluate(every_kimg=0.02, extractors=["random"], **extras, **options(tmp_path))
+    watched, _ = fit(tmp_path, [scoring])
+    known = [at["metrics"] for at in scoring.history.values()]
+    assert [any(name.startswith("fwd") for name in metrics) for metrics in known] == [True] * 5
+    assert ["brightness" in metrics for metrics in known] == [False] * 4 + [True]
+    with pytest.raises(ValueError, match=r"every_extras names ms_ssim: name it in evaluation\.extras"):
+        Evaluate(extras=["fwd"], every_extras=["ms_ssim"])
     assert plain.drawn == watched.drawn
     for name, value in plain.state_dict().items():
         if isinstance(value, torch.Tensor):

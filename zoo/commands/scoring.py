@@ -174,7 +174,7 @@ def claims(results: Path = Path("results"), figures: bool = False, check: bool =
         check: Write nothing; fail if the page is older than the rows.
     """
     from zoo.leaderboard import claim_figures
-    from zoo.leaderboard import claims as page
+    from zoo.leaderboard import claims_page as page
 
     for path in claim_figures.draw(results) if figures and not check else ():
         print(path)

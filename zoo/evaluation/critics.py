@@ -10,6 +10,7 @@ import torch
 from torch import Tensor, nn
 
 from zoo.data.floats import to_float
+from zoo.engine.collapse import top_singular_values
 from zoo.evaluation.distributed import rank_and_world
 from zoo.evaluation.subject import Subject
 from zoo.networks.modes import evaluating
@@ -98,6 +99,25 @@ def spectra(subject: Subject) -> dict[str, float]:
             value = values[round(q * (len(values) - 1))] / values[0]
             found[f"sv_{name}_{q:.1f}"] = value.square().item()
     return {"sv_rank": sum(ranks) / len(ranks)} | found
+
+
+def sigmas(subject: Subject) -> dict[str, float]:
+    """`sigma_g_LAYER` and `sigma_d_LAYER`: the largest singular value of each raw weight of the trained G and of D.
+
+    Before any spectral normalisation, as `CollapseWatch` logs them (Brock et al. 2019, its figures of collapse).
+
+    Raises:
+        ValueError: for a model without networks, or a weight that is not finite.
+    """
+    found = {}
+    for name, net in (("g", getattr(subject.gan, "G", None)), ("d", getattr(subject.gan, "D", None))):
+        if net is None:
+            raise ValueError("sigmas need a model with networks G and D")
+        for layer, values in top_singular_values(net, 1).items():
+            if not values.isfinite().all():
+                raise ValueError(f"the weight {layer} of {name.upper()} is not finite")
+            found[f"sigma_{name}_{layer}"] = values[0].item()
+    return found
 
 
 def information(subject: Subject) -> dict[str, float]:

@@ -39,6 +39,8 @@ EXTRAS: dict[str, str] = {
     "modes": "zoo.evaluation.modes:modes",
     "spectra": "zoo.evaluation.critics:spectra",
     "information": "zoo.evaluation.critics:information",
+    "sigmas": "zoo.evaluation.critics:sigmas",
+    "truncation": "zoo.evaluation.truncated:truncation",
 }
 
 

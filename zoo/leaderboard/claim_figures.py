@@ -1,9 +1,12 @@
 """Figures of the page of claims, drawn from the rows alone."""
 
 import statistics
+from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
-from zoo.leaderboard.claims import Evidence, evidence, short, values
+from zoo.leaderboard.claims import Evidence, Seen, evidence, short, values
+from zoo.leaderboard.claims_page import FIGURES
 from zoo.pictures.plots import new_figure, save_figure
 
 #: shares of a spectrum that rows hold: zoo.evaluation.critics.QUANTILES
@@ -19,22 +22,201 @@ DISTANCES = {
 }
 
 
+#: TTUR's games -> runs with two rates and with one
+RATES = {
+    "DCGAN": ("ttur/cifar10-pair", "ttur/cifar10-pair-orig"),
+    "WGAN-GP": ("ttur/cifar10-wgangp-pair", "ttur/cifar10-wgangp-pair-orig"),
+}
+
+
 def draw(results_dir: Path) -> list[Path]:
-    """Draw what there are rows for into `results_dir`/claims; the files.
+    """Draw what there are rows for into `results_dir`/claims, and remove what there are none for; the files drawn.
 
     Raises:
         ValueError: without matplotlib.
     """
     seen = evidence(results_dir)
     made = []
-    for name, figure in (("spectra", spectra(seen)), ("disturbances", disturbances(seen))):
-        if figure is not None:
-            save_figure(figure, results_dir / "claims" / f"{name}.png")
-            made.append(results_dir / "claims" / f"{name}.png")
+    for name in FIGURES:
+        figure, path = DRAWN[name](seen), results_dir / "claims" / f"{name}.png"
+        if figure is None:
+            path.unlink(missing_ok=True)
+        else:
+            save_figure(figure, path)
+            made.append(path)
     return made
 
 
-def spectra(seen: Evidence):
+# ---- curves of trainings: a line a seed, as the row's evaluations have it
+
+
+def curve(one: Seen, metric: str) -> tuple[list[float], list[float]]:
+    """Thousands of images shown, and the metric, at the evaluations that have it."""
+    points = [(at["kimg"], at["metrics"][metric]) for at in one.history if metric in at["metrics"]]
+    return [x for x, _ in points], [y for _, y in points]
+
+
+def with_curves(seen: Evidence, start: str, metric: str) -> list[str]:
+    """Names of the runs that begin so and have evaluated the metric more than once."""
+    names = sorted(name for name in seen if name.startswith(start))
+    return [name for name in names if any(len(curve(one, metric)[0]) > 1 for one in seen[name])]
+
+
+def seeds(axis: Any, lines: list[tuple[list[float], list[float]]], label: str, **style: Any) -> None:
+    """A line a seed in one colour, named once."""
+    for k, (x, y) in enumerate(lines):
+        axis.plot(x, y, marker="o", markersize=3, label=label if not k else None, **style)
+
+
+def modes(seen: Evidence) -> Any:
+    """PGGAN's mode test: modes covered, and KL, against images shown."""
+    runs = with_curves(seen, "pggan/modes-", "modes")
+    if not runs:
+        return None
+    figure = new_figure(8, 3.2)
+    for axis, metric in zip(figure.subplots(1, 2), ("modes", "modes_kl"), strict=True):
+        for k, run in enumerate(runs):
+            seeds(axis, [curve(one, metric) for one in seen[run]], short(run), color=f"C{k}")
+        axis.set(xlabel="thousands of images shown", ylabel=metric)
+    figure.axes[0].legend(fontsize=7)
+    return figure
+
+
+def few_labels(seen: Evidence) -> Any:
+    """CT-GAN with 100 labels: errors in % on the test images against epochs."""
+    runs = with_curves(seen, "ctgan_ssl/mnist", "test_accuracy_last")
+    if not runs:
+        return None
+    figure = new_figure(4.5, 3.2)
+    axis = figure.subplots()
+    for k, run in enumerate(runs):
+        lines = []
+        for one in seen[run]:
+            x, y = curve(one, "test_accuracy_last")
+            lines.append(([1000 * kimg / one.n_images for kimg in x], [100 - right for right in y]))
+        seeds(axis, lines, short(run), color=f"C{k}")
+    axis.set(xlabel="epochs", ylabel="errors on test images, %", yscale="log")
+    axis.legend(fontsize=7)
+    return figure
+
+
+def gap(seen: Evidence) -> Any:
+    """CT-GAN on 1,000 images: the critic's mean score over that of fakes, of training and of held-out images."""
+    runs = with_curves(seen, "ctgan/gap-", "d_gap")
+    if not runs:
+        return None
+    figure = new_figure(5.5, 3.6)
+    axis = figure.subplots()
+    for k, run in enumerate(runs):
+        train = [curve(one, "d_margin") for one in seen[run]]
+        held = [
+            (x, [m - g for m, g in zip(y, curve(one, "d_gap")[1], strict=True)])
+            for (x, y), one in zip(train, seen[run], strict=True)
+        ]
+        seeds(axis, train, f"{short(run)}, training", color=f"C{k}")
+        seeds(axis, held, f"{short(run)}, held out", color=f"C{k}", linestyle="--", markerfacecolor="none")
+    axis.set(xlabel="thousands of images shown", ylabel="D's mean score over that of fakes")
+    axis.legend(fontsize=7)
+    return figure
+
+
+def rates(seen: Evidence) -> Any:
+    """TTUR: `fd_random` against updates of G and against hours, a line of panels a game."""
+    games = {game: [run for run in runs if with_curves(seen, run, "fd_random")] for game, runs in RATES.items()}
+    games = {game: runs for game, runs in games.items() if runs}
+    if not games:
+        return None
+    figure = new_figure(8, 3 * len(games))
+    for line, (game, runs) in zip(figure.subplots(len(games), 2, squeeze=False), games.items(), strict=True):
+        for k, run in enumerate(runs):
+            updates, hours = [], []
+            for one in seen[run]:
+                y = [at["metrics"]["fd_random"] for at in one.history]
+                updates.append(([at["nimg"] / one.batch_size for at in one.history], y))
+                hours.append(([at["hours"] for at in one.history], y))
+            seeds(line[0], updates, short(run), color=f"C{k}")
+            seeds(line[1], hours, short(run), color=f"C{k}")
+        line[0].set(xlabel="updates of G", ylabel="fd_random", title=game, yscale="log")
+        line[1].set(xlabel="hours of training", title=game, yscale="log")
+        line[0].legend(fontsize=7)
+    return figure
+
+
+def sigmas(seen: Evidence) -> Any:
+    """BigGAN driven into collapse: the largest singular value of each raw weight against steps, dark to light from
+    the first layer to the last; a line of panels a seed."""
+    runs = [one for one in seen.get("biggan/collapse-cpu", []) if len(one.history) > 1 and _sigmas(one, "d")]
+    if not runs:
+        return None
+    figure = new_figure(8, 2.8 * len(runs))
+    for line, one in zip(figure.subplots(len(runs), 2, squeeze=False), runs, strict=True):
+        for axis, net in zip(line, ("g", "d"), strict=True):
+            layers = _sigmas(one, net)
+            for k, layer in enumerate(layers):
+                x, y = curve(one, layer)
+                steps = [1000 * kimg / one.batch_size for kimg in x]
+                axis.plot(steps, y, "o-", markersize=3, color=str(0.8 * k / max(len(layers) - 1, 1)))
+            axis.set(xlabel="steps", title=f"{net.upper()}, seed {one.seed}", yscale="log")
+        line[0].set_ylabel("largest singular value")
+    return figure
+
+
+def _sigmas(one: Seen, net: str) -> list[str]:
+    """Names of a network's singular values in a run's evaluations, in the order of its layers."""
+    return list(dict.fromkeys(k for at in one.history for k in at["metrics"] if k.startswith(f"sigma_{net}_")))
+
+
+# ---- the end of trainings
+
+
+def truncation(seen: Evidence) -> Any:
+    """BigGAN: the distance, precision and recall against the bound on z, from `METRIC_at_BOUND` of rows."""
+    panels = ("fd_random", "precision_random", "recall_random")
+    runs = [
+        name
+        for name in sorted(seen)
+        if name.startswith("biggan/") and any(_bounds(one, panels[0]) for one in seen[name])
+    ]
+    if not runs:
+        return None
+    figure = new_figure(9, 3)
+    for axis, metric in zip(figure.subplots(1, len(panels)), panels, strict=True):
+        for k, run in enumerate(runs):
+            lines = [_bounds(one, metric) for one in seen[run]]
+            seeds(axis, [([x for x, _ in line], [y for _, y in line]) for line in lines], short(run), color=f"C{k}")
+        axis.set(xlabel="bound on |z|", ylabel=metric)
+    figure.axes[0].legend(fontsize=7)
+    return figure
+
+
+def _bounds(one: Seen, metric: str) -> list[tuple[float, float]]:
+    found = {k.removeprefix(f"{metric}_at_"): v for k, v in one.metrics.items() if k.startswith(f"{metric}_at_")}
+    return sorted((float(bound), value) for bound, value in found.items())
+
+
+def margin(seen: Evidence) -> Any:
+    """IntroVAE: mean squared error of held-out faces against the margin, a dot a seed and a line a budget."""
+    metric, found = "reconstruction_mse_heldout", {}
+    for one in (one for name in sorted(seen) if name.startswith("introvae/faces-") for one in seen[name]):
+        played = one.model.get("weight_rec", 0) > 0 and one.model.get("vae_kimg", 0) < one.kimg
+        if played and metric in one.metrics:
+            found.setdefault(one.kimg, []).append((one.model["margin"], one.metrics[metric]))
+    found = {kimg: points for kimg, points in found.items() if len({x for x, _ in points}) > 1}
+    if not found:
+        return None
+    figure = new_figure(4.5, 3.2)
+    axis = figure.subplots()
+    for k, (kimg, points) in enumerate(sorted(found.items())):
+        at = sorted({x for x, _ in points})
+        axis.plot([x for x, _ in points], [y for _, y in points], "o", color=f"C{k}", markersize=4)
+        means = [statistics.mean(y for x, y in points if x == m) for m in at]
+        axis.plot(at, means, color=f"C{k}", label=f"{kimg:g} kimg")
+    axis.set(xlabel="margin", ylabel=metric, xscale="log")
+    axis.legend(fontsize=7)
+    return figure
+
+
+def spectra(seen: Evidence) -> Any:
     """Squared singular values of each of D's convolutions over the largest, a line a method of SNGAN's Table 2."""
     runs = [name for name in sorted(seen) if name.startswith("sngan/table2-") and values(seen, name, "sv_rank")]
     if not runs:
@@ -52,7 +234,7 @@ def spectra(seen: Evidence):
     return figure
 
 
-def disturbances(seen: Evidence):
+def disturbances(seen: Evidence) -> Any:
     """Each distance over its own largest value against the level, a panel a kind, a line a distance."""
     variants = [name.partition("/")[2] for name in seen if name.startswith("disturbances/")]
     kinds = sorted({v.rpartition("-")[0] for v in variants} - {"none"})
@@ -74,3 +256,17 @@ def disturbances(seen: Evidence):
     figure.axes[0].set_ylabel("over its largest value")
     figure.axes[-1].legend(fontsize=6)
     return figure
+
+
+#: what draws each figure of the page, or gives None where there are no rows
+DRAWN: dict[str, Callable[[Evidence], Any]] = {
+    "modes": modes,
+    "few-labels": few_labels,
+    "gap": gap,
+    "rates": rates,
+    "disturbances": disturbances,
+    "spectra": spectra,
+    "truncation": truncation,
+    "sigmas": sigmas,
+    "margin": margin,
+}

@@ -52,7 +52,8 @@ class Evaluate(Checked, L.Callback):
         n_real: real images, a fixed random choice of the training set.
         n_is: generated images that the Inception Score counts.
         n_prdc: images that precision, recall, density and coverage count, at most.
-        extras: metrics beyond those of features, at the end of training only; see `zoo.evaluation.extras`.
+        extras: metrics beyond those of features, at the end of training; see `zoo.evaluation.extras`.
+        every_extras: those of them that evaluations on the way have too, for the row's `history`.
         paper: short name of the paper; None takes the name of the model's class.
         recipe: name of the recipe.
         results_dir: folder of the rows; None writes none.
@@ -79,6 +80,7 @@ class Evaluate(Checked, L.Callback):
         n_is: ranges.PositiveInt | None = None,
         n_prdc: ranges.PositiveInt | None = None,
         extras: Sequence[str] | None = None,
+        every_extras: Sequence[str] = (),
         paper: str | None = None,
         recipe: str = "custom",
         results_dir: str | None = "results",
@@ -113,7 +115,9 @@ class Evaluate(Checked, L.Callback):
         self.protocol, self.changed = resolve(protocol, changes)
         for name in self.protocol.extras:
             find(name)
-        self.n_seeds, self.threads = n_seeds, threads
+        if late := set(every_extras) - set(self.protocol.extras):
+            raise ValueError(f"evaluation.every_extras names {min(late)}: name it in evaluation.extras as well")
+        self.n_seeds, self.threads, self.every_extras = n_seeds, threads, tuple(every_extras)
         self.options = changes | {"protocol": protocol, "seed": seed, "batch_size": batch_size}
         self.config: dict | None = None  # of the whole run, when the command line knows it
         self.run: str | None = None  # what tells this run's rows from another's
@@ -227,7 +231,7 @@ class Evaluate(Checked, L.Callback):
         started = time.perf_counter()
         built, missing = self._extractors()
         modes = {module: module.training for module in gan.modules()}
-        options = self.options if extras else self.options | {"extras": ()}
+        options = self.options if extras else self.options | {"extras": self.every_extras}
         try:
             with isolate_rng(), gan.off_the_clock(), threads(self.threads):
                 seed = options["seed"]
