@@ -139,6 +139,11 @@ def check_ways(config: Any, model: GAN) -> tuple[bool | str, bool]:
     """
     compiled, again, trainer = config.compile, config.checkpoint_activations, config.trainer
     speed.check(model, compiled, again)
+    if again and processes(trainer) > 1 and any(isinstance(m, nn.BatchNorm2d) for m in model.modules()):
+        raise ValueError(
+            "--checkpoint_activations does not go yet with batch norm over several processes: give "
+            "--trainer.devices 1, or leave the option out"
+        )
     if not compiled:
         return False, again
     if processes(trainer) > 1:
