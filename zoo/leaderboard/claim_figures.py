@@ -212,6 +212,9 @@ def margin(seen: Evidence) -> Any:
         means = [statistics.mean(y for x, y in points if x == m) for m in at]
         axis.plot(at, means, color=f"C{k}", label=f"{kimg:g} kimg")
     axis.set(xlabel="margin", ylabel=metric, xscale="log")
+    shown = sorted({x for points in found.values() for x, _ in points})
+    axis.set_xticks(shown, [f"{x:g}" for x in shown])
+    axis.minorticks_off()
     axis.legend(fontsize=7)
     return figure
 
