@@ -230,4 +230,13 @@ def test_what_cannot_be_is_told(monkeypatch):
     _, model = asked()
     model.checkpoint_activations = True
     with pytest.raises(ValueError, match="DCGAN"):
-        speed.begin(model)
+        speed.begin(model, 1)
+
+
+def test_batch_norm_over_processes_is_not_computed_again():
+    """From the command line and under a plain Trainer alike."""
+    model = model_class("sngan")(resolution=32, n_classes=0, architecture="resnet", width_g=2, width_d=2)
+    model.checkpoint_activations = True
+    speed.check(model, False, True, 1)
+    with pytest.raises(ValueError, match=r"batch norm over 2 processes: give --trainer.devices 1"):
+        speed.begin(model, 2)

@@ -43,8 +43,8 @@ def off_the_clock(self: "GAN") -> Iterator[None]:
         yield
 
 
-def begin(self: "GAN") -> None:
-    """Set up, in the process that trains, what `compiled` and `checkpoint_activations` say.
+def begin(self: "GAN", processes: int) -> None:
+    """Set up, in each of the `processes` that train, what `compiled` and `checkpoint_activations` say.
 
     Compiled: torch.compile makes the passes of each network that learns, "reduce-overhead" with CUDA graphs; and of
     the parts that a network names as `entries`, since steps call them by themselves.
@@ -54,7 +54,7 @@ def begin(self: "GAN") -> None:
     Raises:
         ValueError: as `check`.
     """
-    check(self, self.compiled, self.checkpoint_activations)
+    check(self, self.compiled, self.checkpoint_activations, processes)
     networks = trained(self)
     for block in blocks(*networks):
         block.computed_again = self.checkpoint_activations
@@ -68,11 +68,12 @@ def begin(self: "GAN") -> None:
                 module._compiled_call_impl = copied(module._compiled_call_impl)
 
 
-def check(gan: "GAN", compiled: bool | str, again: bool) -> None:
+def check(gan: "GAN", compiled: bool | str, again: bool, processes: int) -> None:
     """Refuse ways that networks cannot go.
 
     Raises:
-        ValueError: for both at once, or for networks that have no blocks to be computed again.
+        ValueError: for both at once, for networks that have no blocks to be computed again, and for what several
+            processes cannot do.
     """
     if compiled and again:
         raise ValueError(
@@ -83,6 +84,16 @@ def check(gan: "GAN", compiled: bool | str, again: bool) -> None:
         raise ValueError(
             "--checkpoint_activations goes with networks made of residual or style blocks, and those of "
             f"{type(gan).__name__} are not: leave it out"
+        )
+    if compiled and processes > 1:
+        raise ValueError(
+            f"--compile goes with one process, not with {processes}: what they tell each other between "
+            "layers cannot be compiled; give --trainer.devices 1, or leave the option out"
+        )
+    if again and processes > 1 and any(isinstance(m, nn.BatchNorm2d) for m in gan.modules()):
+        raise ValueError(
+            f"--checkpoint_activations does not go with batch norm over {processes} processes: give "
+            "--trainer.devices 1, or leave the option out"
         )
 
 

@@ -134,23 +134,12 @@ def check_ways(config: Any, model: GAN) -> tuple[bool | str, bool]:
     """How networks are to be compiled, and whether their blocks are to be computed again.
 
     Raises:
-        ValueError: where that cannot be: both at once, several processes, no compiler, CUDA graphs on a processor,
-            networks without blocks.
+        ValueError: as `zoo.engine.speed.check`, and without a compiler, or for CUDA graphs on a processor.
     """
     compiled, again, trainer = config.compile, config.checkpoint_activations, config.trainer
-    speed.check(model, compiled, again)
-    if again and processes(trainer) > 1 and any(isinstance(m, nn.BatchNorm2d) for m in model.modules()):
-        raise ValueError(
-            "--checkpoint_activations does not go yet with batch norm over several processes: give "
-            "--trainer.devices 1, or leave the option out"
-        )
+    speed.check(model, compiled, again, processes(trainer))
     if not compiled:
         return False, again
-    if processes(trainer) > 1:
-        raise ValueError(
-            f"--compile goes with one process, not with {processes(trainer)}: what they tell each other between "
-            "layers cannot be compiled; give --trainer.devices 1, or leave the option out"
-        )
     on_cuda = trainer.get("accelerator") in ("gpu", "cuda", "auto") and torch.cuda.is_available()
     if compiled == speed.GRAPHS and not on_cuda:
         raise ValueError(f"--compile {compiled} takes CUDA graphs, and there is no CUDA here: give --compile true")
