@@ -122,12 +122,10 @@ def of_step(
 
 def _train(gan: GAN, batches: list, counted: Counted, precision: str) -> dict[str, Any]:
     last = _Steps(counted)
-    nothing = dict.fromkeys(
-        ("logger", "enable_checkpointing", "enable_progress_bar", "enable_model_summary"), False
-    )
-    lengths = {"max_epochs": 1, "max_steps": -1, "log_every_n_steps": 10**9}
     with hushed(), counted, _around_optimizers(counted, last):
-        trainer = L.Trainer(strategy=_OnPaper(DEVICE), precision=precision, callbacks=[last], **lengths, **nothing)
+        trainer = bare_trainer(
+            strategy=_OnPaper(DEVICE), precision=precision, callbacks=[last], log_every_n_steps=10**9
+        )
         trainer.fit(gan, torch.utils.data.DataLoader(batches, batch_size=None))
     return last.found
 
@@ -208,6 +206,12 @@ def _around_optimizers(counted: Counted, steps: _Steps) -> Iterator[None]:
     finally:
         for hook in hooks:
             hook.remove()
+
+
+def bare_trainer(**options: Any) -> L.Trainer:
+    """A trainer of one epoch of given batches that writes and shows nothing."""
+    nothing = ("logger", "enable_checkpointing", "enable_progress_bar", "enable_model_summary")
+    return L.Trainer(max_epochs=1, max_steps=-1, **dict.fromkeys(nothing, False), **options)
 
 
 def last_stage(gan: GAN) -> int:

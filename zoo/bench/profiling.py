@@ -20,7 +20,7 @@ import torch.nn.functional as F
 from torch.autograd.profiler_util import FunctionEvent
 from torch.profiler import ProfilerActivity, profile, record_function
 
-from zoo.bench.counts import Counted, hushed, last_stage
+from zoo.bench.counts import Counted, bare_trainer, hushed, last_stage
 from zoo.bench.step import model_options
 from zoo.engine.gan import GAN
 from zoo.leaderboard.cells import as_table
@@ -195,21 +195,10 @@ def profiled(gan: GAN, precision: str, steps: int = 2, trace: Path | None = None
 
     gan.update_ema = update_ema
     found = _Steps()
-    nothing = dict.fromkeys(
-        ("logger", "enable_checkpointing", "enable_progress_bar", "enable_model_summary"), False
-    )
     torch.set_num_threads(1)
     try:
         with hushed():
-            trainer = L.Trainer(
-                accelerator="cpu",
-                devices=1,
-                precision=precision,
-                max_epochs=1,
-                max_steps=-1,
-                callbacks=[found],
-                **nothing,
-            )
+            trainer = bare_trainer(accelerator="cpu", devices=1, precision=precision, callbacks=[found])
             trainer.fit(gan, torch.utils.data.DataLoader([batch] * (steps + 1), batch_size=None))
             found.profile.stop()
         dtype = torch.float32 if precision == "32-true" else torch.bfloat16

@@ -93,8 +93,9 @@ def measure(
     import logging
     import warnings
 
-    import lightning.pytorch as L
     import torch
+
+    from zoo.bench.counts import bare_trainer
 
     warnings.filterwarnings("ignore")
     for name in ("lightning.pytorch", "lightning.pytorch.utilities.rank_zero"):
@@ -109,18 +110,8 @@ def measure(
     labels = torch.arange(n) % max(gan.n_classes, 1)
     cuda, start = device.startswith("cuda"), _peak_gib()
     clock, batch = _clock(asked, shown(setting), cuda), (images, labels if gan.n_classes else None)
-    nothing = dict.fromkeys(
-        ("logger", "enable_checkpointing", "enable_progress_bar", "enable_model_summary"), False
-    )
-    trainer = L.Trainer(
-        accelerator="gpu" if cuda else "cpu",
-        devices=1,
-        precision=precision,
-        max_epochs=1,
-        max_steps=-1,
-        callbacks=[clock],
-        **nothing,
-    )
+    where = {"accelerator": "gpu" if cuda else "cpu", "devices": 1}
+    trainer = bare_trainer(**where, precision=precision, callbacks=[clock])
     trainer.fit(gan, torch.utils.data.DataLoader([batch] * (steps + 1), batch_size=None))
     peak = torch.cuda.max_memory_allocated() / 2**30 if cuda else _peak_gib()
     return {
