@@ -203,7 +203,7 @@ class GAN(Checked, L.LightningModule, OnHub):
 
     def on_fit_start(self) -> None:
         self.check(self.trainer.datamodule)
-        speed.begin(self, self.trainer.world_size)
+        speed.begin(self, self.world_size)
 
     def on_train_start(self) -> None:
         batches.check_last_batch(self)
