@@ -4,16 +4,14 @@ Numbers are ranked only against numbers of the same data (by fingerprint), proto
 extractors; published numbers stand in tables of their own.
 """
 
-import csv
-import io
 from collections import defaultdict
 from pathlib import Path
-from typing import Any
 
 from zoo.data.whole import write_whole
 from zoo.evaluation.protocols import OWN
-from zoo.leaderboard import imitation
+from zoo.leaderboard import budget, imitation
 from zoo.leaderboard.cells import as_table, cell
+from zoo.leaderboard.flat import as_csv
 from zoo.leaderboard.published import best_published, published_file, published_table, read_published
 from zoo.leaderboard.ranking import (
     LAST,
@@ -57,6 +55,8 @@ from its checkpoint. Protocols are described in [zoo/evaluation/README.md](../zo
 def render(results_dir: str | Path = "results") -> list[Path]:
     """Write README.md, leaderboard.csv and index.html into `results_dir`; the same rows always give the same bytes.
 
+    The table of all methods under one budget goes into the README beside the folder, its picture into the folder.
+
     Returns:
         The files written.
 
@@ -66,7 +66,7 @@ def render(results_dir: str | Path = "results") -> list[Path]:
     files = _contents(Path(results_dir))
     for path, text in files.items():
         write_whole(path, text)
-    return list(files)
+    return [*files, *budget.draw(Path(results_dir))]
 
 
 def check(results_dir: str | Path = "results") -> bool:
@@ -83,8 +83,9 @@ def _contents(results_dir: Path) -> dict[Path, str]:
     text = _markdown(rows, published) + markdown(read_toys(results_dir)) + _imitation(results_dir)
     return {
         results_dir / "README.md": text,
-        results_dir / "leaderboard.csv": _csv(rows),
+        results_dir / "leaderboard.csv": as_csv(rows),
         results_dir / "index.html": page(rows, published, results_dir),
+        **budget.files(results_dir, rows),
     }
 
 
@@ -273,27 +274,3 @@ def _pictures(row: dict) -> str:
         return ""
     beside = f", [nearest]({row['samples'].removesuffix('.png')}-nearest.png)" if row.get("nearest") else ""
     return f"[grid]({row['samples']})" + beside
-
-
-# ---- csv
-
-
-def _csv(rows: list[dict]) -> str:
-    """One line a row, nested fields by dotted names; the model's arguments stay in the JSON."""
-    flat = [
-        _flatten({key: value for key, value in row.items() if key not in ("config", "history")}) for row in rows
-    ]
-    columns = ["file", "paper", "recipe", "date"]
-    columns += sorted({name for line in flat for name in line} - set(columns))
-    out = io.StringIO()
-    writer = csv.DictWriter(out, columns, restval="", lineterminator="\n")
-    writer.writeheader()
-    writer.writerows(flat)
-    return out.getvalue()
-
-
-def _flatten(value: dict, prefix: str = "") -> dict[str, Any]:
-    flat = {}
-    for key, item in value.items():
-        flat |= _flatten(item, f"{prefix}{key}.") if isinstance(item, dict) else {prefix + key: item}
-    return flat
