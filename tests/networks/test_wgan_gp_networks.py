@@ -6,7 +6,8 @@ import pytest
 import torch
 from torch import nn
 
-from zoo.networks import wgan_gp, wgan_gp_cnn
+from zoo.networks import pairs, wgan_gp, wgan_gp_cnn
+from zoo.networks.batchnorm import BatchNorm2d
 from zoo.networks.ctgan128 import Critic128, Generator128
 from zoo.networks.layers import SameConv2d, SameConvTranspose2d
 from zoo.papers.ctgan import CTGAN
@@ -133,3 +134,11 @@ def test_mnist_is_grey_inside_and_coloured_outside():
 def test_what_ctgan_cannot_be(options, words):
     with pytest.raises(ValueError, match=words), torch.device("meta"):
         CTGAN(**options)
+
+
+@pytest.mark.parametrize("norm", ["batch", "layer", "none"])
+def test_the_small_cnn_has_batch_norm_in_g_at_28_px_where_d_has(norm):
+    G, D = pairs.build("cnn", 28, 8, 1, 4, 4, norm_d=norm)
+    assert G(torch.randn(2, 8)).shape == (2, 1, 28, 28)
+    for net in (G, D):
+        assert any(isinstance(m, BatchNorm2d) for m in net.modules()) == (norm == "batch")

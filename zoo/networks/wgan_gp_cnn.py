@@ -19,17 +19,20 @@ class CNNGenerator(nn.Module):
     """G of the small CNNs: dense, then three 5x5 stride-2 transposed convolutions.
 
     Args:
-        resolution: 32 (CT_gan_cifar.py: batch norm, tanh) or 28 (CT_gan_mnist.py: no norm, the second map cropped
-            from 8x8 to 7x7, sigmoid, one channel).
+        resolution: 32 (CT_gan_cifar.py: batch norm, tanh) or 28 (CT_gan_mnist.py: no norm unless `norm`, the second
+            map cropped from 8x8 to 7x7, sigmoid, one channel).
         width: channels of the last hidden map (paper: 128 at 32 px, 64 at 28 px).
         latent_dim: length of z (paper: 128).
         channels: colours of an image; at 28 px always one.
+        norm: batch norm at 28 px too, as gan_mnist.py's mode "wgan" has it in both networks (recalled, unverified).
 
     Raises:
         ValueError: for another resolution.
     """
 
-    def __init__(self, resolution: int = 32, width: int = 128, latent_dim: int = 128, channels: int = 3) -> None:
+    def __init__(
+        self, resolution: int = 32, width: int = 128, latent_dim: int = 128, channels: int = 3, norm: bool = False
+    ) -> None:
         super().__init__()
         if resolution not in (28, 32):
             raise ValueError(f"the CNN exists at 28 px (MNIST) and 32 px (CIFAR-10), not at {resolution}")
@@ -37,7 +40,7 @@ class CNNGenerator(nn.Module):
         w, shape = width, {"kernel_size": 5, "stride": 2}
         self.dense = start(nn.Linear(latent_dim, 4 * w * 4 * 4))
         norms = [nn.Identity() for _ in range(3)]
-        if not self.mnist:
+        if norm or not self.mnist:
             norms = [BatchNorm1d(4 * w * 4 * 4), BatchNorm2d(2 * w), BatchNorm2d(w)]
         self.norms = nn.ModuleList(norms)
         widths = [(4 * w, 2 * w), (2 * w, w), (w, 1 if self.mnist else channels)]
