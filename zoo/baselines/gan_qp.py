@@ -33,8 +33,8 @@ class GAN_QP(GAN):
         architecture: a pair of `zoo.networks.pairs`.
         norm_d: D's normalisation.
         channels: 1 for grey images.
-        width_g: width of G; None takes the architecture's own.
-        width_d: width of D.
+        width_g: channels of G; None takes the architecture's own.
+        width_d: channels of D.
         latent_dim: length of z.
         distance: "l1", the mean of |x - x'| over an image's numbers, or "l2", the root of the mean square.
         lambda_qp: lambda.

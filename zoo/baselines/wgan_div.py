@@ -53,7 +53,7 @@ POINTS: dict[str, Callable[[Tensor, Tensor], list[Tensor]]] = {
 
 
 class WGAN_Div(GAN):
-    """The critic pays k E_r ||grad T||^p, and needs no Lipschitz bound: what it then measures is a divergence.
+    """The critic pays k E_r ||grad T||^p and needs no Lipschitz bound: for a suitable r it measures a divergence.
 
     Both codes have T with the opposite sign, which is the same game. Whether the published numbers are of V's
     k = 10 or of the paper's k = 2 is not known. One iteration is `n_dis` critic steps and a G step.
