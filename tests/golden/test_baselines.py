@@ -1336,3 +1336,16 @@ def test_introvae_saves_a_discriminator(path):
         assert pytest.approx(saved.item(), abs=1e-10) == D / (E + G + D)
         assert pytest.approx(saved_if_copy.item(), abs=1e-10) == E / (2 * E + G)
         assert 0.26 < D / (E + G + D) < 0.38
+
+
+def test_a_discriminator_of_pairs_is_about_a_third_of_three_networks():
+    def share(*networks: nn.Module) -> float:
+        *_, d = counts = [sum(p.numel() for p in net.parameters()) for net in networks]
+        return d / sum(counts)
+
+    with torch.device("meta"):
+        dense = bigan.Encoder(), bigan.Generator(), bigan.Discriminator()
+        assert share(*dense) == pytest.approx(0.330, abs=5e-4)
+        for side, stored in ((128, 0.348), (256, 0.338)):
+            E, G = keras_dcgan.Encoder(side, n_out=side), keras_dcgan.Generator(side, latent_dim=side)
+            assert share(E, G, keras_dcgan.JointCritic(side, latent_dim=side)) == pytest.approx(stored, abs=5e-4)

@@ -19,7 +19,7 @@ from zoo.evaluation import reconstruction
 from zoo.networks import bigan as networks
 from zoo.networks.modes import evaluating, frozen
 from zoo.objectives.losses import nonsaturating_d
-from zoo.options.ranges import BatchSize, Decay, Fraction, NonNegativeFloat, PositiveFloat, Side, Width
+from zoo.options import ranges
 
 
 class BiGAN(GAN):
@@ -34,7 +34,7 @@ class BiGAN(GAN):
         width: hidden units of all three networks.
         latent_dim: length of z.
         prior: z ~ U(-1, 1), E's range, so that no other will do.
-        lr: Adam's rate at the start.
+        lr: Adam's rate at the start, for all networks.
         beta1: Adam's beta 1.
         beta2: Adam's beta 2.
         l2: times each weight, added to its gradient (B train_gan.py:173).
@@ -46,19 +46,19 @@ class BiGAN(GAN):
 
     def __init__(
         self,
-        resolution: Side = 28,
+        resolution: ranges.Side = 28,
         channels: Literal[1, 3] = 1,
-        width: Width = 1024,
-        latent_dim: Width = 50,
+        width: ranges.Width = 1024,
+        latent_dim: ranges.Width = 50,
         prior: Literal["uniform"] = "uniform",
-        lr: PositiveFloat = 2e-4,
-        beta1: Decay = 0.5,
-        beta2: Decay = 0.999,
-        l2: NonNegativeFloat = 2.5e-5,
-        decay_start_kimg: NonNegativeFloat = 12_000,
-        decay: Fraction = 0.01,
-        batch_size: BatchSize = 128,
-        total_kimg: PositiveFloat = 24_000,
+        lr: ranges.PositiveFloat = 2e-4,
+        beta1: ranges.Decay = 0.5,
+        beta2: ranges.Decay = 0.999,
+        l2: ranges.NonNegativeFloat = 2.5e-5,
+        decay_start_kimg: ranges.NonNegativeFloat = 12_000,
+        decay: ranges.Fraction = 0.01,
+        batch_size: ranges.BatchSize = 128,
+        total_kimg: ranges.PositiveFloat = 24_000,
     ) -> None:
         shape = (channels, resolution, resolution)
         super().__init__(
@@ -86,8 +86,9 @@ class BiGAN(GAN):
 
     def training_step(self, batch: tuple[Tensor, Tensor | None], batch_idx: int) -> None:
         x = self.to_native(batch[0])
+        factor = self.cooled()
         for optimizer in self.optimizers():
-            self.set_lr(optimizer, self.lr * self.cooled())
+            self.set_lr(optimizer, self.lr * factor)
             optimizer.zero_grad()
         z = self.latents(len(x))
         generated, encoded = self.G(z), self.E(x)

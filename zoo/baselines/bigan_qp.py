@@ -19,7 +19,7 @@ from zoo.networks import keras_dcgan as networks
 from zoo.networks.modes import evaluating, frozen
 from zoo.objectives.losses import gan_qp_g, wasserstein_d
 from zoo.objectives.penalties import pair_distance, quadratic_potential
-from zoo.options.ranges import BatchSize, Decay, NonNegativeFloat, PositiveFloat, PositiveInt, Side, Width
+from zoo.options import ranges
 
 
 class BiGAN_QP(GAN):
@@ -38,7 +38,7 @@ class BiGAN_QP(GAN):
         weight_z: of the latents' squared error (Q: 2, at 256 px 4).
         weight_x: of the images' squared error (Q: 3, at 256 px 6).
         n_dis: D steps per step of E and G.
-        lr: Adam's rate.
+        lr: Adam's rate, for all networks.
         beta1: Adam's beta 1.
         beta2: Adam's beta 2.
         eps: Adam's epsilon (Keras: 1e-7).
@@ -48,21 +48,21 @@ class BiGAN_QP(GAN):
 
     def __init__(
         self,
-        resolution: Side = 128,
+        resolution: ranges.Side = 128,
         channels: Literal[1, 3] = 3,
-        width: Width | None = None,
-        hidden: Width = 1024,
-        latent_dim: Width = 128,
-        lambda_qp: PositiveFloat = 10.0,
-        weight_z: NonNegativeFloat = 2.0,
-        weight_x: NonNegativeFloat = 3.0,
-        n_dis: PositiveInt = 2,
-        lr: PositiveFloat = 2e-4,
-        beta1: Decay = 0.5,
-        beta2: Decay = 0.999,
-        eps: PositiveFloat = 1e-7,
-        batch_size: BatchSize = 64,
-        total_kimg: PositiveFloat = 12_800,
+        width: ranges.Width | None = None,
+        hidden: ranges.Width = 1024,
+        latent_dim: ranges.Width = 128,
+        lambda_qp: ranges.PositiveFloat = 10.0,
+        weight_z: ranges.NonNegativeFloat = 2.0,
+        weight_x: ranges.NonNegativeFloat = 3.0,
+        n_dis: ranges.PositiveInt = 2,
+        lr: ranges.PositiveFloat = 2e-4,
+        beta1: ranges.Decay = 0.5,
+        beta2: ranges.Decay = 0.999,
+        eps: ranges.PositiveFloat = 1e-7,
+        batch_size: ranges.BatchSize = 64,
+        total_kimg: ranges.PositiveFloat = 12_800,
     ) -> None:
         super().__init__(
             networks.Generator(resolution, width, latent_dim, channels),

@@ -61,7 +61,8 @@ def build(
 class CGAN(GAN):
     """The GAN value with D(x|y) and G(z|y): both get the class, and a fake's label is the one that G got.
 
-    No term asks for mismatched labels, and nothing classifies.
+    No term asks for mismatched labels, and nothing classifies. One iteration is a D step, then a G step on new
+    latents. B moves both at once, on the same fakes; D moves them in turns on different batches, G first.
 
     Args:
         resolution: side of the images (paper: 28).
@@ -80,6 +81,7 @@ class CGAN(GAN):
         momentum: of optimizer sgd: at the start and at the end of its linear rise over `momentum_kimg`.
         momentum_kimg: thousands of images of that rise (B: 250 epochs of 50,000 images).
         beta1: Adam's beta 1.
+        beta2: Adam's beta 2.
         l2: of optimizer adam: times each parameter, added to its gradient.
         decay_start_kimg: of optimizer adam: images after which the rate falls linearly to 0 at `total_kimg`; None
             for a constant one.
@@ -104,6 +106,7 @@ class CGAN(GAN):
         momentum: tuple[ranges.Decay, ranges.Decay] = (0.5, 0.7),
         momentum_kimg: ranges.NonNegativeFloat = 12_500,
         beta1: ranges.Decay = 0.5,
+        beta2: ranges.Decay = 0.999,
         l2: ranges.NonNegativeFloat = 0.0,
         decay_start_kimg: ranges.NonNegativeFloat | None = None,
         batch_size: ranges.BatchSize = 100,
@@ -121,8 +124,11 @@ class CGAN(GAN):
         self.save_hyperparameters()
         self.prior, self.weight_d = PRIORS[prior], 0.5 if half else 1.0
         self.optimizer, self.schedule = {"sgd": (self.sgd, self.cool), "adam": (self.adam, self.decay)}[optimizer]
-        self.lr, self.lr_divisor, self.beta1, self.l2 = lr, lr_divisor, beta1, l2
-        self.momentum, self.momentum_kimg, self.decay_start_kimg = momentum, momentum_kimg, decay_start_kimg
+        self.lr, self.betas, self.l2, self.decay_start_kimg = lr, (beta1, beta2), l2, decay_start_kimg
+        self.lr_divisor, self.momentum, self.momentum_kimg = lr_divisor, momentum, momentum_kimg
+
+    def configure_optimizers(self) -> list[torch.optim.Optimizer]:
+        return [self.optimizer(net) for net in (self.G, self.D)]
 
     # ---- the two optimizers and their schedules
 
@@ -137,23 +143,20 @@ class CGAN(GAN):
                 group["momentum"] = start + (end - start) * min(self.nimg / 1000 / self.momentum_kimg, 1)
 
     def adam(self, net: nn.Module) -> torch.optim.Optimizer:
-        return torch.optim.Adam(net.parameters(), self.lr, (self.beta1, 0.999), weight_decay=self.l2)
+        return torch.optim.Adam(net.parameters(), self.lr, self.betas, weight_decay=self.l2)
 
     def decay(self) -> None:
         if self.decay_start_kimg is not None:
+            factor = linear_decay(self.nimg, self.decay_start_kimg, self.total_kimg)
             for optimizer in self.optimizers():
-                factor = linear_decay(self.nimg, self.decay_start_kimg, self.total_kimg)
                 self.set_lr(optimizer, self.lr * factor)
-
-    def configure_optimizers(self) -> list[torch.optim.Optimizer]:
-        return [self.optimizer(net) for net in (self.G, self.D)]
 
     # ---- the steps
 
     def discriminator_step(self, real: Tensor, label: Tensor) -> dict[str, Tensor]:
         with torch.no_grad():
             fake = self.G(self.latents(len(real)), label)
-        real_logits, fake_logits = self.D(real, label), self.D(fake, label)
+        real_logits, fake_logits = self.D(real, label), self.D(fake, label)  # apart, as in DCGAN
         loss_d = self.weight_d * nonsaturating_d(real_logits, fake_logits)
         self.update(self.opt_d, loss_d)
         return {"loss/d": loss_d, "logits/real": real_logits.mean(), "logits/fake": fake_logits.mean()}

@@ -17,7 +17,7 @@ from zoo.engine.optim import RMSPropTF1
 from zoo.networks import conopt as networks
 from zoo.networks.modes import frozen
 from zoo.objectives.losses import GAMES
-from zoo.options.ranges import BatchSize, NonNegativeFloat, PositiveFloat, Side, Width
+from zoo.options import ranges
 from zoo.ranks import share
 from zoo.ranks.sums import of_gradients
 
@@ -53,18 +53,18 @@ class ConOpt(GAN):
 
     def __init__(
         self,
-        resolution: Side = 32,
+        resolution: ranges.Side = 32,
         architecture: networks.Architecture = "dcgan4_nobn_cf",
-        width_g: Width = 64,
-        width_d: Width = 64,
-        latent_dim: Width = 256,
+        width_g: ranges.Width = 64,
+        width_d: ranges.Width = 64,
+        latent_dim: ranges.Width = 256,
         loss: Literal["standard", "JS", "KL", "tv", "indicator"] = "standard",
         method: Literal["conopt", "simgd", "altgd", "smooth", "clip"] = "conopt",
-        gamma: NonNegativeFloat = 10.0,
-        clip: PositiveFloat = 0.1,
-        lr: PositiveFloat = 1e-4,
-        batch_size: BatchSize = 64,
-        total_kimg: PositiveFloat = 9_600,
+        gamma: ranges.NonNegativeFloat = 10.0,
+        clip: ranges.PositiveFloat = 0.1,
+        lr: ranges.PositiveFloat = 1e-4,
+        batch_size: ranges.BatchSize = 64,
+        total_kimg: ranges.PositiveFloat = 9_600,
     ) -> None:
         super().__init__(
             *networks.build(architecture, resolution, latent_dim, width_g, width_d),

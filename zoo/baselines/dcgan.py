@@ -19,7 +19,7 @@ from zoo.engine.schedules import linear_decay
 from zoo.networks.modes import frozen
 from zoo.networks.pairs import Architecture, NormName, build
 from zoo.objectives.losses import nonsaturating_d, nonsaturating_g
-from zoo.options.ranges import BatchSize, Decay, NonNegativeFloat, PositiveFloat, Side, Width
+from zoo.options import ranges
 
 
 class DCGAN(GAN):
@@ -39,10 +39,11 @@ class DCGAN(GAN):
         latent_dim: length of z.
         prior: z ~ U(-1, 1), or "normal".
         order: "theano" (G, then D on new fakes) or "torch" (D, then G on the same latents).
-        lr: Adam's rate of both networks.
+        lr: Adam's rate, for both networks.
         beta1: Adam's beta 1.
         beta2: Adam's beta 2.
-        l2: times each parameter, batch norms' too, added to its gradient (D lib/updates.py:130-133).
+        l2: times each parameter, batch norms' too, added to its gradient (D lib/updates.py:130-133; whether the
+            paper says so is unverified).
         decay_start_kimg: images after which the rate falls linearly to 0 at `total_kimg`; None for a constant one.
         batch_size: real images in one step, over all ranks.
         total_kimg: end of training, in thousands of real images.
@@ -50,22 +51,22 @@ class DCGAN(GAN):
 
     def __init__(
         self,
-        resolution: Side = 64,
+        resolution: ranges.Side = 64,
         architecture: Architecture = "theano",
         norm_d: NormName = "batch",
         channels: Literal[1, 3] = 3,
-        width_g: Width | None = None,
-        width_d: Width | None = None,
-        latent_dim: Width = 100,
+        width_g: ranges.Width | None = None,
+        width_d: ranges.Width | None = None,
+        latent_dim: ranges.Width = 100,
         prior: Literal["uniform", "unit_uniform", "normal"] = "uniform",
         order: Literal["theano", "torch"] = "theano",
-        lr: PositiveFloat = 2e-4,
-        beta1: Decay = 0.5,
-        beta2: Decay = 0.999,
-        l2: NonNegativeFloat = 1e-5,
-        decay_start_kimg: NonNegativeFloat | None = None,
-        batch_size: BatchSize = 128,
-        total_kimg: PositiveFloat = 2_532,
+        lr: ranges.PositiveFloat = 2e-4,
+        beta1: ranges.Decay = 0.5,
+        beta2: ranges.Decay = 0.999,
+        l2: ranges.NonNegativeFloat = 1e-5,
+        decay_start_kimg: ranges.NonNegativeFloat | None = None,
+        batch_size: ranges.BatchSize = 128,
+        total_kimg: ranges.PositiveFloat = 2_532,
     ) -> None:
         super().__init__(
             *build(architecture, resolution, latent_dim, channels, width_g, width_d, norm_d),
@@ -108,7 +109,7 @@ class DCGAN(GAN):
     def training_step(self, batch: tuple[Tensor, Tensor | None], batch_idx: int) -> None:
         real = self.to_native(batch[0])
         if self.decay_start_kimg is not None:
-            lr = self.lr * linear_decay(self.nimg, self.decay_start_kimg, self.total_kimg)
-            self.set_lr(self.opt_g, lr)
-            self.set_lr(self.opt_d, lr)
+            factor = linear_decay(self.nimg, self.decay_start_kimg, self.total_kimg)
+            for optimizer in self.optimizers():
+                self.set_lr(optimizer, self.lr * factor)
         self.report(self.iteration(real))

@@ -19,7 +19,7 @@ from zoo.networks.modes import frozen
 from zoo.networks.pairs import Architecture, NormName, build
 from zoo.objectives.divergences import DIVERGENCES, f_gan_d, f_gan_g
 from zoo.objectives.penalties import r1
-from zoo.options.ranges import BatchSize, Decay, NonNegativeFloat, PositiveFloat, Side, Width
+from zoo.options import ranges
 
 DivergenceName = Literal["gan", "js", "kl", "reverse_kl", "pearson_chi2", "neyman_chi2", "squared_hellinger"]
 
@@ -27,8 +27,8 @@ DivergenceName = Literal["gan", "js", "kl", "reverse_kl", "pearson_chi2", "neyma
 class FGAN(GAN):
     """V estimates an f-divergence from below, T = g_f(V), and G lowers the estimate.
 
-    Both gradients are of one forward pass at the old parameters: the single-step method. N also pays
-    gamma / 2 |dT/dx|^2 on real images, on T behind the activation and not on the logit.
+    Both gradients are of one forward pass at the old parameters, as in N: the paper's single-step method (recalled:
+    unverified). N also pays gamma / 2 |dT/dx|^2 on real images, on T behind the activation and not on the logit.
 
     Args:
         resolution: side of the images.
@@ -41,9 +41,10 @@ class FGAN(GAN):
         prior: z ~ U(0, 1) as in N, "uniform" is U(-1, 1), or "normal".
         divergence: name in `zoo.objectives.divergences.DIVERGENCES`. T of an image above its threshold f'(1) means
             that V holds it for real; the log has it as T/threshold.
-        saturating: G lowers V's own value, the saddle point, instead of raising T of its fakes (the paper's 3.2).
-        gamma: weight of the penalty, counted half.
-        lr: Adam's rate of both networks.
+        saturating: G lowers V's own value, the saddle point (N), instead of raising T of its fakes (the paper's
+            section 3.2, recalled: unverified).
+        gamma: weight of the penalty, counted half (N: 10 at 32 px, 1 in 1-D).
+        lr: Adam's rate, for both networks.
         beta1: Adam's beta 1.
         beta2: Adam's beta 2.
         batch_size: real images in one step, over all ranks.
@@ -52,22 +53,22 @@ class FGAN(GAN):
 
     def __init__(
         self,
-        resolution: Side = 32,
+        resolution: ranges.Side = 32,
         architecture: Architecture = "notebook",
         norm_d: NormName = "batch",
         channels: Literal[1, 3] = 3,
-        width_g: Width | None = None,
-        width_d: Width | None = None,
-        latent_dim: Width = 100,
+        width_g: ranges.Width | None = None,
+        width_d: ranges.Width | None = None,
+        latent_dim: ranges.Width = 100,
         prior: Literal["uniform", "unit_uniform", "normal"] = "unit_uniform",
         divergence: DivergenceName = "gan",
         saturating: bool = False,
-        gamma: NonNegativeFloat = 10.0,
-        lr: PositiveFloat = 1e-3,
-        beta1: Decay = 0.9,
-        beta2: Decay = 0.999,
-        batch_size: BatchSize = 64,
-        total_kimg: PositiveFloat = 1_250,
+        gamma: ranges.NonNegativeFloat = 10.0,
+        lr: ranges.PositiveFloat = 1e-3,
+        beta1: ranges.Decay = 0.9,
+        beta2: ranges.Decay = 0.999,
+        batch_size: ranges.BatchSize = 64,
+        total_kimg: ranges.PositiveFloat = 1_250,
     ) -> None:
         super().__init__(
             *build(architecture, resolution, latent_dim, channels, width_g, width_d, norm_d),

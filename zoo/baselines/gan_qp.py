@@ -3,7 +3,7 @@
 arXiv 1811.07296. Official code: bojone/gan-qp @ f81ec73 ("Q"). Its form with an encoder: `zoo.baselines.bigan_qp`.
 
     python reproductions/gan_qp.py                                               # CelebA-HQ 128 px, L1
-    python reproductions/gan_qp.py --config reproductions/gan_qp/celebahq-256.yaml
+    python reproductions/gan_qp.py --config reproductions/gan_qp/celebahq-512.yaml
 """
 
 from typing import Literal
@@ -18,7 +18,7 @@ from zoo.networks.modes import frozen
 from zoo.networks.pairs import Architecture, NormName, build
 from zoo.objectives.losses import gan_qp_g, wasserstein_d
 from zoo.objectives.penalties import pair_distance, quadratic_potential
-from zoo.options.ranges import BatchSize, Decay, PositiveFloat, PositiveInt, Side, Width
+from zoo.options import ranges
 
 
 class GAN_QP(GAN):
@@ -33,8 +33,8 @@ class GAN_QP(GAN):
         architecture: a pair of `zoo.networks.pairs`.
         norm_d: D's normalisation.
         channels: 1 for grey images.
-        width_g: width of G; None takes the architecture's own.
-        width_d: width of D.
+        width_g: channels of G; None takes the architecture's own.
+        width_d: channels of D.
         latent_dim: length of z.
         distance: "l1", the mean of |x - x'| over an image's numbers, or "l2", the root of the mean square.
         lambda_qp: lambda.
@@ -49,22 +49,22 @@ class GAN_QP(GAN):
 
     def __init__(
         self,
-        resolution: Side = 128,
+        resolution: ranges.Side = 128,
         architecture: Architecture = "keras",
         norm_d: NormName = "batch",
         channels: Literal[1, 3] = 3,
-        width_g: Width | None = None,
-        width_d: Width | None = None,
-        latent_dim: Width = 128,
+        width_g: ranges.Width | None = None,
+        width_d: ranges.Width | None = None,
+        latent_dim: ranges.Width = 128,
         distance: Literal["l1", "l2"] = "l1",
-        lambda_qp: PositiveFloat = 10.0,
-        n_dis: PositiveInt = 2,
-        lr: PositiveFloat = 2e-4,
-        beta1: Decay = 0.5,
-        beta2: Decay = 0.999,
-        eps: PositiveFloat = 1e-7,
-        batch_size: BatchSize = 64,
-        total_kimg: PositiveFloat = 12_800,
+        lambda_qp: ranges.PositiveFloat = 10.0,
+        n_dis: ranges.PositiveInt = 2,
+        lr: ranges.PositiveFloat = 2e-4,
+        beta1: ranges.Decay = 0.5,
+        beta2: ranges.Decay = 0.999,
+        eps: ranges.PositiveFloat = 1e-7,
+        batch_size: ranges.BatchSize = 64,
+        total_kimg: ranges.PositiveFloat = 12_800,
     ) -> None:
         super().__init__(
             *build(architecture, resolution, latent_dim, channels, width_g, width_d, norm_d),
@@ -85,7 +85,7 @@ class GAN_QP(GAN):
     def critic_step(self, real: Tensor) -> dict[str, Tensor]:
         with torch.no_grad():
             fake = self.G(self.latents(len(real)))
-        real_scores, fake_scores = self.D(real), self.D(fake)
+        real_scores, fake_scores = self.D(real), self.D(fake)  # apart: each has batch statistics of its own
         loss_d = wasserstein_d(real_scores, fake_scores)
         distance = self.lambda_qp * pair_distance(real, fake, self.distance)
         quadratic = quadratic_potential(real_scores, fake_scores, distance)

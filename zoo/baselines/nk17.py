@@ -15,7 +15,7 @@ from zoo.engine.gan import GAN
 from zoo.networks import conopt as networks
 from zoo.networks.modes import frozen
 from zoo.objectives.losses import ADVERSARIAL
-from zoo.options.ranges import BatchSize, Decay, NonNegativeFloat, PositiveFloat, Side, Width
+from zoo.options import ranges
 from zoo.ranks import share
 from zoo.ranks.sums import of_gradients
 
@@ -47,18 +47,18 @@ class NK17(GAN):
 
     def __init__(
         self,
-        resolution: Side = 32,
+        resolution: ranges.Side = 32,
         architecture: networks.Architecture = "dcgan4_nobn_cf",
-        width_g: Width = 64,
-        width_d: Width = 64,
-        latent_dim: Width = 256,
+        width_g: ranges.Width = 64,
+        width_d: ranges.Width = 64,
+        latent_dim: ranges.Width = 256,
         loss: Literal["saturating", "nonsaturating", "wasserstein"] = "saturating",
-        eta: NonNegativeFloat = 0.5,
-        lr: PositiveFloat = 1e-4,
-        beta1: Decay = 0.5,
-        beta2: Decay = 0.999,
-        batch_size: BatchSize = 64,
-        total_kimg: PositiveFloat = 6_400,
+        eta: ranges.NonNegativeFloat = 0.5,
+        lr: ranges.PositiveFloat = 1e-4,
+        beta1: ranges.Decay = 0.5,
+        beta2: ranges.Decay = 0.999,
+        batch_size: ranges.BatchSize = 64,
+        total_kimg: ranges.PositiveFloat = 6_400,
     ) -> None:
         super().__init__(
             *networks.build(architecture, resolution, latent_dim, width_g, width_d),

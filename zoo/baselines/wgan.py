@@ -18,7 +18,7 @@ from zoo.engine.pixels import Pixels
 from zoo.networks.modes import frozen
 from zoo.networks.pairs import Architecture, NormName, build
 from zoo.objectives.losses import wasserstein_d, wasserstein_g
-from zoo.options.ranges import BatchSize, PositiveFloat, PositiveInt, Side, Width
+from zoo.options import ranges
 
 #: TensorFlow's mean square starts at one, torch's at zero: its first steps are ten times the rate
 OPTIMIZERS = {"rmsprop": torch.optim.RMSprop, "rmsprop-tf": RMSPropTF1}
@@ -45,7 +45,7 @@ def generator_moves(step: int, n_critic: int, long: int | None) -> bool:
 
 
 class WGAN(GAN):
-    """The critic's mean scores differ by the Wasserstein distance, as long as its weights stay in a box.
+    """The gap of the critic's mean scores tells the Wasserstein distance up to a factor: its weights stay in a box.
 
     One training step is one critic step; G moves behind every `n_critic`-th. W has D with the opposite sign, which
     is the same game.
@@ -61,32 +61,32 @@ class WGAN(GAN):
         clip: bound on each of the critic's parameters, batch norms' included.
         clip_first: clip before a critic step (W), so that weights may stand outside by one step, or behind it (I,
             and Algorithm 1, recalled: unverified).
-        optimizer: "rmsprop" (torch's) or "rmsprop-tf" (TensorFlow 1's).
-        lr: its rate, for both networks.
         n_critic: critic steps per G step.
         n_critic_long: critic steps of G's first 25 iterations and of every 500th (W; not in the paper); None for no
             such iterations.
+        optimizer: "rmsprop" (torch's) or "rmsprop-tf" (TensorFlow 1's).
+        lr: its rate, for both networks.
         batch_size: real images in one critic step, over all ranks.
         total_kimg: end of training, in thousands of real images.
     """
 
     def __init__(
         self,
-        resolution: Side = 64,
+        resolution: ranges.Side = 64,
         architecture: Architecture = "dcgan",
         norm_d: NormName = "batch",
         channels: Literal[1, 3] = 3,
-        width_g: Width | None = None,
-        width_d: Width | None = None,
-        latent_dim: Width = 100,
-        clip: PositiveFloat = 0.01,
+        width_g: ranges.Width | None = None,
+        width_d: ranges.Width | None = None,
+        latent_dim: ranges.Width = 100,
+        clip: ranges.PositiveFloat = 0.01,
         clip_first: bool = True,
+        n_critic: ranges.PositiveInt = 5,
+        n_critic_long: ranges.PositiveInt | None = 100,
         optimizer: Literal["rmsprop", "rmsprop-tf"] = "rmsprop",
-        lr: PositiveFloat = 5e-5,
-        n_critic: PositiveInt = 5,
-        n_critic_long: PositiveInt | None = 100,
-        batch_size: BatchSize = 64,
-        total_kimg: PositiveFloat = 75_826,
+        lr: ranges.PositiveFloat = 5e-5,
+        batch_size: ranges.BatchSize = 64,
+        total_kimg: ranges.PositiveFloat = 75_826,
     ) -> None:
         super().__init__(
             *build(architecture, resolution, latent_dim, channels, width_g, width_d, norm_d),
@@ -97,8 +97,8 @@ class WGAN(GAN):
             pixels=Pixels(channels, unit=architecture == "cnn" and resolution == 28),
         )
         self.save_hyperparameters()
-        self.optimizer, self.lr = OPTIMIZERS[optimizer], lr
         self.clip, self.clip_first, self.n_critic, self.n_critic_long = clip, clip_first, n_critic, n_critic_long
+        self.optimizer, self.lr = OPTIMIZERS[optimizer], lr
 
     def configure_optimizers(self) -> list[torch.optim.Optimizer]:
         return [self.optimizer(net.parameters(), self.lr) for net in (self.G, self.D)]

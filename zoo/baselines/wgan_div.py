@@ -21,7 +21,7 @@ from zoo.networks.modes import frozen
 from zoo.networks.pairs import Architecture, NormName, build
 from zoo.objectives.losses import wasserstein_d, wasserstein_g
 from zoo.objectives.penalties import between, wgan_div
-from zoo.options.ranges import BatchSize, Decay, PositiveFloat, PositiveInt, Side, Width
+from zoo.options import ranges
 from zoo.ranks.sums import whole
 
 
@@ -53,7 +53,7 @@ POINTS: dict[str, Callable[[Tensor, Tensor], list[Tensor]]] = {
 
 
 class WGAN_Div(GAN):
-    """The critic pays k E_r ||grad T||^p, and needs no Lipschitz bound: what it then measures is a divergence.
+    """The critic pays k E_r ||grad T||^p and needs no Lipschitz bound: for a suitable r it measures a divergence.
 
     Both codes have T with the opposite sign, which is the same game. Whether the published numbers are of V's
     k = 10 or of the paper's k = 2 is not known. One iteration is `n_dis` critic steps and a G step.
@@ -81,23 +81,23 @@ class WGAN_Div(GAN):
 
     def __init__(
         self,
-        resolution: Side = 64,
+        resolution: ranges.Side = 64,
         architecture: Architecture = "resnet",
         norm_d: NormName = "layer",
         channels: Literal[1, 3] = 3,
-        width_g: Width | None = None,
-        width_d: Width | None = None,
-        latent_dim: Width = 128,
-        k: PositiveFloat = 2.0,
-        power: PositiveFloat = 6.0,
+        width_g: ranges.Width | None = None,
+        width_d: ranges.Width | None = None,
+        latent_dim: ranges.Width = 128,
+        k: ranges.PositiveFloat = 2.0,
+        power: ranges.PositiveFloat = 6.0,
         points: Literal["mixture", "lines", "lines-within", "lines-mixture", "real", "fake"] = "mixture",
-        n_dis: PositiveInt = 4,
-        lr: PositiveFloat = 2e-4,
-        beta1: Decay = 0.0,
-        beta2: Decay = 0.9,
-        eps: PositiveFloat = 1e-8,
-        batch_size: BatchSize = 64,
-        total_kimg: PositiveFloat = 51_200,
+        n_dis: ranges.PositiveInt = 4,
+        lr: ranges.PositiveFloat = 2e-4,
+        beta1: ranges.Decay = 0.0,
+        beta2: ranges.Decay = 0.9,
+        eps: ranges.PositiveFloat = 1e-8,
+        batch_size: ranges.BatchSize = 64,
+        total_kimg: ranges.PositiveFloat = 51_200,
     ) -> None:
         super().__init__(
             *build(architecture, resolution, latent_dim, channels, width_g, width_d, norm_d),
@@ -125,7 +125,7 @@ class WGAN_Div(GAN):
     def critic_step(self, real: Tensor) -> dict[str, Tensor]:
         with torch.no_grad():
             fake = self.G(self.latents(len(real)))
-        real_scores, fake_scores = self.D(real), self.D(fake)
+        real_scores, fake_scores = self.D(real), self.D(fake)  # apart: each has batch statistics of its own
         loss_d = wasserstein_d(real_scores, fake_scores)
         with self.differentiated_twice(half=False):  # differentiated twice; ||grad||^6 overflows float16
             penalty = self.penalty(real, fake.to(real.dtype))

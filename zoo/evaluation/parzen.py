@@ -13,7 +13,7 @@ from zoo.data import ImageDataModule
 from zoo.data.order import subset
 from zoo.engine.gan import GAN
 
-#: widths that are tried, on images held out of the score (B: 10 values on a logarithmic scale)
+#: widths that are tried, on images held out of the score (B: 10 values on a logarithmic scale, 0.1 to 1)
 SIGMAS = torch.logspace(-1, 0, 10, dtype=torch.float64)
 BLOCK = 100  # images in one block of distances
 
@@ -45,8 +45,9 @@ def choose_sigma(x: Tensor, samples: Tensor) -> float:
 def of_data(gan: GAN, data: ImageDataModule, n_samples: int = 10_000) -> dict[str, float | str]:
     """`parzen_ll`, its standard error and the width, over test images where the data set has some.
 
-    Without test images, training ones are scored. sigma is chosen on 1,000 training images; at most as many samples
-    are drawn as there are training images, so that a small trial stays small.
+    Without test images, training ones are scored. sigma is chosen on 1,000 training images, in B on the first 1,000
+    of the last 10,000, which training does not see. At most as many samples are drawn as there are training images,
+    so that a small trial stays small; each is of a class drawn uniformly.
     """
     n = min(n_samples, len(data.opened))
     blocks = [gan.sample(min(256, n - start), start=start) for start in range(0, n, 256)]

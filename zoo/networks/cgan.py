@@ -26,7 +26,8 @@ class Maxout(nn.Module):
 
 
 def start_uniform(net: nn.Module, bound: float) -> nn.Module:
-    """U(-bound, bound) weights and zero biases (goodfeli/adversarial @ 1720041, mnist.yaml)."""
+    """U(-bound, bound) weights and zero biases (goodfeli/adversarial @ 1720041, mnist.yaml; there G's last bias
+    starts from the mean of each pixel)."""
     for layer in net.modules():
         if isinstance(layer, nn.Linear):
             nn.init.uniform_(layer.weight, -bound, bound)

@@ -2,9 +2,8 @@
 
 The first is Newmu/dcgan_code @ ee12b2d, faces/train_uncond_dcgan.py:68-149, the second soumith/dcgan.torch
 @ 6eaac63 as WassersteinGAN @ f7a01e8 has it for every size, models/dcgan.py. z is (N, latent_dim), images are
-(N, C, R, R) in
-[-1, 1], logits (N,). Weights start as N(0, 0.02^2), gains of batch norms as N(1, 0.02^2), biases at 0; convolutions
-have no bias.
+(N, C, R, R) in [-1, 1], logits (N,). Weights start as N(0, 0.02^2), gains of batch norms as N(1, 0.02^2), biases at
+0; convolutions have no bias.
 """
 
 import math

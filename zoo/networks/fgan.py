@@ -14,7 +14,7 @@ from zoo.networks.dcgan import halvings
 
 
 class Generator(nn.Module):
-    """G: dense, batch norm, then 4x4 transposed convolutions and a 3x3 convolution without a bound.
+    """G: dense, batch norm of each single unit, then 4x4 transposed convolutions and a 3x3 convolution, no bound.
 
     Args:
         resolution: a power of two from 8 on (N: 32 and 64).
@@ -31,12 +31,12 @@ class Generator(nn.Module):
         widths = [width * 2**i for i in reversed(range(halvings(resolution) + 1))]
         self.dense = nn.Linear(latent_dim, 16 * widths[0])
         nn.init.xavier_uniform_(self.dense.weight, gain=0.1)
-        self.norms = nn.ModuleList(BatchNorm2d(w) for w in widths)
+        self.norms = nn.ModuleList([BatchNorm1d(16 * widths[0]), *(BatchNorm2d(w) for w in widths[1:])])
         self.deconvs = nn.ModuleList(nn.ConvTranspose2d(*pair, 4, 2, padding=1) for pair in pairwise(widths))
         self.conv = nn.Conv2d(width, channels, 3, padding=1)
 
     def forward(self, z: Tensor, label: Tensor | None = None) -> Tensor:
-        h = F.relu(self.norms[0](self.dense(z).unflatten(1, (-1, 4, 4))))
+        h = F.relu(self.norms[0](self.dense(z))).unflatten(1, (-1, 4, 4))
         for deconv, norm in zip(self.deconvs, self.norms[1:], strict=True):
             h = F.relu(norm(deconv(h)))
         return self.conv(h)

@@ -5,6 +5,8 @@ M = 8 R (4 R at 512 px). z is (N, latent_dim) ~ N(0, I), images are (N, C, R, R)
 norm has eps 1e-3 and keeps 0.99 of its averages, as Keras' layer.
 """
 
+from collections.abc import Callable
+from functools import partial
 from itertools import pairwise
 
 import torch
@@ -12,7 +14,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from zoo.networks.batchnorm import BatchNorm1d, BatchNorm2d
-from zoo.networks.dcgan import halvings, start_normal
+from zoo.networks.dcgan import STD, halvings
 from zoo.networks.layers import SameConv2d, SameConvTranspose2d
 from zoo.networks.rothgan import leaky_relu
 
@@ -36,18 +38,21 @@ def ladder(resolution: int, width: int) -> list[int]:
     return [width // 2**i for i in range(n)]
 
 
-def start_glorot(net: nn.Module) -> nn.Module:
-    """Keras' default: Glorot's uniform kernels, zero biases."""
+#: how kernels start: gan-qp leaves Keras' default, Glorot's uniform; gan/keras/wgan_div_celeba.py has N(0, 0.02^2)
+STARTS: dict[str, Callable[[Tensor], Tensor]] = {
+    "glorot": nn.init.xavier_uniform_,
+    "normal": partial(nn.init.normal_, std=STD),
+}
+
+
+def start_kernels(net: nn.Module, start: str) -> nn.Module:
+    """Kernels as `STARTS` says, biases at 0; batch norms keep Keras' gain of 1."""
     for layer in net.modules():
         if isinstance(layer, nn.Conv2d | nn.ConvTranspose2d | nn.Linear):
-            nn.init.xavier_uniform_(layer.weight)
+            STARTS[start](layer.weight)
             if layer.bias is not None:
                 nn.init.zeros_(layer.bias)
     return net
-
-
-#: how weights start: gan-qp leaves Keras' default, gan/keras/wgan_div_celeba.py has N(0, 0.02^2)
-STARTS = {"glorot": start_glorot, "normal": start_normal}
 
 
 class Generator(nn.Module):
@@ -78,7 +83,7 @@ class Generator(nn.Module):
         norms = [BatchNorm1d(16 * widths[0], **NORM), *(BatchNorm2d(w, **NORM) for w in widths[1:])]
         self.norms = nn.ModuleList(norms)
         self.deconvs = nn.ModuleList(SameConvTranspose2d(*pair, 5, 2) for pair in pairwise([*widths, channels]))
-        STARTS[start](self)
+        start_kernels(self, start)
 
     def forward(self, z: Tensor, label: Tensor | None = None) -> Tensor:
         h = self.dense(z)
@@ -113,7 +118,7 @@ class Encoder(nn.Module):
         self.convs = nn.ModuleList(SameConv2d(*pair, 5, 2, bias=bias) for pair in pairwise([channels, *widths]))
         self.norms = nn.ModuleList([nn.Identity(), *(BatchNorm2d(w, **NORM) for w in widths[1:])])
         self.linear = nn.Linear(widths[-1] * (1 if pooled else 16), n_out, bias=bias)
-        STARTS[start](self)
+        start_kernels(self, start)
 
     def forward(self, x: Tensor, label: Tensor | None = None) -> Tensor:
         for conv, norm in zip(self.convs, self.norms, strict=True):
@@ -159,7 +164,7 @@ class JointCritic(nn.Module):
         self.encoder = Encoder(resolution, width, latent_dim, channels, bias=False)
         sizes = [2 * latent_dim, hidden, hidden, 1]
         self.head = nn.ModuleList(nn.Linear(*pair, bias=False) for pair in pairwise(sizes))
-        start_glorot(self.head)
+        start_kernels(self.head, "glorot")
 
     def forward(self, x: Tensor, z: Tensor) -> Tensor:
         h = torch.cat([self.encoder(x), z], 1)

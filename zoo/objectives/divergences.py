@@ -131,5 +131,8 @@ def f_gan_d(divergence: Divergence, real: Tensor, fake: Tensor) -> Tensor:
 
 
 def f_gan_g(divergence: Divergence, fake: Tensor, saturating: bool = False) -> Tensor:
-    """-E[g(V(G(z)))], or with `saturating` F itself, -E[f*(g(V(G(z))))]  (Nowozin et al. 2016)."""
+    """-E[g(V(G(z)))], or with `saturating` F itself, -E[f*(g(V(G(z))))].
+
+    The first is the trick of Nowozin et al. 2016, section 3.2, recalled: unverified.
+    """
     return -(divergence.on_fake if saturating else divergence.activation)(fake).mean()

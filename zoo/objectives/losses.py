@@ -39,12 +39,15 @@ def saturating_g(fake: Tensor) -> Tensor:
 
 
 def wasserstein_d(real: Tensor, fake: Tensor) -> Tensor:
-    """E[D(G(z))] - E[D(x)]  (Arjovsky et al. 2017, arXiv 1701.07875, eq. 3, negated); D must be kept Lipschitz."""
+    """E[D(G(z))] - E[D(x)]  (Arjovsky et al. 2017, arXiv 1701.07875, eq. 3, negated; recalled: unverified).
+
+    D must be kept Lipschitz.
+    """
     return fake.mean() - real.mean()
 
 
 def wasserstein_g(fake: Tensor) -> Tensor:
-    """-E[D(G(z))]  (Arjovsky et al. 2017, algorithm 1)."""
+    """-E[D(G(z))]  (Arjovsky et al. 2017, algorithm 1, recalled: unverified)."""
     return -fake.mean()
 
 
