@@ -1,0 +1,176 @@
+"""What pages for readers name is there: links, files, recipes, verbs, options, rooms; and what they say was run."""
+
+import inspect
+import re
+from fnmatch import fnmatch
+from pathlib import Path
+
+import lightning.pytorch as L
+import pytest
+from lightning.pytorch.cli import LightningArgumentParser
+
+import zoo.data
+from zoo.__main__ import COMMANDS
+from zoo.data import ImageDataModule
+from zoo.engine.checkpoints import Checkpoints
+from zoo.imitation import ALGORITHMS, algorithm_class
+from zoo.leaderboard.rows import read_rows
+from zoo.options.checked import annotations
+from zoo.training.arguments import add_run_arguments
+from zoo.training.evaluate import Evaluate
+from zoo.training.loading import model_class
+from zoo.training.recipes import compose
+from zoo.training.samples import Samples
+
+ROOT = Path(__file__).parents[2]
+PAPERS = sorted(ROOT.glob("reproductions/*/README.md"))
+WRITTEN = [
+    *(ROOT / name for name in ("README.md", "CONTRIBUTING.md", "CHANGELOG.md", "reproductions/CLUSTER.md")),
+    *sorted(ROOT.glob("zoo/*/README.md")),
+    *PAPERS,
+]
+PAGES = [*WRITTEN, *sorted(ROOT.glob("results/**/*.md"))]
+
+
+def name_of(path: Path) -> str:
+    return str(path.relative_to(ROOT))
+
+
+def headings(page: Path) -> set[str]:
+    """The anchors of a page, as GitHub makes them."""
+    words = (re.sub(r"[^\w\- ]", "", line.lower()) for line in re.findall(r"^#+ (.*)$", page.read_text(), re.M))
+    return {line.replace(" ", "-") for line in words}
+
+
+def code(page: Path) -> list[str]:
+    """The lines of a page's blocks of code and what stands between backticks."""
+    text = page.read_text()
+    blocks = "\n".join(re.findall(r"^```\w*\n(.*?)^```", text, re.M | re.S))
+    prose = re.sub(r"^```.*?^```", "", text, flags=re.M | re.S)
+    lines = [line.split("  #")[0] for line in blocks.replace("\\\n", " ").splitlines()]
+    return [*lines, *(" ".join(one.split()) for one in re.findall(r"`([^`]+)`", prose))]
+
+
+def words(line: str) -> list[str]:
+    return re.findall(r"[^\s\[\]'\"]+", line)
+
+
+@pytest.mark.parametrize("page", PAGES, ids=name_of)
+def test_links_lead_somewhere(page):
+    for found in re.findall(r"\]\(([^)\s]+)\)|(?:src|href)=\"([^\"]+)\"", page.read_text()):
+        link = "".join(found)
+        if not link.startswith("https://"):
+            path, _, anchor = link.partition("#")
+            target = page.parent / path if path else page
+            assert target.exists(), link
+            assert not anchor or anchor in headings(target), link
+
+
+@pytest.mark.parametrize("page", WRITTEN, ids=name_of)
+def test_files_that_are_named_are_there(page):
+    for file in re.findall(r"(?<![\w/.])(?:reproductions|zoo|tests|results)/[\w/.\-]+\.\w+", page.read_text()):
+        assert "NAME" in file or (ROOT / file).exists(), file
+
+
+@pytest.mark.parametrize("page", WRITTEN, ids=name_of)
+def test_verbs_and_their_options_are_there(page):
+    front = {"evaluate": inspect.signature(COMMANDS["compare"]).parameters, "sample": ["class"]}
+    for part in (part.strip() for line in code(page) for part in re.split(r";|&&", line)):
+        given = words(part)
+        if given[:1] != ["zoo"]:
+            continue
+        verb, depth = COMMANDS, 1
+        while isinstance(verb, dict) and given[depth:]:
+            assert given[depth] in verb, part
+            verb, depth = verb[given[depth]], depth + 1
+        if not isinstance(verb, dict) and given[1] != "train":
+            known = {"help", *inspect.signature(verb).parameters, *front.get(given[1], ())}
+            assert set(re.findall(r"(?<!\S)--(\w+)", " ".join(given))) <= known, part
+
+
+def of(*classes: type) -> set[str]:
+    return {name for one in classes for hints, _ in annotations(one) for name in hints}
+
+
+def test_options_of_trainings_are_there():
+    """`--model.lr` on a paper's page is one of its model, elsewhere of any."""
+    parser = LightningArgumentParser()
+    add_run_arguments(parser)
+    sets = [one for one in vars(zoo.data).values() if isinstance(one, type) and issubclass(one, ImageDataModule)]
+    models = {page.parent.name: of(*models_of(page.parent.name)) for page in PAPERS}
+    known = {
+        "trainer": {*inspect.signature(L.Trainer).parameters},
+        "data": of(*sets),
+        "evaluation": of(Evaluate),
+        "samples": of(Samples),
+        "checkpoints": of(Checkpoints),
+    }
+    run = {action.dest for action in parser._actions} | {*known, "config", "seed_everything", "print_config"}
+    of_verbs = {name for verb in verbs(COMMANDS) for name in inspect.signature(verb).parameters} | {"class"}
+    for page in WRITTEN:
+        model = models.get(page.parent.name) or set().union(*models.values())
+        for line in code(page):
+            for group, option in re.findall(
+                r"(?<!\S)--(model|trainer|data|evaluation|samples|checkpoints)\.(\w+)", line
+            ):
+                assert option in (model if group == "model" else known[group]), f"{name_of(page)}: {line}"
+            if line.startswith(("python reproductions/", "--")):
+                options = set(re.findall(r"(?<!\S)--(\w+)(?!\S*\.)", line))
+                assert options <= (run if line.startswith("python") else run | of_verbs), f"{name_of(page)}: {line}"
+
+
+def verbs(commands: dict) -> list:
+    inner = [verbs(what) if isinstance(what, dict) else [what] for what in commands.values()]
+    return [verb for some in inner for verb in some if callable(verb)]
+
+
+def models_of(paper: str) -> list[type]:
+    own = [name for name, (script, _) in ALGORITHMS.items() if script == paper]
+    return [algorithm_class(name) for name in own] or [model_class(paper)]
+
+
+def table(page: Path) -> list[str]:
+    """The first cells of the table of recipes."""
+    rows = page.read_text().partition("\n| recipe |")[2].partition("\n\n")[0].splitlines()[2:]
+    return [row.split("|")[1] for row in rows]
+
+
+@pytest.mark.parametrize("page", PAPERS, ids=lambda page: page.parent.name)
+def test_a_page_names_the_recipes_that_are_there_and_no_others(page):
+    """By name or pattern: `table1-*`."""
+    named = [name for cell in table(page) for name in re.findall(r"`([^`]+)`", cell)]
+    recipes = [recipe.stem for recipe in page.parent.glob("*.yaml")]
+    assert named
+    assert [name for name in named if not any(fnmatch(recipe, name) for recipe in recipes)] == []
+    assert [recipe for recipe in recipes if not any(fnmatch(recipe, name) for name in named)] == []
+
+
+def test_readme_names_the_recipes_that_have_rows():
+    """But `same-budget`, whose rows make a table of their own there."""
+    rows = [row for _, row in read_rows(ROOT / "results")]
+    text = (ROOT / "README.md").read_text()
+    lines = re.findall(r"^\| .* \| \[\w+\]\(reproductions/(\w+)/README.md\) \| .* \| (.*) \|$", text, re.M)
+    assert len(lines) == 10
+    for paper, cell in lines:
+        run = {r["recipe"] for r in rows if r["paper"].startswith(paper)} - {"same-budget"}
+        assert set(re.findall(r"`([\w-]+)`", cell)) == run, paper
+
+
+@pytest.mark.parametrize("page", PAPERS, ids=lambda page: page.parent.name)
+def test_a_page_says_where_rows_are_of_an_earlier_form_of_a_recipe(page):
+    text = " ".join(page.read_text().partition("\n## Results")[2].split())
+    for _, row in read_rows(ROOT / "results"):
+        recipe = page.parent / f"{row['recipe']}.yaml"
+        if row["paper"] != page.parent.name or not recipe.is_file():
+            continue
+        now = compose(page.parent / "paper.yaml", ["--config", str(recipe)])[0]["model"]["total_kimg"]
+        if row["training"]["kimg"] < 0.99 * now:
+            about = [one for one in text.split(". ") if f"`{recipe.stem}`" in one]
+            assert any("earlier" in one or "stopped" in one for one in about), recipe.stem
+
+
+def test_contributing_names_the_rooms():
+    layers = (ROOT / "pyproject.toml").read_text().partition("layers = [")[2].partition("\n]")[0]
+    rooms = {name for line in re.findall(r'"([^"]+)"', layers) for name in line.split(" | ")} - {"__main__"}
+    text = (ROOT / "CONTRIBUTING.md").read_text().partition("Imports run only")[0]
+    assert set(re.findall(r"`zoo/(\w+)/`", text)) == rooms
