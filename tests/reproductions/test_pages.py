@@ -51,6 +51,11 @@ def code(page: Path) -> list[str]:
     return [*lines, *(" ".join(one.split()) for one in re.findall(r"`([^`]+)`", prose))]
 
 
+def verbs(commands: dict) -> list:
+    inner = [verbs(what) if isinstance(what, dict) else [what] for what in commands.values()]
+    return [verb for some in inner for verb in some if callable(verb)]
+
+
 def words(line: str) -> list[str]:
     return re.findall(r"[^\s\[\]'\"]+", line)
 
@@ -88,6 +93,12 @@ def test_verbs_and_their_options_are_there(page):
             assert set(re.findall(r"(?<!\S)--(\w+)", " ".join(given))) <= known, part
 
 
+@pytest.mark.parametrize("verb", verbs(COMMANDS), ids=lambda verb: f"{verb.__module__}.{verb.__name__}")
+def test_the_list_of_verbs_shows_whole_sentences(verb):
+    """`zoo --help` shows the first line of each."""
+    assert inspect.getdoc(verb).splitlines()[0].endswith((".", "..."))
+
+
 def of(*classes: type) -> set[str]:
     return {name for one in classes for hints, _ in annotations(one) for name in hints}
 
@@ -117,11 +128,6 @@ def test_options_of_trainings_are_there():
             if line.startswith(("python reproductions/", "--")):
                 options = set(re.findall(r"(?<!\S)--(\w+)(?!\S*\.)", line))
                 assert options <= (run if line.startswith("python") else run | of_verbs), f"{name_of(page)}: {line}"
-
-
-def verbs(commands: dict) -> list:
-    inner = [verbs(what) if isinstance(what, dict) else [what] for what in commands.values()]
-    return [verb for some in inner for verb in some if callable(verb)]
 
 
 def models_of(paper: str) -> list[type]:
