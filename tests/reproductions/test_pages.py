@@ -1,7 +1,9 @@
 """What pages for readers name is there: links, files, recipes, verbs, options, rooms; and what they say was run."""
 
 import inspect
+import json
 import re
+import statistics
 from fnmatch import fnmatch
 from pathlib import Path
 
@@ -173,6 +175,75 @@ def test_a_page_says_where_rows_are_of_an_earlier_form_of_a_recipe(page):
         if row["training"]["kimg"] < 0.99 * now:
             about = [one for one in text.split(". ") if f"`{recipe.stem}`" in one]
             assert any("earlier" in one or "stopped" in one for one in about), recipe.stem
+
+
+#: of a paper's page: recipe, metric -> numbers as they are quoted there
+QUOTED = {
+    ("biggan", "cifar10-cpu"): {"fd_random": ["0.147", "0.84"], "intra_fd_random": ["0.499"]},
+    ("biggan", "imagenette64-cpu"): {"fd_random": ["0.496"], "intra_fd_random": ["0.801"]},
+    ("ctgan_ssl", "mnist-cpu"): {"test_accuracy_last": ["77.9"], "test_accuracy": ["10.3"]},
+    ("introvae", "lfw-cpu"): {
+        "reconstruction_mse": ["0.01510"],
+        "reconstruction_psnr": ["18.43"],
+        "reconstruction_ssim": ["0.460"],
+        "reconstruction_mse_heldout": ["0.01526"],
+        "reconstruction_psnr_heldout": ["18.39"],
+        "reconstruction_ssim_heldout": ["0.459"],
+        "ms_ssim": ["0.419"],
+        "ms_ssim_real": ["0.295"],
+    },
+    ("pggan", "lfw-cpu"): {"fd_random": ["0.32"]},
+    ("sngan", "cifar10-cpu"): {"fd_random": ["1.118"]},
+    ("stylegan", "lfw-cpu"): {
+        "fd_efficientnet-lite0": ["38.0"],
+        "fd_random": ["0.127"],
+        "precision_efficientnet-lite0": ["0.42"],
+        "recall_efficientnet-lite0": ["0.002"],
+    },
+    ("ttur", "cifar10-pair"): {"fd_random": ["6.83", "5.44"]},
+    ("ttur", "cifar10-pair-orig"): {"fd_random": ["4.07", "3.36"]},
+}
+
+
+@pytest.mark.parametrize(("paper", "recipe"), QUOTED)
+def test_numbers_on_a_page_are_those_of_rows(paper, recipe):
+    page = (ROOT / "reproductions" / paper / "README.md").read_text()
+    rows = [row for _, row in read_rows(ROOT / "results") if (row["paper"], row["recipe"]) == (paper, recipe)]
+    for metric, numbers in QUOTED[paper, recipe].items():
+        for number in numbers:
+            digits = len(number.partition(".")[2])
+            assert number in page
+            assert any(f"{row['metrics'].get(metric, 0):.{digits}f}" == number for row in rows), metric
+
+
+@pytest.mark.parametrize(
+    ("paper", "recipe", "metrics"),
+    [
+        ("vail", "pendulum", ["imitation_last10", "cloned", "random"]),
+        ("vail", "pendulum-gail", ["imitation_last10"]),
+        ("vairl", "cmaze-cpu", ["imitation", "transfer"]),
+        ("vairl", "cmaze-cpu-airl", ["imitation", "transfer"]),
+    ],
+)
+def test_means_over_seeds_of_imitation_are_those_of_rows(paper, recipe, metrics):
+    page = (ROOT / "reproductions" / paper / "README.md").read_text()
+    rows = [json.loads(path.read_text()) for path in sorted(ROOT.glob(f"results/imitation/{paper}-*.json"))]
+    for metric in metrics:
+        values = [row["metrics"][metric] for row in rows if row["recipe"] == recipe]
+        assert f"{statistics.mean(values):.1f} ± {statistics.pstdev(values):.1f}" in page, metric
+
+
+def test_the_lottery_of_seeds_is_that_of_rows():
+    text = (ROOT / "zoo/evaluation/README.md").read_text()
+    lines = re.findall(r"^\| (\w+)/([\w-]+) \| ([\d,]+) \| ([\d.]+), ([\d.]+) \| ([\d.]+) \|$", text, re.M)
+    assert len(lines) > 5
+    rows = [row for _, row in read_rows(ROOT / "results") if row["training"]["kimg"] <= 24]
+    for paper, recipe, n, low, high, ratio in lines:
+        own = [row for row in rows if (row["paper"], row["recipe"]) == (paper, recipe)]
+        values = sorted(row["metrics"]["fd_random"] for row in own)
+        assert [f"{value:.2f}" for value in values] == [low, high]
+        assert f"{values[1] / values[0]:.2f}" == ratio
+        assert {f"{row['conditions']['n_fake']:,}" for row in own} == {n}
 
 
 def test_contributing_names_the_rooms():
