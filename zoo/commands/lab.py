@@ -35,7 +35,8 @@ def plane(
 
     Args:
         paper: A paper or baseline, several with commas, or all.
-        data: ring, ring-m17, ring-nk17, grid, swissroll, lines, circle, submanifold (Roth's mixture in space).
+        data: ring, ring-m17, ring-nk17, grid, swissroll, gaussian, line, lines, circle, submanifold (Roth's mixture
+            in space).
         out: The picture to write; plane-PAPER-DATA.png by default.
         kimg: Thousands of real points to show; the paper's setting by default.
         seed: Of weights, latents and points.
