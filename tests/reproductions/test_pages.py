@@ -73,10 +73,11 @@ def test_links_lead_somewhere(page):
             assert not anchor or anchor in headings(target), link
 
 
-@pytest.mark.parametrize("page", WRITTEN, ids=name_of)
-def test_files_that_are_named_are_there(page):
-    for file in re.findall(r"(?<![\w/.])(?:reproductions|zoo|tests|results)/[\w/.\-]+\.\w+", page.read_text()):
-        assert "NAME" in file or (ROOT / file).exists(), file
+def test_files_that_are_named_are_there():
+    """On pages, in recipes' heads and in docstrings."""
+    for page in [*WRITTEN, *ROOT.glob("reproductions/*/*.yaml"), *ROOT.glob("zoo/**/*.py")]:
+        for file in re.findall(r"(?<![\w/.])(?:reproductions|zoo|tests|results)/[\w/.\-]+\.\w+", page.read_text()):
+            assert "NAME" in file or (ROOT / file).exists(), f"{name_of(page)}: {file}"
 
 
 @pytest.mark.parametrize("page", WRITTEN, ids=name_of)
