@@ -76,8 +76,7 @@ def step(
     timeout: ranges.PositiveFloat = 600,
     device: str = "cpu",
 ) -> None:
-    """Time and peak memory of one training step of a recipe, in float32 and bfloat16, channels_last and contiguous,
-    compiled, with checkpointed activations.
+    """Time and peak memory of one training step of a recipe: precisions, layouts, compiled, checkpointed.
 
     Args:
         recipe: Such as reproductions/biggan/paper.yaml.
@@ -188,10 +187,10 @@ def table(recipes: list[Path], out: Path = Path("results/speed"), cpu_below: ran
 
 
 def gpu(out: Path = Path("results/gpu"), minutes: ranges.PositiveFloat = 12, device: str = "cuda") -> None:
-    """Use a short lease of a GPU: does every paper's step run, how fast are six, 1024 px, checkpointed, compiled,
-    with CUDA graphs, the other memory layout.
+    """Use a short lease of a GPU: does every paper's step run, and how fast are they.
 
-    Writes OUT/steps.csv line by line, the most important first; the same command goes on where it ended.
+    Six at speed, 1024 px, checkpointed, compiled, with CUDA graphs, in the other memory layout. Writes
+    OUT/steps.csv line by line, the most important first; the same command goes on where it ended.
 
     Args:
         out: Folder of the lines.

@@ -35,7 +35,8 @@ def plane(
 
     Args:
         paper: A paper or baseline, several with commas, or all.
-        data: ring, ring-m17, ring-nk17, grid, swissroll, lines, circle, submanifold (Roth's mixture in space).
+        data: ring, ring-m17, ring-nk17, grid, swissroll, gaussian, line, lines, circle, submanifold (Roth's mixture
+            in space).
         out: The picture to write; plane-PAPER-DATA.png by default.
         kimg: Thousands of real points to show; the paper's setting by default.
         seed: Of weights, latents and points.
@@ -82,10 +83,10 @@ def ring(
 def trial(
     name: str, seeds: PositiveInt = 2, kimg: PositiveFloat | None = None, results: Path = Path("results")
 ) -> None:
-    """Play a small experiment behind the papers' claims and write its rows: methods-2d, noise-2d, disturbances.
+    """Play a small experiment behind the papers' claims and write its rows.
 
     Args:
-        name: Of the experiment.
+        name: methods-2d, noise-2d, disturbances or disturbances-net.
         seeds: Runs with the seeds 0, 1, ...; rows that are there are not made again.
         kimg: Thousands of real points to show; the experiment's own length by default.
         results: The results folder; rows go to its claims/lab.

@@ -144,4 +144,7 @@ PACKAGES = {
     "pyarrow": "data",
     "imageio_ffmpeg": "video",
     "gradio": "explore",
+    "onnx": "onnx",
+    "ot": "lab",
+    "wandb_workspaces": "dashboards",
 }

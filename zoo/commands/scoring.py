@@ -142,6 +142,8 @@ def leaderboard(
 ) -> None:
     """Render README.md, leaderboard.csv and index.html of the results folder from the rows.
 
+    And the table of one budget in the README beside the folder, where that has a place for it.
+
     Args:
         results: Folder of the rows and of published.csv.
         check: Write nothing; fail if the rendered files are older than the rows.

@@ -13,7 +13,7 @@ sentence.
         return {} if rows is None else {"brightness": rows.mean().item()}
 
 `EXTRAS` maps names to `module:function`, imported when asked for; a name of that form needs no entry. What belongs
-to one model alone (reconstruction errors) is its method `own_metrics(data)`, which `callback.Evaluate` calls.
+to one model alone (reconstruction errors) is its method `own_metrics(data)`.
 """
 
 import importlib

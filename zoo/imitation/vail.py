@@ -3,7 +3,7 @@
 Released code: qxcv/vdb-irl @ e3d1292, inverse_rl/models/imitation_learning.py.
 
     python reproductions/vail.py                                                       # VAIL on Pendulum-v1
-    python reproductions/vail.py --config reproductions/vail/gail.yaml
+    python reproductions/vail.py --config reproductions/vail/pendulum-gail.yaml
 """
 
 from typing import Any, Literal

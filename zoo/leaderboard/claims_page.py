@@ -48,8 +48,8 @@ What the papers say, redone at the size of one CPU core. Sentences and published
 
 Numbers are means ± standard deviations, with the number of seeds and the thousands of images shown in brackets; a
 verdict needs two seeds of each run. Distances are over this project's own features or none: they compare with no
-published FID. Budgets are a few minutes a run, so a verdict speaks of these runs: the command goes on with larger
-ones.
+published FID. Budgets are a few minutes a run, and a verdict speaks of these runs alone: a recipe with a longer
+`total_kimg` is run anew by the same command.
 """
 
 

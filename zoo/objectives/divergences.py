@@ -5,7 +5,7 @@ is the divergence D_f(P || Q) = E_Q[f(p / q)]. The optimal psi is f'(p / q).
 
 f and g are those of f-GAN (Nowozin, Cseke, Tomioka 2016, arXiv 1606.00709), whose text was not at hand; every g is
 taken increasing in V, whatever its printed sign.
-The columns are checked against each other in tests/test_divergences.py: conjugate, derivatives, composition.
+The columns are checked against each other in tests/objectives/test_divergences.py.
 """
 
 import math

@@ -45,8 +45,8 @@ class Evaluate(Checked, L.Callback):
 
     Args:
         every_kimg: thousands of real images between evaluations; None for the one at the end.
-        extractors: any of `inception` (fid, is, kid, precision, ...), `efficientnet-lite0`, `random` (fd_random,
-            ...), `domain` and torch-fidelity's others; see `zoo.evaluation.extractors`.
+        extractors: any of `inception` (fid, is, kid, precision, ...), `efficientnet-lite0`, `dinov2`, `random`
+            (fd_random, ...), `domain` and torch-fidelity's others; see `zoo.evaluation.extractors`.
         protocol: named conditions, a key of `zoo.evaluation.protocols`; rows are ranked within one.
         n_fake: generated images.
         n_real: real images, a fixed random choice of the training set.

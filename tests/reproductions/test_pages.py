@@ -1,0 +1,254 @@
+"""What pages for readers name is there: links, files, recipes, verbs, options, rooms; and what they say was run."""
+
+import inspect
+import json
+import re
+import statistics
+from fnmatch import fnmatch
+from pathlib import Path
+
+import lightning.pytorch as L
+import pytest
+from lightning.pytorch.cli import LightningArgumentParser
+
+import zoo.data
+from zoo.__main__ import COMMANDS
+from zoo.data import ImageDataModule
+from zoo.engine.checkpoints import Checkpoints
+from zoo.imitation import ALGORITHMS, algorithm_class
+from zoo.leaderboard.rows import read_rows
+from zoo.options.checked import annotations
+from zoo.training.arguments import add_run_arguments
+from zoo.training.evaluate import Evaluate
+from zoo.training.loading import model_class
+from zoo.training.recipes import compose
+from zoo.training.samples import Samples
+
+ROOT = Path(__file__).parents[2]
+PAPERS = sorted(ROOT.glob("reproductions/*/README.md"))
+WRITTEN = [
+    *(ROOT / name for name in ("README.md", "CONTRIBUTING.md", "CHANGELOG.md", "reproductions/CLUSTER.md")),
+    *sorted(ROOT.glob("zoo/*/README.md")),
+    *PAPERS,
+]
+PAGES = [*WRITTEN, *sorted(ROOT.glob("results/**/*.md"))]
+
+
+def name_of(path: Path) -> str:
+    return str(path.relative_to(ROOT))
+
+
+def headings(page: Path) -> set[str]:
+    """The anchors of a page, as GitHub makes them."""
+    words = (re.sub(r"[^\w\- ]", "", line.lower()) for line in re.findall(r"^#+ (.*)$", page.read_text(), re.M))
+    return {line.replace(" ", "-") for line in words}
+
+
+def code(page: Path) -> list[str]:
+    """The lines of a page's blocks of code and what stands between backticks."""
+    text = page.read_text()
+    blocks = "\n".join(re.findall(r"^```\w*\n(.*?)^```", text, re.M | re.S))
+    prose = re.sub(r"^```.*?^```", "", text, flags=re.M | re.S)
+    lines = [line.split("  #")[0] for line in blocks.replace("\\\n", " ").splitlines()]
+    return [*lines, *(" ".join(one.split()) for one in re.findall(r"`([^`]+)`", prose))]
+
+
+def verbs(commands: dict) -> list:
+    inner = [verbs(what) if isinstance(what, dict) else [what] for what in commands.values()]
+    return [verb for some in inner for verb in some if callable(verb)]
+
+
+def words(line: str) -> list[str]:
+    return re.findall(r"[^\s\[\]'\"]+", line)
+
+
+@pytest.mark.parametrize("page", PAGES, ids=name_of)
+def test_links_lead_somewhere(page):
+    for found in re.findall(r"\]\(([^)\s]+)\)|(?:src|href)=\"([^\"]+)\"", page.read_text()):
+        link = "".join(found)
+        if not link.startswith("https://"):
+            path, _, anchor = link.partition("#")
+            target = page.parent / path if path else page
+            assert target.exists(), link
+            assert not anchor or anchor in headings(target), link
+
+
+def test_files_that_are_named_are_there():
+    """On pages, in recipes' heads and in docstrings."""
+    for page in [*WRITTEN, *ROOT.glob("reproductions/*/*.yaml"), *ROOT.glob("zoo/**/*.py")]:
+        for file in re.findall(r"(?<![\w/.])(?:reproductions|zoo|tests|results)/[\w/.\-]+\.\w+", page.read_text()):
+            assert "NAME" in file or (ROOT / file).exists(), f"{name_of(page)}: {file}"
+
+
+@pytest.mark.parametrize("page", WRITTEN, ids=name_of)
+def test_verbs_and_their_options_are_there(page):
+    front = {"evaluate": inspect.signature(COMMANDS["compare"]).parameters, "sample": ["class"]}
+    for part in (part.strip() for line in code(page) for part in re.split(r";|&&", line)):
+        given = words(part)
+        if given[:1] != ["zoo"]:
+            continue
+        verb, depth = COMMANDS, 1
+        while isinstance(verb, dict) and given[depth:]:
+            assert given[depth] in verb, part
+            verb, depth = verb[given[depth]], depth + 1
+        if not isinstance(verb, dict) and given[1] != "train":
+            known = {"help", *inspect.signature(verb).parameters, *front.get(given[1], ())}
+            assert set(re.findall(r"(?<!\S)--(\w+)", " ".join(given))) <= known, part
+
+
+@pytest.mark.parametrize("verb", verbs(COMMANDS), ids=lambda verb: f"{verb.__module__}.{verb.__name__}")
+def test_the_list_of_verbs_shows_whole_sentences(verb):
+    """`zoo --help` shows the first line of each."""
+    assert inspect.getdoc(verb).splitlines()[0].endswith((".", "..."))
+
+
+def of(*classes: type) -> set[str]:
+    return {name for one in classes for hints, _ in annotations(one) for name in hints}
+
+
+def test_options_of_trainings_are_there():
+    """`--model.lr` on a paper's page is one of its model, elsewhere of any."""
+    parser = LightningArgumentParser()
+    add_run_arguments(parser)
+    sets = [one for one in vars(zoo.data).values() if isinstance(one, type) and issubclass(one, ImageDataModule)]
+    models = {page.parent.name: of(*models_of(page.parent.name)) for page in PAPERS}
+    known = {
+        "trainer": {*inspect.signature(L.Trainer).parameters},
+        "data": of(*sets),
+        "evaluation": of(Evaluate),
+        "samples": of(Samples),
+        "checkpoints": of(Checkpoints),
+    }
+    run = {action.dest for action in parser._actions} | {*known, "config", "seed_everything", "print_config"}
+    of_verbs = {name for verb in verbs(COMMANDS) for name in inspect.signature(verb).parameters} | {"class"}
+    for page in WRITTEN:
+        model = models.get(page.parent.name) or set().union(*models.values())
+        for line in code(page):
+            for group, option in re.findall(
+                r"(?<!\S)--(model|trainer|data|evaluation|samples|checkpoints)\.(\w+)", line
+            ):
+                assert option in (model if group == "model" else known[group]), f"{name_of(page)}: {line}"
+            if line.startswith(("python reproductions/", "--")):
+                options = set(re.findall(r"(?<!\S)--(\w+)(?!\S*\.)", line))
+                assert options <= (run if line.startswith("python") else run | of_verbs), f"{name_of(page)}: {line}"
+
+
+def models_of(paper: str) -> list[type]:
+    own = [name for name, (script, _) in ALGORITHMS.items() if script == paper]
+    return [algorithm_class(name) for name in own] or [model_class(paper)]
+
+
+def table(page: Path) -> list[str]:
+    """The first cells of the table of recipes."""
+    rows = page.read_text().partition("\n| recipe |")[2].partition("\n\n")[0].splitlines()[2:]
+    return [row.split("|")[1] for row in rows]
+
+
+@pytest.mark.parametrize("page", PAPERS, ids=lambda page: page.parent.name)
+def test_a_page_names_the_recipes_that_are_there_and_no_others(page):
+    """By name or pattern: `table1-*`."""
+    named = [name for cell in table(page) for name in re.findall(r"`([^`]+)`", cell)]
+    recipes = [recipe.stem for recipe in page.parent.glob("*.yaml")]
+    assert named
+    assert [name for name in named if not any(fnmatch(recipe, name) for recipe in recipes)] == []
+    assert [recipe for recipe in recipes if not any(fnmatch(recipe, name) for name in named)] == []
+
+
+def test_readme_names_the_recipes_that_have_rows():
+    """But `same-budget`, whose rows make a table of their own there."""
+    rows = [row for _, row in read_rows(ROOT / "results")]
+    text = (ROOT / "README.md").read_text()
+    lines = re.findall(r"^\| .* \| \[\w+\]\(reproductions/(\w+)/README.md\) \| .* \| (.*) \|$", text, re.M)
+    assert len(lines) == 10
+    for paper, cell in lines:
+        run = {r["recipe"] for r in rows if r["paper"].startswith(paper)} - {"same-budget"}
+        assert set(re.findall(r"`([\w-]+)`", cell)) == run, paper
+
+
+@pytest.mark.parametrize("page", PAPERS, ids=lambda page: page.parent.name)
+def test_a_page_says_where_rows_are_of_an_earlier_form_of_a_recipe(page):
+    text = " ".join(page.read_text().partition("\n## Results")[2].split())
+    for _, row in read_rows(ROOT / "results"):
+        recipe = page.parent / f"{row['recipe']}.yaml"
+        if row["paper"] != page.parent.name or not recipe.is_file():
+            continue
+        now = compose(page.parent / "paper.yaml", ["--config", str(recipe)])[0]["model"]["total_kimg"]
+        if row["training"]["kimg"] < 0.99 * now:
+            about = [one for one in text.split(". ") if f"`{recipe.stem}`" in one]
+            assert any("earlier" in one or "stopped" in one for one in about), recipe.stem
+
+
+#: of a paper's page: recipe, metric -> numbers as they are quoted there
+QUOTED = {
+    ("biggan", "cifar10-cpu"): {"fd_random": ["0.147", "0.84"], "intra_fd_random": ["0.499"]},
+    ("biggan", "imagenette64-cpu"): {"fd_random": ["0.496"], "intra_fd_random": ["0.801"]},
+    ("ctgan_ssl", "mnist-cpu"): {"test_accuracy_last": ["77.9"], "test_accuracy": ["10.3"]},
+    ("introvae", "lfw-cpu"): {
+        "reconstruction_mse": ["0.01510"],
+        "reconstruction_psnr": ["18.43"],
+        "reconstruction_ssim": ["0.460"],
+        "reconstruction_mse_heldout": ["0.01526"],
+        "reconstruction_psnr_heldout": ["18.39"],
+        "reconstruction_ssim_heldout": ["0.459"],
+        "ms_ssim": ["0.419"],
+        "ms_ssim_real": ["0.295"],
+    },
+    ("pggan", "lfw-cpu"): {"fd_random": ["0.32"]},
+    ("sngan", "cifar10-cpu"): {"fd_random": ["1.118"]},
+    ("stylegan", "lfw-cpu"): {
+        "fd_efficientnet-lite0": ["38.0"],
+        "fd_random": ["0.127"],
+        "precision_efficientnet-lite0": ["0.42"],
+        "recall_efficientnet-lite0": ["0.002"],
+    },
+    ("ttur", "cifar10-pair"): {"fd_random": ["6.83", "5.44"]},
+    ("ttur", "cifar10-pair-orig"): {"fd_random": ["4.07", "3.36"]},
+}
+
+
+@pytest.mark.parametrize(("paper", "recipe"), QUOTED)
+def test_numbers_on_a_page_are_those_of_rows(paper, recipe):
+    page = (ROOT / "reproductions" / paper / "README.md").read_text()
+    rows = [row for _, row in read_rows(ROOT / "results") if (row["paper"], row["recipe"]) == (paper, recipe)]
+    for metric, numbers in QUOTED[paper, recipe].items():
+        for number in numbers:
+            digits = len(number.partition(".")[2])
+            assert number in page
+            assert any(f"{row['metrics'].get(metric, 0):.{digits}f}" == number for row in rows), metric
+
+
+@pytest.mark.parametrize(
+    ("paper", "recipe", "metrics"),
+    [
+        ("vail", "pendulum", ["imitation_last10", "cloned", "random"]),
+        ("vail", "pendulum-gail", ["imitation_last10"]),
+        ("vairl", "cmaze-cpu", ["imitation", "transfer"]),
+        ("vairl", "cmaze-cpu-airl", ["imitation", "transfer"]),
+    ],
+)
+def test_means_over_seeds_of_imitation_are_those_of_rows(paper, recipe, metrics):
+    page = (ROOT / "reproductions" / paper / "README.md").read_text()
+    rows = [json.loads(path.read_text()) for path in sorted(ROOT.glob(f"results/imitation/{paper}-*.json"))]
+    for metric in metrics:
+        values = [row["metrics"][metric] for row in rows if row["recipe"] == recipe]
+        assert f"{statistics.mean(values):.1f} ± {statistics.pstdev(values):.1f}" in page, metric
+
+
+def test_the_lottery_of_seeds_is_that_of_rows():
+    text = (ROOT / "zoo/evaluation/README.md").read_text()
+    lines = re.findall(r"^\| (\w+)/([\w-]+) \| ([\d,]+) \| ([\d.]+), ([\d.]+) \| ([\d.]+) \|$", text, re.M)
+    assert len(lines) > 5
+    rows = [row for _, row in read_rows(ROOT / "results") if row["training"]["kimg"] <= 24]
+    for paper, recipe, n, low, high, ratio in lines:
+        own = [row for row in rows if (row["paper"], row["recipe"]) == (paper, recipe)]
+        values = sorted(row["metrics"]["fd_random"] for row in own)
+        assert [f"{value:.2f}" for value in values] == [low, high]
+        assert f"{values[1] / values[0]:.2f}" == ratio
+        assert {f"{row['conditions']['n_fake']:,}" for row in own} == {n}
+
+
+def test_contributing_names_the_rooms():
+    layers = (ROOT / "pyproject.toml").read_text().partition("layers = [")[2].partition("\n]")[0]
+    rooms = {name for line in re.findall(r'"([^"]+)"', layers) for name in line.split(" | ")} - {"__main__"}
+    text = (ROOT / "CONTRIBUTING.md").read_text().partition("Imports run only")[0]
+    assert set(re.findall(r"`zoo/(\w+)/`", text)) == rooms
