@@ -69,6 +69,7 @@ MODEL = {
         --config section.yaml | model
         --config laughs.yaml | laughs.yaml
         --config data-list.yaml | data-list.yaml, data
+        --config data-args.yaml | data-args.yaml
     """,
     "pggan": """
         --model.stddev_group 3 | stddev_group
@@ -170,6 +171,18 @@ VERBS = """
     encode INTROVAE big --rows 0 | rows
     encode INTROVAE big --rows -2 | rows
     attribute INTROVAE big big big --n 0 | n takes
+    sample LAST --device meta | device meta
+    leaderboard --results results-none --fill --runs nowhere | nowhere
+    leaderboard --results results-none --fill --runs . --device abacus | abacus
+    floor section.yaml | section.yaml
+    floor data-args.yaml | data-args.yaml
+    floor set-unknown.yaml | set-unknown.yaml
+    floor scored-wrong.yaml | n_fake takes
+    floor ROOT/reproductions/vail/tiny.yaml | vail/tiny.yaml
+    floor ROOT/reproductions/sngan/tiny.yaml --extractors [] | extractors
+    floor ROOT/reproductions/sngan/tiny.yaml --held_out nowhere --extractors [random] | nowhere
+    floor ROOT/reproductions/sngan/tiny.yaml --data single --extractors [random] | 1 images
+    floor ROOT/reproductions/sngan/tiny.yaml --data nowhere | nowhere
 """
 
 
