@@ -174,12 +174,20 @@ VERBS = """
     sample LAST --device meta | device meta
     leaderboard --results results-none --fill --runs nowhere | nowhere
     leaderboard --results results-none --fill --runs . --device abacus | abacus
+    bench step ROOT/reproductions/sngan/tiny.yaml --ways [] | ways is an empty list
+    bench table [] | an empty list
+    bench table [ROOT/reproductions/sngan/tiny.yaml] --out photo.png/x | --out photo.png
+    bench data --path photo.png | photo.png
+    bench data --path big | big
+    bench data --path encrypted.zip | encrypted.zip
+    bench distances --out photo.png/x | --out photo.png
+    bench distances --data [classes] --tests classes --faces big --photographs big --n 4 | classes has 8 images
     floor section.yaml | section.yaml
     floor data-args.yaml | data-args.yaml
     floor set-unknown.yaml | set-unknown.yaml
     floor scored-wrong.yaml | n_fake takes
     floor ROOT/reproductions/vail/tiny.yaml | vail/tiny.yaml
-    floor ROOT/reproductions/sngan/tiny.yaml --extractors [] | extractors
+    floor ROOT/reproductions/sngan/tiny.yaml --extractors=[] | extractors
     floor ROOT/reproductions/sngan/tiny.yaml --held_out nowhere --extractors [random] | nowhere
     floor ROOT/reproductions/sngan/tiny.yaml --data single --extractors [random] | 1 images
     floor ROOT/reproductions/sngan/tiny.yaml --data nowhere | nowhere

@@ -47,8 +47,6 @@ def floor(
     from zoo.options.checked import check
     from zoo.training.evaluate import Evaluate
 
-    if extractors == []:
-        raise ValueError("extractors is an empty list: name one, such as [random], or leave it out")
     if threads:
         torch.set_num_threads(threads)
     if results_dir:

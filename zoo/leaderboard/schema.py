@@ -74,7 +74,6 @@ COUNT = {"minimum": 0, "maximum": 1e15}
 SCHEMA: dict[str, Any] = {
     "type": "object",
     "properties": {
-        "date": {"pattern": r"^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d"},
         "metrics": {"type": "object", "additionalProperties": NUMBER},
         "absent": {"type": "object", "additionalProperties": {"type": "string"}},
         "notes": {"type": ["object", "null"], "additionalProperties": {"type": "string"}},
@@ -120,13 +119,6 @@ SCHEMA: dict[str, Any] = {
 }
 
 
-#: place of a pattern -> what it takes
-PATTERNS = {
-    "samples": "a picture below the results folder, such as sngan/tiny.png",
-    "date": "a time such as 2026-01-31T12:00:00+00:00",
-}
-
-
 @cache
 def _validator() -> Draft7Validator:
     return Draft7Validator(SCHEMA)
@@ -162,7 +154,7 @@ def hold(validator: Draft7Validator, value: Any, where: str) -> None:
         "type": " or ".join(map(str, wanted)),
         "minimum": f"at least {error.validator_value}",
         "maximum": f"at most {error.validator_value:g}" if error.validator == "maximum" else "",
-        "pattern": PATTERNS.get(place, "a name"),
+        "pattern": "a picture below the results folder, such as sngan/tiny.png" if place == "samples" else "a name",
         "minItems": f"at least {error.validator_value} of them",
         "minProperties": f"{error.validator_value} of {', '.join(error.schema.get('properties', {}))}",
     }
