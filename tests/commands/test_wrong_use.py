@@ -181,7 +181,19 @@ VERBS = """
     bench data --path big | big
     bench data --path encrypted.zip | encrypted.zip
     bench distances --out photo.png/x | --out photo.png
-    bench distances --data [classes] --tests classes --faces big --photographs big --n 4 | classes has 8 images
+    bench distances --data [classes] --tests classes --faces big --photographs big --n 4 | has 8 images
+    lab plane r1gan,nobody | nobody
+    lab plane r1gan --out photo.png/x.png | --out photo.png
+    lab ring --papers r1gan --out a.xyz | --out a.xyz
+    lab ring --papers r1gan --animate a.png | --animate a.png
+    lab ring --papers r1gan --results photo.png | --results photo.png
+    lab trial noise-2d --results photo.png | --results photo.png
+    lab dirac --animate a.png | --animate a.png
+    lab dirac --h 1e30 --steps 10 | --h
+    lab eigen LAST --n 100000 | --n 100000
+    lab expert CMazeRight-v0 --out a.txt | a.txt
+    sample LAST --out photo.png/x.png | --out photo.png
+    walk LAST --out big/0.png/x.gif | --out big/0.png
     floor section.yaml | section.yaml
     floor data-args.yaml | data-args.yaml
     floor set-unknown.yaml | set-unknown.yaml

@@ -151,7 +151,7 @@ def distances(
 
     from zoo.bench import distances as bench
     from zoo.data import ImageDataModule
-    from zoo.training.checks import check_folder
+    from zoo.options.folders import check_folder
 
     check_folder("--out", out.parent)
     strangers = {
@@ -185,7 +185,7 @@ def table(recipes: list[Path], out: Path = Path("results/speed"), cpu_below: ran
         cpu_below: Also time one step of two images where they take at most so many GFLOP.
     """
     from zoo.bench.table import table
-    from zoo.training.checks import check_folder
+    from zoo.options.folders import check_folder
 
     check_folder("--out", out.parent)
     print(table(recipes, out, cpu_below * 1e9))

@@ -21,7 +21,7 @@ except ImportError:  # Windows: two suites at once are not noticed there
 
 from zoo.leaderboard.render import render
 from zoo.leaderboard.rows import read_rows
-from zoo.training.checks import check_folder
+from zoo.options.folders import check_folder
 from zoo.training.mistakes import sentence
 from zoo.training.plans import Planned, alike, read_plan
 from zoo.training.run import last_checkpoint
