@@ -86,6 +86,19 @@ def listed(args: list[str]) -> list[str]:
     return [*verb, json.dumps(args[len(verb) : n]), *args[n:]] if n > len(verb) else args
 
 
+def refuse_empty(args: list[str]) -> None:
+    """An empty list would be taken for what is left out.
+
+    Raises:
+        ValueError: naming the option.
+    """
+    for word, following in zip(args, [*args[1:], ""], strict=True):
+        name, _, value = word.partition("=")
+        given = value or following if name.startswith("--") else word
+        if "".join(given.split()) == "[]" and name != "--extras":
+            raise ValueError(f"{name.lstrip('-')} is an empty list: name at least one, or leave it out")
+
+
 def main(args: list[str] | None = None) -> None:
     """Entry point of the console script."""
     from jsonargparse import auto_cli
@@ -96,6 +109,7 @@ def main(args: list[str] | None = None) -> None:
     with door():
         if args[:1] == ["train"] and not {"-h", "--help"} & set(args[:2]):
             return by_script(args[1:])
+        refuse_empty(args)
         if args[:1] == ["evaluate"] and any(word.partition("=")[0] in ("--real", "--fake") for word in args):
             args[0] = "compare"  # no checkpoint: two folders
         if args[:1] == ["leaderboard"]:  # switches

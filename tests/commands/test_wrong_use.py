@@ -69,6 +69,7 @@ MODEL = {
         --config section.yaml | model
         --config laughs.yaml | laughs.yaml
         --config data-list.yaml | data-list.yaml, data
+        --config data-args.yaml | data-args.yaml
     """,
     "pggan": """
         --model.stddev_group 3 | stddev_group
@@ -170,6 +171,38 @@ VERBS = """
     encode INTROVAE big --rows 0 | rows
     encode INTROVAE big --rows -2 | rows
     attribute INTROVAE big big big --n 0 | n takes
+    sample LAST --device meta | device meta
+    leaderboard --results results-none --fill --runs nowhere | nowhere
+    leaderboard --results results-none --fill --runs . --device abacus | abacus
+    bench step ROOT/reproductions/sngan/tiny.yaml --ways [] | ways is an empty list
+    bench table [] | an empty list
+    bench table [ROOT/reproductions/sngan/tiny.yaml] --out photo.png/x | --out photo.png
+    bench data --path photo.png | photo.png
+    bench data --path big | big
+    bench data --path encrypted.zip | encrypted.zip
+    bench distances --out photo.png/x | --out photo.png
+    bench distances --data [classes] --tests classes --faces big --photographs big --n 4 | has 8 images
+    lab plane r1gan,nobody | nobody
+    lab plane r1gan --out photo.png/x.png | --out photo.png
+    lab ring --papers r1gan --out a.xyz | --out a.xyz
+    lab ring --papers r1gan --animate a.png | --animate a.png
+    lab ring --papers r1gan --results photo.png | --results photo.png
+    lab trial noise-2d --results photo.png | --results photo.png
+    lab dirac --animate a.png | --animate a.png
+    lab dirac --h 1e30 --steps 10 | --h
+    lab eigen LAST --n 100000 | --n 100000
+    lab expert CMazeRight-v0 --out a.txt | a.txt
+    sample LAST --out photo.png/x.png | --out photo.png
+    walk LAST --out big/0.png/x.gif | --out big/0.png
+    floor section.yaml | section.yaml
+    floor data-args.yaml | data-args.yaml
+    floor set-unknown.yaml | set-unknown.yaml
+    floor scored-wrong.yaml | n_fake takes
+    floor ROOT/reproductions/vail/tiny.yaml | vail/tiny.yaml
+    floor ROOT/reproductions/sngan/tiny.yaml --extractors=[] | extractors
+    floor ROOT/reproductions/sngan/tiny.yaml --held_out nowhere --extractors [random] | nowhere
+    floor ROOT/reproductions/sngan/tiny.yaml --data single --extractors [random] | 1 images
+    floor ROOT/reproductions/sngan/tiny.yaml --data nowhere | nowhere
 """
 
 

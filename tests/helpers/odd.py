@@ -81,6 +81,10 @@ def texts(folder: Path) -> None:
     (folder / "section.yaml").write_text("model: 3\n")
     (folder / "data-list.yaml").write_text("data: [1, 2]\n")
     (folder / "bad.yaml").write_text("model: [\n")
+    start = "model: {resolution: 32}\ndata: "
+    (folder / "data-args.yaml").write_text(f"{start}{{class_path: Drawn, init_args: 3}}\n")
+    (folder / "set-unknown.yaml").write_text(f"{start}Nothing\n")
+    (folder / "scored-wrong.yaml").write_text(f"{start}Drawn\nevaluation: {{n_fake: abc}}\n")
     laughs = "".join(f"a{i}: &a{i} [{', '.join([f'*a{i - 1}'] * 10)}]\n" for i in range(1, 10))
     (folder / "laughs.yaml").write_text("a0: &a0 lol\n" + laughs + "model: *a9\n")
     (folder / "text.ckpt").write_text("weights\n")
@@ -93,7 +97,8 @@ class Bomb:
 
 
 def rows(folder: Path) -> None:
-    """Results folders with one wrong row each, `bad.json`."""
+    """Results folders with one wrong row each, `bad.json`, and one without rows."""
+    (folder / "results-none").mkdir()
     for name, change in {
         "results-not-json": None,
         "results-extractors": {"conditions": ROW["conditions"] | {"extractors": {"random": 3}}},

@@ -95,7 +95,13 @@ def test_the_page_shows_rows_of_both_kinds_and_is_the_same_twice(tmp_path, capsy
     [
         (TOLD, "exactly one of orders, near and bound"),
         (TOLD | {"orders": [["a", "b"]], "metrik": "x"}, "claim 1 has the unknown key metrik"),
-        ({"claim": "c"}, "is not complete"),
+        ({"claim": "c"}, "claim 1 lacks 'item'"),
+        (TOLD | {"orders": ["a", "b"]}, "claim 1: orders.* not array"),
+        (TOLD | {"orders": [["a"]]}, "orders.0 is .*, not at least 2 of them"),
+        (TOLD | {"near": {"run": "a", "value": 1}}, "near is .*, which lacks 'within'"),
+        (TOLD | {"bound": {"run": "a", "most": "x"}}, "bound.most is 'x', not number"),
+        (TOLD | {"bound": {"run": "a"}}, "bound is .*, not 2 of run, least, most"),
+        (TOLD | {"orders": [["a", "b"]], "published": [1]}, "published is .*, not object"),
     ],
 )
 def test_mistakes_are_one_sentence(entry, words, tmp_path):
@@ -196,6 +202,9 @@ def test_damaged_rows_are_named(tmp_path):
     path.write_text('{"experiment": "toy"}')
     with pytest.raises(ValueError, match=r"y-0.json is no row of an experiment"):
         read_trials(tmp_path)
+    write_trial(Trial("toy", "y", "first", {"m": 1.0}), tmp_path)
+    with pytest.raises(ValueError, match=r"y-first.json is no row of an experiment \(it: seed is 'first'"):
+        Trial.read(tmp_path / "claims" / "lab" / "toy" / "y-first.json")
     with pytest.raises(ValueError, match="Out of range"):
         write_trial(Trial("toy", "y", 0, {"m": float("nan")}), tmp_path)
 

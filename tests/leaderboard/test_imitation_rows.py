@@ -55,6 +55,7 @@ def test_the_page_has_a_section_and_rows_of_images_are_left_alone(tmp_path):
         ({"metrics": {"imitation": float("inf")}}, "not a finite number"),
         ({"conditions": {}}, "lacks conditions.env"),
         ({"algorithm": 3}, "algorithm is 3"),
+        ({"history": {"ksteps": ["x"]}}, "history.ksteps.0 is 'x', not number or null"),
     ],
 )
 def test_a_broken_row_is_named(tmp_path, change, words):

@@ -110,3 +110,20 @@ def test_rows_of_before_the_history_stay_valid(row):
         validate(row | {"history": [point, {"nimg": 1}]}, "it")
     with pytest.raises(ValueError, match="it: run is 3, not str"):
         validate(row | {"run": 3}, "it")
+
+
+@pytest.mark.parametrize(
+    ("place", "value", "words"),
+    [
+        ("training.seed", -1, "training.seed is -1, not at least 0"),
+        ("training.hours", 10**400, "training.hours is 10.*, not at most 1e"),
+        ("metrics", {"fid": 10**400}, "metrics.fid is 10.*, not at most 1e"),
+        ("classes", {"intra_fid": 1}, "classes.intra_fid is 1, not object"),
+        ("data.same_images", None, "data.same_images is None, not array"),
+    ],
+)
+def test_a_damaged_row_is_told_by_its_place(row, place, value, words):
+    section, _, field = place.rpartition(".")
+    (row[section] if section else row)[field] = value
+    with pytest.raises(ValueError, match=f"it: {words}"):
+        validate(row, "it")

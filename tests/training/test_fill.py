@@ -81,9 +81,18 @@ def test_missing_metrics_are_added_and_marked(place, capsys):
 def test_a_lost_checkpoint_leaves_the_row(place, tmp_path):
     told = []
     ((_, before),) = read_rows(place / "results")
-    assert fill.fill(place / "results", tmp_path / "nowhere", report=told.append) == []
+    (lost := tmp_path / "lost").mkdir()
+    assert fill.fill(place / "results", lost, report=told.append) == []
     assert "its checkpoint is not under" in told[-1]
     assert read_rows(place / "results")[0][1] == before
+
+
+def test_a_damaged_checkpoint_stops_no_other_row(place):
+    for path in (place / "runs").glob("*/*/checkpoints/*.ckpt"):
+        path.write_bytes(b"PK")
+    told = []
+    assert fill.fill(place / "results", place / "runs", report=told.append) == []
+    assert "its checkpoint is not under" in told[-1]
 
 
 @pytest.mark.parametrize("change", ["metric", "data", "nimg"])

@@ -13,6 +13,8 @@ import yaml
 from runs import ROOT
 
 from zoo.training import suite as training
+from zoo.training.plans import Planned
+from zoo.training.recipes import compose
 
 SMALL = {
     "model.architecture": "cnn",
@@ -113,7 +115,17 @@ def test_a_row_of_other_settings_or_another_seed_is_not_the_run(tmp_path):
         ([{"recipe": "sngan/none"}], "there is no recipe sngan/none"),
         ([{"recipe": "sngan/tiny", "seeds": [-1]}], "whole numbers from 0 on"),
         ([{"recipe": "sngan/tiny", "options": [1]}], "options are a mapping"),
+        ([{"recipe": "sngan/tiny", "seeds": []}], "whole numbers from 0 on"),
         ([{"recipe": "sngan/tiny", "hours": "3"}], "hours is a number"),
+        ([{"recipe": "sngan/tiny", "hours": float("nan")}], "hours is a number"),
+        ([{"recipe": "sngan/tiny", "over": "mnist"}], "over is a list of recipes"),
+        ([{"recipe": "sngan/tiny", "options": {3: 4}}], "options are named as model.total_kimg is, not 3"),
+        ([{"recipe": "sngan/tiny", "options": {"model": {"lr": 1}}}], "not model"),
+        ([{"recipe": "sngan/tiny", "options": {"model.foo": 4}}], "sngan has no option model.foo"),
+        ([{"recipe": "sngan/tiny", "options": {"model.total_kimg": None}}], "model.total_kimg takes a number"),
+        ([{"recipe": "sngan/tiny", "options": {"seed_everything": 4}}], "`seeds` says it"),
+        ([{"recipe": "vail/tiny"}], "no row of images"),
+        ([], "a list `runs`"),
         ([{"recipe": "sngan/tiny"}, {"recipe": "sngan/tiny"}], "plan-tiny-seed0 twice"),
     ],
 )
@@ -130,16 +142,92 @@ def test_an_overlay_is_read_over_its_recipes_and_its_row_must_have_both(tmp_path
     configs = [Path(words[i + 1]).stem for i, word in enumerate(words) if word == "--config"]
     assert configs == ["tiny", "short"]
     assert one.total_kimg == 7
-    assert (
-        one.model["architecture"]
-        == training.compose(one.file.with_name("tiny.yaml"), [])[0]["model"]["architecture"]
-    )
+    assert one.model["architecture"] == compose(one.file.with_name("tiny.yaml"), [])[0]["model"]["architecture"]
     plan.write_text(yaml.safe_dump({"runs": [{"recipe": "sngan/short", "over": ["nothing"]}]}))
     with pytest.raises(ValueError, match="no recipe sngan/nothing to read before sngan/short"):
         training.read_plan(plan)
 
 
+def test_a_plan_that_lies_elsewhere_is_of_the_zoo_s_recipes(tmp_path):
+    plan = tmp_path / "mine.yaml"
+    plan.write_text(yaml.safe_dump({"runs": [{"recipe": "sngan/tiny"}]}))
+    assert training.read_plan(plan)[0].file == ROOT / "reproductions" / "sngan" / "tiny.yaml"
+
+
 def test_only_leaves_out_the_others(tmp_path, capsys):
     plan = write_plan(tmp_path, [{"recipe": "sngan/tiny", "seeds": [0, 1]}])
-    assert training.suite(plan, results=tmp_path / "results", runs=tmp_path / "runs", only="nobody") == []
-    assert "0 of 0 runs left" in capsys.readouterr().out
+    places = {"results": tmp_path / "results", "runs": tmp_path / "runs"}
+    assert training.suite(plan, **places, only="seed 1", dry_run=True) == []
+    assert "1 of 1 runs left" in capsys.readouterr().out
+    with pytest.raises(ValueError, match=r"--only nobody: no run of .*plan\.yaml"):
+        training.suite(plan, **places, only="nobody")
+    assert not (tmp_path / "runs").exists()
+
+
+# ---- what goes wrong in the middle; the runs are stand-ins that end at once
+
+
+@pytest.fixture
+def two(tmp_path, monkeypatch):
+    """A plan of two runs, and where they are."""
+    monkeypatch.setattr(Planned, "command", lambda one: [sys.executable, "-c", f"exit('error: no {one.seed}')"])
+    plan = write_plan(tmp_path, [{"recipe": "sngan/tiny", "seeds": [0, 1], "options": {"model.lr": "1e-4"}}])
+    places = {"results": tmp_path / "results", "runs": tmp_path / "runs"}
+    return plan, places, training.read_plan(plan, places["runs"])
+
+
+def test_what_fails_or_cannot_begin_is_told_and_the_rest_goes_on(two, capsys):
+    plan, places, (first, second) = two
+    first.log.mkdir(parents=True)
+    assert training.suite(plan, **places) == [first.name, second.name]
+    out = capsys.readouterr().out
+    assert f"{first.name} cannot begin, the rest goes on: {first.log}: Is a directory" in out
+    assert f"{second.name} failed, the rest goes on: error: no 1" in out
+
+
+def test_two_suites_share_a_plan(two, capsys):
+    fcntl = pytest.importorskip("fcntl")
+    plan, places, (first, second) = two
+    first.log.parent.mkdir(parents=True)
+    with first.log.open("a") as held:  # as the run of another suite holds it
+        fcntl.flock(held, fcntl.LOCK_EX)
+        assert training.suite(plan, **places) == [second.name]
+    assert f"{first.name} is trained by another suite now and left to it" in capsys.readouterr().out
+
+
+def test_an_end_without_a_row_is_no_success(two, monkeypatch, capsys):
+    plan, places, (first, second) = two
+    monkeypatch.setattr(Planned, "command", lambda one: [sys.executable, "-c", "print('the row was not written')"])
+    assert training.suite(plan, **places) == [first.name, second.name]
+    assert "failed, the rest goes on: the row was not written" in capsys.readouterr().out
+
+
+def test_an_error_of_its_own_leaves_nothing_running(two, monkeypatch):
+    plan, places, _ = two
+    monkeypatch.setattr(Planned, "command", lambda one: [sys.executable, "-c", "import time; time.sleep(60)"])
+    started = []
+    begin = training._begin
+    monkeypatch.setattr(training, "_begin", lambda *args: started.append(begin(*args)) or started[-1])
+    monkeypatch.setattr(training.time, "sleep", lambda seconds: 1 / 0)
+    with pytest.raises(ZeroDivisionError):
+        training.suite(plan, **places)
+    assert started[0].returncode == -signal.SIGTERM
+
+
+def test_a_damaged_checkpoint_is_told_and_holds_up_no_other_run(two, capsys):
+    plan, places, (first, _) = two
+    last = Path(f"{first.base}-001", "checkpoints", "last.ckpt")
+    last.parent.mkdir(parents=True)
+    last.write_bytes(b"PK")
+    assert training.suite(plan, **places, dry_run=True) == []
+    out = capsys.readouterr().out
+    assert f"damaged   {first.name}: {last} is not a checkpoint of this project, or it is damaged" in out
+    assert "2 of 2 runs left" in out
+
+
+def test_numbers_as_yaml_reads_them_are_those_of_the_row(two):
+    (first, _) = two[2]
+    row = {"paper": "sngan", "recipe": "tiny", "training": {"seed": 0, "nimg": 10**9}}
+    model = dict(first.model)
+    assert first.row([row | {"config": {"model": model | {"lr": 0.0001}}}])
+    assert not first.row([row | {"config": {"model": model | {"lr": 0.0002}}}])

@@ -21,6 +21,7 @@ from PIL import Image
 from torch.utils.data import DataLoader
 
 from zoo.data import EndlessBatches, ImageDataModule, Images, drawn
+from zoo.data.files import Files
 from zoo.data.images import loader
 from zoo.data.stage import Stage
 from zoo.options.bar import track
@@ -87,9 +88,25 @@ def photographs(folder: Path, n: int, resolution: int) -> tuple[Path, Path]:
     return folder / "folder", zipped
 
 
+def check_jpegs(path: Path, resolution: int) -> None:
+    """Refuse what is no zip of JPEGs of a size.
+
+    Raises:
+        ValueError, FileNotFoundError: naming the path.
+    """
+    names = Files(path).names if path.is_file() else []
+    if not any(_is_jpeg(name) for name in names):
+        raise ValueError(f"{path} is no zip with .jpg images: prepare one, or leave it out for drawn faces")
+    ImageDataModule(str(path), resolution, memory_gib=0).setup()  # the first image's size is checked
+
+
+def _is_jpeg(name: str) -> bool:
+    return name.endswith((".jpg", ".jpeg"))
+
+
 def _unpacked(zipped: Path, folder: Path, n: int) -> Path:
     with zipfile.ZipFile(zipped) as archive:
-        names = sorted(x for x in archive.namelist() if x.endswith((".jpg", ".jpeg")))[:n]
+        names = sorted(filter(_is_jpeg, archive.namelist()))[:n]
         for name in names:
             target = folder / "all" / Path(name).name
             target.parent.mkdir(parents=True, exist_ok=True)
@@ -158,6 +175,8 @@ def run(
     Raises:
         ValueError: for a path that holds no JPEGs.
     """
+    if path is not None:
+        check_jpegs(path, resolution)
     with TemporaryDirectory() as temporary:
         folder = Path(temporary)
         in_memory = memory()
@@ -165,8 +184,6 @@ def run(
             plain, zipped = photographs(folder, 2000, resolution)
         else:
             plain, zipped = _unpacked(path, folder / "folder", 2000), path
-            if not plain.exists():
-                raise ValueError(f"{path} holds no .jpg images.")
         ours, theirs = [], []
         count = 1500 // batch
         for _ in track(range(ROUNDS), ROUNDS, what="rounds"):  # in turn, so that a busy machine slows both

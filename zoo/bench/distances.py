@@ -137,6 +137,28 @@ def monotone(values: list[float]) -> bool:
     return all(a < b for a, b in pairwise(values))
 
 
+def check(
+    data: ImageDataModule,
+    tests: ImageDataModule,
+    strangers: dict[str, ImageDataModule],
+    n: int,
+    n_real: int,
+    largest: int,
+) -> None:
+    """Refuse sets from which so many images cannot be drawn: fewer would be another measurement.
+
+    Raises:
+        ValueError: naming the set, what it has and what it takes.
+    """
+    needed = [(data, n_real + max(n, largest)), (tests, 2), *((one, n) for one in strangers.values())]
+    for one, least in needed:
+        if len(one) < least:
+            raise ValueError(f"{one.name} has {len(one):,} images, and {least:,} are needed: name a larger set")
+    for one in (data, tests):
+        if one.n_classes < 2:
+            raise ValueError(f"{one.name} has no classes: name a set with labels")
+
+
 def run(
     data: ImageDataModule,
     tests: ImageDataModule,
@@ -162,6 +184,7 @@ def run(
     """
     started = time.process_time()
     others = Others(data, n_real)
+    check(data, tests, strangers, n, n_real, max(*bias, *sizes))
     order = torch.randperm(len(others.free), generator=torch.Generator().manual_seed(0))[: max(*bias, *sizes)]
     pictures, labels = data.opened[others.free[order]]
     foreign = {name: Others(one, 0).sample(n) for name, one in strangers.items()}

@@ -150,7 +150,9 @@ def distances(
 
     from zoo.bench import distances as bench
     from zoo.data import ImageDataModule
+    from zoo.options.folders import check_folder
 
+    check_folder("--out", out.parent)
     strangers = {
         kind: ImageDataModule(path, 32, source_resolution=64, labels=False, limit=n)
         for kind, path in (("faces", faces), ("photographs", photographs))
@@ -182,7 +184,9 @@ def table(recipes: list[Path], out: Path = Path("results/speed"), cpu_below: ran
         cpu_below: Also time one step of two images where they take at most so many GFLOP.
     """
     from zoo.bench.table import table
+    from zoo.options.folders import check_folder
 
+    check_folder("--out", out.parent)
     print(table(recipes, out, cpu_below * 1e9))
 
 

@@ -44,15 +44,18 @@ def floor(
     from zoo.evaluation.folders import absences
     from zoo.evaluation.protocols import OPTIONS
     from zoo.leaderboard.rows import check_writable, make_row, write_row
+    from zoo.options.checked import check
+    from zoo.training.evaluate import Evaluate
 
     if threads:
         torch.set_num_threads(threads)
     if results_dir:
         check_writable(results_dir)
     config, opened = _data_of(recipe, data)
+    given = {k: v for k, v in (config.get("evaluation") or {}).items() if v is not None}
+    check(Evaluate, (), given)
     reals = opened()
     others = _held_out(reals, held_out, opened)
-    given = {k: v for k, v in (config.get("evaluation") or {}).items() if v is not None}
     n_fake, n_real = n_fake or given.get("n_fake") or 50_000, n_real or given.get("n_real")
     about = {k: v for k, v in given.items() if k in {"protocol", *OPTIONS} - {"n_fake", "n_real", "n_is"}}
     named = list(extractors or given.get("extractors") or DEFAULT)
@@ -71,17 +74,51 @@ def floor(
 def _data_of(recipe: Path, data: str | None) -> tuple[dict, Callable[..., "ImageDataModule"]]:
     """A recipe's configuration, and what opens its data, or other images in their place, with changed options."""
     from zoo.training.recipes import compose
-    from zoo.training.run import data_of
+    from zoo.training.run import data_given, data_of
 
     if not recipe.is_file():
         raise FileNotFoundError(f"no recipe at {recipe}; they are reproductions/<paper>/<recipe>.yaml")
-    config = compose(recipe.parent / "paper.yaml", ["--config", str(recipe)])[0]
-    if "data" not in config:
-        raise ValueError(f"{recipe} names no data of its own: take a recipe that does")
-    options = config["data"].get("init_args") or {}
-    if data:
-        options = options | {"path": data.strip("[]").split(",") if data.startswith("[") else data}
-    return config, lambda **changes: data_of(config | {"data": config["data"] | {"init_args": options | changes}})
+    whole = recipe.with_name("paper.yaml")
+    config = compose(whole if whole.is_file() else None, ["--config", str(recipe)])[0]
+    section = config.get("data")
+    if not section or "resolution" not in (config.get("model") or {}):
+        raise ValueError(f"{recipe} names no data of its own, or no resolution: take a recipe that does")
+    if data and not data.startswith("[") and not Path(data).exists():
+        section = data_given(data)
+    elif data:
+        paths = data.strip("[]").split(",") if data.startswith("[") else data
+        options, other = section.get("init_args") or {}, {"path": paths, "test_path": None}
+        section = _files(section, paths) if _is_made(section) else section | {"init_args": options | other}
+    config = config | {"data": section}
+
+    def opened(held_out: str | None = None, **changes: object) -> "ImageDataModule":
+        shown = _files(section, held_out) if held_out else section
+        options = shown.get("init_args") or {}
+        return data_of(config | {"data": shown | {"init_args": options | changes}}, str(recipe))
+
+    return config, opened
+
+
+def _is_made(section: dict) -> bool:
+    """Whether a data set comes from no folder or zip of images: it is drawn, or torchvision's."""
+    import zoo.data
+    from zoo.options.checked import constructors
+
+    kind = getattr(
+        zoo.data, section.get("class_path", "ImageDataModule").rpartition(".")[2], zoo.data.ImageDataModule
+    )
+    names = constructors(kind)[0][1]
+    return "path" not in names or "download" in names
+
+
+def _files(section: dict, path: str | list[str]) -> dict:
+    """The data section of other images in files, read as those of a section are."""
+    from zoo.data import ImageDataModule
+    from zoo.options.checked import defaults
+
+    known = defaults(ImageDataModule).keys() - {"limit", "limit_to", "test_path", "name"}
+    options = {k: v for k, v in (section.get("init_args") or {}).items() if k in known}
+    return {"class_path": "zoo.data.ImageDataModule", "init_args": options | {"path": path}}
 
 
 def _held_out(
@@ -93,7 +130,7 @@ def _held_out(
     if held_out is None:
         return None
     if held_out != "unseen":
-        return opened(path=held_out, limit=None, test_path=None).opened
+        return opened(held_out).opened
     others = reals.unseen()
     if others is None:
         raise ValueError(f"{reals.name} keeps no images from training: name some by --held_out FOLDER_OR_ZIP")

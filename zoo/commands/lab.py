@@ -44,11 +44,11 @@ def plane(
     """
     from zoo.pictures.plots import check_figure
 
-    if out:
-        check_figure(out)
+    out = out or Path(f"plane-{paper}-{data}.png")
+    check_figure(out)
     from zoo.lab.plane import lab
 
-    print(lab(paper, data, out or Path(f"plane-{paper}-{data}.png"), kimg, seed, options))
+    print(lab(paper, data, out, kimg, seed, options))
 
 
 def ring(
@@ -72,7 +72,15 @@ def ring(
         animate: A GIF of the first paper's training, to be drawn too.
     """
     from zoo.lab.track import animation, pictures, track
+    from zoo.options.folders import check_folder
+    from zoo.pictures.plots import FILMS, check_figure
 
+    if out:
+        check_figure(out)
+    if animate:
+        check_figure(animate, "--animate", FILMS)
+    if results:
+        check_folder("--results", results)
     print(track(papers, data, seeds, kimg, results))
     if out:
         print(pictures(papers, data, kimg, out))
@@ -92,7 +100,9 @@ def trial(
         results: The results folder; rows go to its claims/lab.
     """
     from zoo.lab.trials import trial
+    from zoo.options.folders import check_folder
 
+    check_folder("--results", results)
     print(trial(name, seeds, kimg, results))
 
 
@@ -131,9 +141,11 @@ def dirac(
         out: The picture to write.
         animate: A GIF to write too.
     """
-    from zoo.pictures.plots import check_figure
+    from zoo.pictures.plots import FILMS, check_figure
 
     check_figure(out)
+    if animate:
+        check_figure(animate, "--animate", FILMS)
     from zoo.lab.tables import dirac
 
     given = {"gamma": gamma, "sigma": sigma, "eta": eta, "target": target}
@@ -149,7 +161,10 @@ def verdicts(h: PositiveFloat | None = None, out: Path | None = None) -> None:
         out: A picture of the notebook's nine methods under alternating steps.
     """
     from zoo.lab.tables import verdicts
+    from zoo.pictures.plots import check_figure
 
+    if out:
+        check_figure(out)
     print(verdicts(h, out))
 
 
@@ -189,7 +204,9 @@ def paper(out: Path = Path("results/toy/figures"), only: str = "all") -> None:
         only: Names of figures with commas between them.
     """
     from zoo.lab.paper import paper
+    from zoo.options.folders import check_folder
 
+    check_folder("--out", out)
     print(paper(out, only))
 
 
@@ -222,8 +239,13 @@ def expert(
         kl_step: TRPO's bound on a step, in nats.
     """
     from zoo.lab.expert import lab
+    from zoo.options.folders import check_folder
 
-    print(lab(env, out or Path(f"{env}.npz"), episodes, by, noise, horizon, seed, iterations, n_envs, std, kl_step))
+    out = out or Path(f"{env}.npz")
+    if out.suffix != ".npz":
+        raise ValueError(f"--out {out} is no file of demonstrations: end it with .npz")
+    check_folder("--out", out.parent)
+    print(lab(env, out, episodes, by, noise, horizon, seed, iterations, n_envs, std, kl_step))
 
 
 def play(

@@ -49,10 +49,5 @@ def suite(
     """
     from zoo.training import suite as training
 
-    if dry_run:
-        planned = [one for one in training.read_plan(plan, runs) if only in one.name]
-        left, lines, hours = training.outlook(planned, training.known_rows(results))
-        print("\n".join([*lines, f"{len(left)} of {len(planned)} runs left, about {hours:.1f} hours of one core"]))
-        return
-    if failed := training.suite(plan, jobs, results, runs, leaderboard, only):
+    if failed := training.suite(plan, jobs, results, runs, leaderboard, only, dry_run):
         raise ValueError(f"{', '.join(failed)} failed: their logs in {runs} say why; the same command tries again")

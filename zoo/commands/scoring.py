@@ -182,7 +182,9 @@ def claims(results: Path = Path("results"), figures: bool = False, check: bool =
         print(path)
     if not check:
         print(page.write(results))
-    elif not (path := results / "claims.md").is_file() or path.read_text(encoding="utf-8") != page.render(results):
+        return
+    text, path = page.render(results), results / "claims.md"
+    if not path.is_file() or path.read_text(encoding="utf-8") != text:
         raise ValueError(f"{path} is older than its rows: run `zoo claims`")
 
 

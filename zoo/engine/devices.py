@@ -17,7 +17,9 @@ def device_here(name: str) -> torch.device:
         ValueError: if this machine has none.
     """
     try:
-        return torch.empty(0, device=name).device
+        one = torch.empty(1, device=name)
+        one.cpu()  # `meta` has no numbers to give back
+        return one.device
     except (RuntimeError, AssertionError) as error:  # no driver; PyTorch without CUDA
         raise ValueError(
             f"there is no device {name} here: leave out --device, or give cpu, cuda or cuda:1"

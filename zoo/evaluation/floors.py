@@ -54,6 +54,8 @@ def floor(
     others = Others(data, n_real, held_out)
     if len(others.free) < n_fake:
         half = (len(data) if held_out is None else len(held_out)) // (2 if held_out is None else 1)
+        if half < 2:
+            raise ValueError(f"the set has {len(others.source)} images, too few to score: name a larger one")
         raise ValueError(
             f"{n_fake} images that are not among the {n_real} reals are not there: take "
             + (f"--n_fake {half} --n_real {half}, halves" if held_out is None else f"--n_fake {half} at most")

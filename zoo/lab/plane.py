@@ -173,6 +173,8 @@ def lab(
         ValueError: as `train`; without matplotlib, or for a picture's ending that it does not know.
     """
     names = list(SETTINGS) if papers == "all" else papers.split(",")
+    for name in names:  # all of them before the first is trained
+        setting_of(name, data)
     warnings.filterwarnings("ignore", module="lightning")
     logging.getLogger("lightning.pytorch").setLevel(logging.WARNING)
     figure = new_figure(4 * len(names), 4.4)

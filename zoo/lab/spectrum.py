@@ -108,6 +108,7 @@ def envelope_slope(path: np.ndarray, windows: int = 10) -> float:
     Only the second half of the path counts; a run that has reached zero counts until there.
     """
     r = np.hypot(*np.moveaxis(path, -1, 0))[len(path) // 2 :]
+    windows = min(windows, len(r))
     tops = np.array([part.max() for part in np.array_split(r, windows)])
     tops = np.log(tops[tops > 1e-300])
     if len(tops) < 2:

@@ -31,6 +31,9 @@ def number(x: complex) -> str:
     return f"{x.real:.4g}{x.imag:+.4g}i" if abs(x.imag) > 1e-12 else f"{x.real:.4g}"
 
 
+LARGEST = 1e12  # of an update's matrix: beyond it, axes of a picture fail
+
+
 def dirac(
     name: str,
     numbers: dict[str, float],
@@ -53,6 +56,10 @@ def dirac(
     of = method(name, clip=clip, **numbers)
     path = simulate(of, start, h, steps, scheme, n_d)
     rounds = rounds_of(of, h, scheme, n_d)
+    if not np.isfinite(path).all() or any(not np.abs(matrix).max() < LARGEST for matrix in rounds.values()):
+        raise ValueError(
+            f"steps of {h[0]:g} and {h[1]:g} lead out of what can be drawn: give a smaller --h or --h_d"
+        )
     draw_dirac(of, path, rounds, out)
     r = np.hypot(*path.T)
     lines = ["| what | value |", "| --- | --- |", f"| method | {of.name} {numbers or ''} |"]
@@ -153,5 +160,7 @@ def of_checkpoint(path: str, n: int, seed: int) -> dict[str, Game]:
     data.enter(gan.trained_stage)
     data.prepare_data()
     data.setup("fit")
+    if n > len(data):
+        raise ValueError(f"--n {n} is more than the {len(data)} images of {data.name}: take fewer")
     real = gan.to_native(data.images(torch.arange(n)).float() / 127.5 - 1)
     return {f"{checkpoint.stem} at {gan.nimg / 1000:g} kimg": game_of(gan, real, seed)}

@@ -18,7 +18,10 @@ from math import comb
 from pathlib import Path
 from typing import Any
 
+from jsonschema import Draft7Validator
+
 from zoo.leaderboard.rows import read_rows
+from zoo.leaderboard.schema import NUMBER, hold
 from zoo.leaderboard.trials import read_trials
 from zoo.options.yamls import read_yaml
 
@@ -34,6 +37,33 @@ VERDICTS = (HOLDS, DIRECTION, NOT_SEEN, CONTRADICTED, NO_ROWS)
 SEEDS = 2  # of each run, at the least
 #: share of the published relative effect that ours must reach to hold
 ENOUGH = 0.5
+
+
+TEXT = {"type": "string"}
+#: what stands in an entry of `claims.yaml`
+ENTRY = Draft7Validator(
+    {
+        "required": ["item", "claim", "source", "ran", "command", "metric"],
+        "properties": {
+            **dict.fromkeys(("item", "claim", "source", "ran", "command", "metric", "unit"), TEXT),
+            "higher": {"type": "boolean"},
+            "speaks_from": NUMBER,
+            "orders": {"type": "array", "items": {"type": "array", "minItems": 2, "items": TEXT}},
+            "near": {
+                "type": "object",
+                "required": ["run", "value", "within"],
+                "properties": {"run": TEXT, "value": NUMBER, "within": NUMBER, "start": NUMBER},
+            },
+            "bound": {
+                "type": "object",
+                "required": ["run"],
+                "properties": {"run": TEXT, "least": NUMBER, "most": NUMBER},
+                "minProperties": 2,
+            },
+            "published": {"type": "object", "additionalProperties": NUMBER},
+        },
+    }
+)
 
 
 @dataclass(frozen=True)
@@ -106,10 +136,8 @@ def read_claims(path: Path) -> list[Claim]:
         where = f"{path}, claim {number}"
         if unknown := sorted(set(entry) - known):
             raise ValueError(f"{where} has the unknown key {unknown[0]}")
-        try:
-            claims.append(Claim(**entry))
-        except TypeError as error:
-            raise ValueError(f"{where} is not complete ({error})") from error
+        hold(ENTRY, entry, where)
+        claims.append(Claim(**entry))
         if sum(map(bool, (claims[-1].orders, claims[-1].near, claims[-1].bound))) != 1:
             raise ValueError(f"{where} needs exactly one of orders, near and bound")
     return claims

@@ -8,10 +8,12 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+from jsonschema import Draft7Validator
 
 from zoo.data.whole import write_whole
 from zoo.leaderboard.naming import file_for
 from zoo.leaderboard.rows import versions
+from zoo.leaderboard.schema import COUNT, NUMBER, hold
 
 SCHEMA = 1
 FOLDER = "imitation"
@@ -33,6 +35,27 @@ _FIELDS: dict[str, type | tuple[type, ...]] = {
 }
 _CONDITIONS = ("env", "transfer_env", "horizon", "episodes", "demonstrations", "demonstrated_by", "improvement")
 _TRAINING = ("ksteps", "iterations", "hours", "seed", "hardware")
+#: beside the fields above
+_DETAILS = Draft7Validator(
+    {
+        "properties": {
+            "metrics": {"additionalProperties": NUMBER},
+            "conditions": {
+                "properties": {"env": {"type": "string"}, "transfer_env": {"type": ["string", "null"]}},
+            },
+            "training": {
+                "properties": {
+                    "ksteps": {"type": "number", **COUNT},
+                    "hours": {"type": "number", **COUNT},
+                    "seed": {"type": "integer", **COUNT},
+                }
+            },
+            "history": {
+                "additionalProperties": {"type": "array", "items": NUMBER | {"type": ["number", "null"]}},
+            },
+        }
+    }
+)
 _PUBLISHED = ["method", "env", "transfer_env", "metric", "value", "std", "runs", "source", "note", "verified"]
 
 
@@ -75,6 +98,7 @@ def validate(row: Any, where: str) -> None:
     for name, value in row["metrics"].items():
         if isinstance(value, bool) or not isinstance(value, int | float) or not abs(value) < float("inf"):
             raise ValueError(f"{where}: the metric {name} is {value!r}, not a finite number")
+    hold(_DETAILS, row, where)
 
 
 def read_rows(results_dir: Path) -> list[tuple[Path, dict]]:
@@ -94,7 +118,7 @@ def read_row(path: Path) -> dict:
     """
     try:
         row = json.loads(path.read_text(encoding="utf-8"))
-    except ValueError as error:
+    except (ValueError, RecursionError) as error:
         raise ValueError(f"{path} is not JSON ({error}); repair or remove it") from error
     validate(row, str(path))
     return row

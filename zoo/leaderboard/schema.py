@@ -68,7 +68,8 @@ FIELDS: dict[str, dict[str, tuple[type, ...]]] = {
     },
 }
 
-NUMBER = {"type": "number"}
+NUMBER = {"type": "number", "minimum": -1e300, "maximum": 1e300}  # JSON's have no bounds, Python's floats do
+COUNT = {"minimum": 0, "maximum": 1e15}
 #: beside the fields and types above
 SCHEMA: dict[str, Any] = {
     "type": "object",
@@ -77,6 +78,11 @@ SCHEMA: dict[str, Any] = {
         "absent": {"type": "object", "additionalProperties": {"type": "string"}},
         "notes": {"type": ["object", "null"], "additionalProperties": {"type": "string"}},
         "spread": {"type": ["object", "null"], "additionalProperties": NUMBER},
+        "classes": {
+            "type": ["object", "null"],
+            "additionalProperties": {"type": "object", "additionalProperties": NUMBER},
+        },
+        "data": {"properties": {"same_images": {"type": "array", "items": {"type": "string"}}}},
         # below the results folder: a page must not show what lies elsewhere
         "samples": {"type": ["string", "null"], "pattern": r"^(?![/\\])(?!.*\.\.)(?!.*:)[^\\]+\.(png|jpg|webp)$"},
         "conditions": {
@@ -104,7 +110,7 @@ SCHEMA: dict[str, Any] = {
                 },
             },
         },
-        "training": {"properties": {"nimg": {"minimum": 0}, "kimg": {"minimum": 0}}},
+        "training": {"properties": dict.fromkeys(("nimg", "kimg", "seed", "hours"), COUNT)},
         "config": {
             "type": ["object", "null"],
             "properties": {"model": {"type": ["object", "null"]}, "data": {"type": ["object", "null"]}},
@@ -124,17 +130,32 @@ def check_details(row: dict, where: str) -> None:
     Raises:
         ValueError: naming `where`, the place in the row, what stands there and what should.
     """
-    error = best_match(_validator().iter_errors(row))
+    hold(_validator(), row, where)
+
+
+def hold(validator: Draft7Validator, value: Any, where: str) -> None:
+    """Refuse what does not fit a JSON schema.
+
+    Raises:
+        ValueError: naming `where`, the place in `value`, what stands there and what should.
+    """
+    error = best_match(validator.iter_errors(value))
     if error is None:
         return
     place = ".".join(str(part) for part in error.absolute_path)
     found = repr(error.instance)
     found = found if len(found) < 80 else f"{found[:80]}..."
+    stands = f"{where}: {place} is {found}" if place else f"{where} is {found}"
     if error.validator == "required":
-        raise ValueError(f"{where}: {place} is {found}, which lacks {error.message.split(' is ')[0]}")
+        lacks = error.message.split(" is ")[0]
+        raise ValueError(f"{stands}, which lacks {lacks}" if place else f"{where} lacks {lacks}")
     wanted = error.validator_value if isinstance(error.validator_value, list) else [error.validator_value]
-    words = {"type": " or ".join(map(str, wanted)), "minimum": f"at least {error.validator_value}"}
-    words["pattern"] = (
-        "a picture below the results folder, such as sngan/tiny.png" if place == "samples" else "a name"
-    )
-    raise ValueError(f"{where}: {place} is {found}, not {words.get(error.validator, error.message)}")
+    words = {
+        "type": " or ".join(map(str, wanted)),
+        "minimum": f"at least {error.validator_value}",
+        "maximum": f"at most {error.validator_value:g}" if error.validator == "maximum" else "",
+        "pattern": "a picture below the results folder, such as sngan/tiny.png" if place == "samples" else "a name",
+        "minItems": f"at least {error.validator_value} of them",
+        "minProperties": f"{error.validator_value} of {', '.join(error.schema.get('properties', {}))}",
+    }
+    raise ValueError(f"{stands}, not {words.get(error.validator, error.message)}")

@@ -4,10 +4,30 @@ import json
 from dataclasses import asdict, dataclass, field, fields
 from pathlib import Path
 
+from jsonschema import Draft7Validator
+
 from zoo.data.whole import write_whole
 from zoo.leaderboard.rows import versions
+from zoo.leaderboard.schema import COUNT, NUMBER, hold
 
 FOLDER = Path("claims", "lab")
+#: what stands in a row
+ROW = Draft7Validator(
+    {
+        "type": "object",
+        "required": ["experiment", "variant", "seed", "metrics"],
+        "properties": {
+            "experiment": {"type": "string"},
+            "variant": {"type": "string"},
+            "seed": {"type": "integer", **COUNT},
+            "metrics": {"type": "object", "additionalProperties": NUMBER},
+            "kimg": {"type": "number", **COUNT},
+            "cpu_seconds": {"type": "number", **COUNT},
+            "settings": {"type": "object"},
+            "software": {"type": "object"},
+        },
+    }
+)
 
 
 @dataclass(frozen=True)
@@ -41,11 +61,11 @@ class Trial:
         known = {f.name for f in fields(cls)}
         try:
             row = json.loads(path.read_text(encoding="utf-8"))
-            trial = cls(**{k: v for k, v in row.items() if k in known})
-            finite = all(abs(float(x)) < float("inf") for x in trial.metrics.values())
-        except (ValueError, TypeError, AttributeError) as error:
+            hold(ROW, row, "it")
+        except (ValueError, RecursionError) as error:
             raise ValueError(f"{path} is no row of an experiment ({error}); repair or remove it") from error
-        if not finite:
+        trial = cls(**{k: v for k, v in row.items() if k in known})
+        if not all(abs(x) < float("inf") for x in trial.metrics.values()):
             raise ValueError(f"{path} holds a number that is not finite; remove it")
         return trial
 

@@ -12,6 +12,7 @@ from torch import Tensor
 from zoo.data.whole import replacing
 from zoo.engine.gan import GAN
 from zoo.options.bar import track
+from zoo.options.folders import check_folder
 
 
 def save_picture(picture: Image.Image, path: Path, **options: Any) -> None:
@@ -31,7 +32,8 @@ def check_picture(path: Path, option: str = "--out") -> None:
     """Refuse a file that no picture can be written to, before anything is drawn.
 
     Raises:
-        ValueError: naming the option, for an ending that is no picture's, and for a folder.
+        ValueError: naming the option, for an ending that is no picture's, for a folder, and within one that cannot
+            be written to.
     """
     Image.init()
     known = {ending for ending, kind in Image.registered_extensions().items() if kind in Image.SAVE}
@@ -39,6 +41,7 @@ def check_picture(path: Path, option: str = "--out") -> None:
         raise ValueError(f"{option} {path} is no picture: end it with .png, .jpg or .webp")
     if path.is_dir():
         raise ValueError(f"{option} {path} is a folder: name a picture in it, such as {path / 'samples.png'}")
+    check_folder(option, path.parent)
 
 
 def save_grid(images: Tensor, path: Path, columns: int) -> None:

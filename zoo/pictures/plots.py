@@ -6,11 +6,13 @@ from typing import TYPE_CHECKING
 
 from zoo.data.whole import replacing
 from zoo.options.bar import track
+from zoo.options.folders import check_folder
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
 FIGURES = (".png", ".pdf", ".svg", ".jpg", ".webp")
+FILMS = (".gif",)
 
 
 def new_figure(width: float, height: float) -> "Figure":
@@ -28,14 +30,18 @@ def new_figure(width: float, height: float) -> "Figure":
     return Figure(figsize=(width, height), layout="constrained")
 
 
-def check_figure(path: Path, option: str = "--out") -> None:
+def check_figure(path: Path, option: str = "--out", kinds: tuple[str, ...] = FIGURES) -> None:
     """Refuse a file that no figure can be written to, before anything is computed.
 
     Raises:
-        ValueError: naming the option, for an ending that is no figure's, and for a folder.
+        ValueError: naming the option, for an ending that is no figure's, for a folder, and within one that cannot
+            be written to.
     """
-    if path.suffix.lower() not in FIGURES or path.is_dir():
-        raise ValueError(f"{option} {path} is no figure: end it with {', '.join(FIGURES)}")
+    if path.suffix.lower() not in kinds or path.is_dir():
+        raise ValueError(
+            f"{option} {path} is no {'film' if kinds is FILMS else 'figure'}: end it with {', '.join(kinds)}"
+        )
+    check_folder(option, path.parent)
 
 
 def save_figure(figure: "Figure", path: Path) -> None:

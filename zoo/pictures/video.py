@@ -7,6 +7,7 @@ import numpy as np
 from PIL import Image
 
 from zoo.data.whole import replacing
+from zoo.options.folders import check_folder
 
 KINDS = (".mp4", ".gif", ".webp")
 SMALLEST = 256  # px; smaller frames are enlarged without blur, for players blur them
@@ -16,7 +17,7 @@ def check_kind(path: Path) -> None:
     """Refuse what cannot be written, before anything is drawn.
 
     Raises:
-        ValueError: for another ending, or mp4 without its package.
+        ValueError: for another ending, mp4 without its package, or a folder that cannot be written to.
     """
     if path.suffix.lower() not in KINDS:
         raise ValueError(f"{path} is no video: end it with {', '.join(KINDS)}")
@@ -25,6 +26,9 @@ def check_kind(path: Path) -> None:
             import imageio_ffmpeg  # noqa: F401
         except ImportError as error:
             raise ValueError("mp4 needs imageio-ffmpeg: pip install 'gan-zoo[video]', or write a .gif") from error
+    if path.is_dir():
+        raise ValueError(f"{path} is a folder: name a video in it, such as {path / 'walk.mp4'}")
+    check_folder("--out", path.parent)
 
 
 def enlarged(frame: np.ndarray) -> np.ndarray:

@@ -4,7 +4,6 @@ import os
 import shutil
 import sys
 import sysconfig
-import tempfile
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
@@ -18,6 +17,7 @@ from zoo.engine import speed
 from zoo.engine.best import check_best
 from zoo.engine.gan import GAN
 from zoo.evaluation.extractors import metric_names
+from zoo.options.folders import check_folder
 from zoo.options.ranges import shown
 from zoo.training import cluster
 from zoo.training.devices import processes
@@ -152,28 +152,6 @@ def check_ways(config: Any, model: GAN) -> tuple[bool | str, bool]:
         if lacks:
             raise ValueError(f"--compile needs {lacks}: {mend}, or leave the option out")
     return compiled, again
-
-
-def check_folder(option: str, folder: Path) -> Path:
-    """Refuse a folder that cannot be made or written to; the folder that is there already, on the way to it.
-
-    Raises:
-        ValueError: naming the option.
-    """
-    way = folder.absolute()
-    there = next(path for path in (way, *way.parents) if path.exists() or path.is_symlink())
-    try:
-        if not there.is_dir():
-            raise NotADirectoryError(f"{there} is a file")
-        with tempfile.TemporaryFile(dir=there):
-            pass
-        probe = tempfile.mkdtemp(dir=there) if there != way else None  # some file systems hold files, not folders
-        if probe:
-            os.rmdir(probe)
-    except OSError as error:
-        why = error.strerror or str(error)
-        raise ValueError(f"{option} {folder} cannot be written to ({why}): choose another folder") from error
-    return there
 
 
 def checkpoint_bytes(model: nn.Module) -> int:

@@ -11,17 +11,16 @@ from datetime import datetime, timezone
 from pathlib import Path
 from typing import Any
 
-import torch
-
 from zoo.data import ImageDataModule
 from zoo.data.whole import write_whole
+from zoo.engine.devices import device_here
 from zoo.engine.gan import GAN
 from zoo.evaluation.evaluate import build_extractors, evaluate
 from zoo.evaluation.extractors import DEFAULT, Extractor, metric_names
 from zoo.evaluation.protocols import OPTIONS, PROTOCOLS
 from zoo.evaluation.small import over_seeds
 from zoo.leaderboard.rows import read_rows, validate, versions
-from zoo.training.loading import load
+from zoo.training.loading import load, read
 from zoo.training.nearest import nearest_of, save_nearest
 from zoo.training.run import config_to_score, data_to_score
 
@@ -46,10 +45,13 @@ def checkpoint_of(row: dict, runs: Path) -> Path | None:
     if not row.get("run"):
         return None
     for marker in sorted(runs.glob("*/*/run_id")):
-        if marker.read_text().strip() != row["run"]:
+        if marker.read_text(errors="replace").strip() != row["run"]:
             continue
         for path in sorted((marker.parent / "checkpoints").glob("*.ckpt"), key=lambda p: p.name != "last.ckpt"):
-            stored = torch.load(path, map_location="cpu", weights_only=True, mmap=True)
+            try:
+                stored = read(path, mmap=True)
+            except ValueError:  # damaged: another one may be whole
+                continue
             same = stored["zoo"].get("chosen") == row["conditions"].get("chosen")
             if same and stored["state_dict"]["_extra_state"]["nimg"] == row["training"]["nimg"]:
                 return path
@@ -112,12 +114,19 @@ def fill(
     """Add to each row what it lacks of `extractors` and of its protocol's extras; the files that were changed.
 
     What cannot be filled is told in one line a row, with the reason; nothing is ever taken away.
+
+    Raises:
+        ValueError, OSError: for a row that is none, without a folder of runs, or for a device that is not here.
     """
+    rows = read_rows(results_dir)
+    if not runs.is_dir():
+        raise FileNotFoundError(f"there is no folder of runs {runs}: --runs names the one that holds checkpoints")
+    device = str(device_here(device))
     built, missing = build_extractors(extractors)
     for reason in missing.values():
         report(reason)
     changed, software = [], versions()
-    for path, row in read_rows(results_dir):
+    for path, row in rows:
         nets, extras = lacking(row, built)
         if row["paper"] == "real" or not (nets or extras):
             continue

@@ -115,8 +115,8 @@ def load_policy(path: str | Path) -> Imitation:
     return model.eval()
 
 
-def read(path: str | Path) -> dict:
-    """What a checkpoint, or a safetensors file of the zoo, holds.
+def read(path: str | Path, mmap: bool = False) -> dict:
+    """What a checkpoint, or a safetensors file of the zoo, holds; with `mmap` weights stay on the disk until used.
 
     Raises:
         FileNotFoundError: if there is no such file.
@@ -129,7 +129,7 @@ def read(path: str | Path) -> dict:
         about, state = safetensors.read(path)
         return {"zoo": about, "state_dict": state}
     try:
-        checkpoint = torch.load(path, map_location="cpu", weights_only=True)
+        checkpoint = torch.load(path, map_location="cpu", weights_only=True, mmap=mmap)
     except Exception as error:
         raise ValueError(f"{path} is not a checkpoint of this project, or it is damaged: take another") from error
     check_checkpoint(path, checkpoint)

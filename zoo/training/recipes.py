@@ -44,6 +44,10 @@ def compose(recipe: str | Path | None, args: list[str]) -> tuple[dict, list[str]
                 raise ValueError(
                     f"{file}: the section {section} holds options and their values, not {shown(value)}"
                 )
+        if isinstance(part.get("data"), str):
+            part["data"] = {"class_path": part["data"]}
+        if not isinstance(options := (part.get("data") or {}).get("init_args") or {}, dict):
+            raise ValueError(f"{file}: data.init_args holds options and their values, not {shown(options)}")
         merged = merged | {k: merge(merged.get(k), v) for k, v in part.items()}
     if names_data(rest):
         merged.pop("data", None)

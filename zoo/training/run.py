@@ -95,8 +95,8 @@ def run_id(folder: Path) -> str:
     return file.read_text().strip()
 
 
-def data_of(config: dict) -> ImageDataModule:
-    """The data module that a run's config.yaml describes.
+def data_of(config: dict, where: str = "the run's config.yaml") -> ImageDataModule:
+    """The data module that a run's config.yaml describes, or a recipe: `where` names it in messages.
 
     Raises:
         ValueError: if it describes none.
@@ -106,13 +106,11 @@ def data_of(config: dict) -> ImageDataModule:
         options = dict(config["data"].get("init_args") or {}) | {"resolution": config["model"]["resolution"]}
         made = getattr(importlib.import_module(module or "zoo.data"), name)
     except (KeyError, TypeError, AttributeError, ImportError) as error:
-        raise ValueError(
-            f"the run's config.yaml names no data that can be opened ({error}): give --data"
-        ) from error
+        raise ValueError(f"{where} names no data that can be opened ({error}): give --data") from error
     try:
         return made(**options)
     except TypeError as error:
-        raise ValueError(f"the data section of the run's config.yaml does not fit {name}: {error}") from error
+        raise ValueError(f"the data section of {where} does not fit {name}: {error}") from error
 
 
 def data_to_score(config: dict, gan: GAN) -> ImageDataModule:

@@ -1,0 +1,27 @@
+"""Folders that users name, looked at before anything is computed for them."""
+
+import os
+import tempfile
+from pathlib import Path
+
+
+def check_folder(option: str, folder: Path) -> Path:
+    """Refuse a folder that cannot be made or written to; the folder that is there already, on the way to it.
+
+    Raises:
+        ValueError: naming the option.
+    """
+    way = folder.absolute()
+    there = next(path for path in (way, *way.parents) if path.exists() or path.is_symlink())
+    try:
+        if not there.is_dir():
+            raise NotADirectoryError(f"{there} is a file")
+        with tempfile.TemporaryFile(dir=there):
+            pass
+        probe = tempfile.mkdtemp(dir=there) if there != way else None  # some file systems hold files, not folders
+        if probe:
+            os.rmdir(probe)
+    except OSError as error:
+        why = error.strerror or str(error)
+        raise ValueError(f"{option} {folder} cannot be written to ({why}): choose another folder") from error
+    return there
