@@ -151,6 +151,21 @@ def test_another_papers_weights_are_refused(first, tmp_path, capsys):
     assert "is a checkpoint of sngan, not of R1GAN" in capsys.readouterr().err
 
 
+@pytest.mark.parametrize(
+    ("words", "message"),
+    [
+        (["--ckpt_path", ""], "--ckpt_path is empty: give 'last' or a file"),
+        (["--ckpt_path", "a.ckpt", "--init_from", "b.ckpt"], "--init_from begins one: give one of them"),
+        (["--evaluation.extractors", "[random,random]"], "names one twice"),
+    ],
+)
+def test_what_says_two_things_or_nothing_is_refused(words, message, tmp_path, capsys):
+    with pytest.raises(SystemExit):
+        run("sngan", tmp_path / "new", *words)
+    assert message in " ".join(capsys.readouterr().err.split())
+    assert not (tmp_path / "new").exists()
+
+
 def test_tables_of_classes_go_by_name():
     pairs = ancestry.matching(("cat", "dog", "owl"), ("ant", "owl", "cat"), 3, 3)
     assert pairs == {1: 2, 2: 0}

@@ -144,7 +144,15 @@ class ZooCLI(LightningCLI):
 
     def resumed(self, base: Path, config: dict) -> Path | None:
         """The checkpoint to go on from; rank 0 looks for the last one once for all, since another run may write one
-        in between. A job that was put back in the queue goes on with its own."""
+        in between. A job that was put back in the queue goes on with its own.
+
+        Raises:
+            ValueError: for a name that is empty, and for a file beside `--init_from`.
+        """
+        if self.config.ckpt_path == "":
+            raise ValueError("--ckpt_path is empty: give 'last' or a file, or leave it out for a new run")
+        if self.config.init_from and self.config.ckpt_path not in (None, "last"):
+            raise ValueError("--ckpt_path goes on with a run and --init_from begins one: give one of them")
         self.last = self.config.ckpt_path == "last"
         if self.config.ckpt_path is None and cluster.job():
             own = last_checkpoint(base)

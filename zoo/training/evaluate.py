@@ -110,8 +110,8 @@ class Evaluate(Checked, L.Callback):
             "is_splits": is_splits,
             "kid_subsets": kid_subsets,
         }
-        if not self.extractors:
-            raise ValueError("evaluation.extractors is empty: name one, such as [random]")
+        if not 0 < len(self.extractors) == len(set(self.extractors)):
+            raise ValueError("evaluation.extractors is empty or names one twice: name each once, such as [random]")
         self.protocol, self.changed = resolve(protocol, changes)
         for name in self.protocol.extras:
             find(name)
