@@ -175,6 +175,16 @@ def test_one_odd_sized_image(make_zip):
         open_(make_zip(files=odd))
 
 
+def test_test_images_of_another_size_are_refused_before_training(make_zip, tmp_path):
+    path, tests = make_zip(), tmp_path / "tests.zip"
+    with zipfile.ZipFile(tests, "w") as file:
+        file.writestr("0.png", png(0, (16, 16)))
+    with pytest.raises(BadImage, match=r"tests.zip: 0.png is 16x16 px, not 8x8"):
+        ImageDataModule(str(path), 8, test_path=str(tests)).setup()
+    with pytest.raises(MissingDataset, match="no test images at"):
+        ImageDataModule(str(path), 8, test_path=str(tmp_path / "none.zip")).setup()
+
+
 def test_not_square(make_zip):
     odd = {"00000/img00000005.png": png(5, (8, 6))}
     with pytest.raises(BadImage, match=r"img00000005\.png is 8x6 px, not square"):

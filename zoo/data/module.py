@@ -163,6 +163,7 @@ class ImageDataModule(Checked, L.LightningDataModule):
             return
         if self.test_path:
             manifests.check_tests(manifests.at_resolution(self.test_path, self.full_resolution))
+            self.test_images()[torch.tensor([0])]  # of another size: told now, not after training
         images = self._open_level()
         if not self.use_labels:
             images = replace(images, labels=None)
