@@ -1,4 +1,5 @@
 from dataclasses import replace
+from pathlib import Path
 from types import SimpleNamespace
 
 import numpy as np
@@ -46,6 +47,21 @@ def test_cifar10_without_files_or_network(tmp_path):
     for words in ("CIFAR-10 is not in", str(tmp_path), "ImageDataModule", "zoo data prepare", "tiny.yaml"):
         assert words in text
     assert "\n" not in text
+
+
+@pytest.mark.parametrize("there", [False, True])
+def test_a_download_that_fails_leaves_no_empty_folders(tmp_path, monkeypatch, there):
+    def fails(root, **options):
+        (Path(root) / "MNIST" / "raw").mkdir(parents=True, exist_ok=True)
+        raise RuntimeError("Error downloading train-images-idx3-ubyte.gz")
+
+    monkeypatch.setattr(torchvision.datasets, "MNIST", fails)
+    root = tmp_path / "data"
+    if there:
+        root.mkdir()
+    with pytest.raises(MissingDataset, match="was not downloaded"):
+        MNIST(path=str(root)).prepare_data()
+    assert list(tmp_path.rglob("*")) == ([root] if there else [])
 
 
 def test_cifar10_has_one_resolution():

@@ -2,7 +2,9 @@
 
 import hashlib
 from collections.abc import Sequence
+from contextlib import suppress
 from functools import partial
+from pathlib import Path
 from typing import Any, Literal
 
 import numpy as np
@@ -234,9 +236,13 @@ def torchvision_set(dataset: str, name: str, root: str, **options: Any) -> Any:
     """
     import torchvision.datasets
 
+    made = [p for p in (Path(root, dataset, "raw"), Path(root, dataset), Path(root)) if not p.exists()]
     try:
         return getattr(torchvision.datasets, dataset)(root, **options)
     except (OSError, RuntimeError) as error:  # URLError is an OSError; missing or damaged files a RuntimeError
+        for folder in made:
+            with suppress(OSError):  # what was fetched in part stays
+                folder.rmdir()
         reason = " ".join(str(error).split()).rstrip(".")
         raise MissingDataset(
             f"{name} is not in {root} and was not downloaded ({reason}): put torchvision's files of it there, "
