@@ -133,7 +133,10 @@ def test_every_command_ends_in_a_picture(photos, checkpoint, tmp_path, monkeypat
         ("encode {checkpoint} {broken}", "cannot be decoded"),
         ("interpolate {checkpoint} nowhere.png {photos}/black", "no photo at nowhere.png"),
         ("interpolate {checkpoint} {broken}/a.png {broken}/a.png", "cannot be decoded"),
-        ("attribute {checkpoint} {photos}/black {photos}/blond {photos}/black --strengths []", "no strengths"),
+        (
+            "attribute {checkpoint} {photos}/black {photos}/blond {photos}/black --strengths []",
+            "strengths is an empty list",
+        ),
         ("attribute {checkpoint} nowhere {photos}/blond {photos}/black", "no folder or zip at nowhere"),
     ],
 )
