@@ -78,7 +78,10 @@ def section(rows: list[dict]) -> str:
     about = (
         f"{len(methods)} methods on {set_of(runs[0])} at {runs[0]['data']['resolution']} px, "
         f"{' to '.join(kimg)} thousand images shown, {' to '.join(map(str, seeds))} seeds each, "
-        f"{runs[0]['conditions']['n_fake']:,} samples against {runs[0]['conditions']['n_real']:,} images."
+        f"{runs[0]['conditions']['n_fake']:,} samples against {runs[0]['conditions']['n_real']:,} images. "
+        "Numbers are means over seeds, best first; in brackets the multiple of what other real images score in the "
+        "same way. "
+        "*No difference*: half the ranges of the two methods' seeds reach over the gap."
     )
     return f"\n{about}\n\n{table(methods, rows)}\n"
 
