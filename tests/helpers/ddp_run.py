@@ -4,16 +4,13 @@ import os
 from pathlib import Path
 
 import torch
+import torch.distributed as dist
 
 from zoo.data import Drawn
 from zoo.papers import paper_class
 from zoo.training.cli import train
 
-
-class Recorded(paper_class(os.environ["PAPER"])):
-    def on_train_end(self):
-        torch.save(self.state_dict(), Path(os.environ["OUT"], f"rank{self.global_rank}.pt"))
-
-
 if __name__ == "__main__":
-    train(Recorded, Drawn)
+    run = train(paper_class(os.environ["PAPER"]), Drawn)
+    assert not dist.is_initialized(), "the run has ended and still holds the other processes"
+    torch.save(run.model.state_dict(), Path(os.environ["OUT"], f"rank{run.trainer.global_rank}.pt"))

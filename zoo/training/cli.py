@@ -41,7 +41,7 @@ from zoo.training.checks import (
     on_trial,
 )
 from zoo.training.devices import about_preset, about_spread, check_devices, preset, processes, strategy_for
-from zoo.training.ends import leave, tell_stop, watched
+from zoo.training.ends import leave, part, tell_stop, watched
 from zoo.training.evaluate import Evaluate
 from zoo.training.history import Rewind
 from zoo.training.loading import read
@@ -273,6 +273,7 @@ def _train(
                 raise
             tell_stop(cli.trainer, "a damaged image" if isinstance(error, BadImage) else "lack of memory")
         refuse(error)
+    part()
     if stop.interrupted:
         tell_stop(cli.trainer, stop.signal or "a signal to another process")
         leave(stop, held)

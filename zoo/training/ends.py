@@ -6,6 +6,7 @@ from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
 import lightning.pytorch as L
+import torch.distributed as dist
 from lightning.pytorch.utilities.rank_zero import rank_zero_only
 
 from zoo.engine.checkpoints import Checkpoints
@@ -34,6 +35,12 @@ def watched() -> Iterator[tuple[Stop, ExitStack]]:
             yield stop, held
     finally:
         stop.restore()
+
+
+def part() -> None:
+    """Let go of the other processes, where there are any: gloo's threads may abort a process that ends with them."""
+    if dist.is_available() and dist.is_initialized():
+        dist.destroy_process_group()
 
 
 def leave(stop: Stop, held: ExitStack) -> None:
