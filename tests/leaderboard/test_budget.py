@@ -7,11 +7,12 @@ from board import add
 from PIL import Image
 
 from zoo.leaderboard import budget
+from zoo.leaderboard.marked import begin, end
 from zoo.leaderboard.render import check, render
 from zoo.leaderboard.rows import read_rows, write_row
 from zoo.pictures.grids import save_grid
 
-README = f"# mine\n\nbefore\n\n{budget.BEGIN}old\n{budget.END}\nafter\n"
+README = f"# mine\n\nbefore\n\n{begin(budget.RECIPE)}old\n{end(budget.RECIPE)}\nafter\n"
 
 
 def method(folder, paper, *values, **changes):

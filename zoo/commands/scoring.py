@@ -142,7 +142,8 @@ def leaderboard(
 ) -> None:
     """Render README.md, leaderboard.csv and index.html of the results folder from the rows.
 
-    And the table of one budget in the README beside the folder, where that has a place for it.
+    And beside the folder, where a page has a place for it, the table of one budget in README.md and in
+    zoo/evaluation/README.md how far seeds move each distance.
 
     Args:
         results: Folder of the rows and of published.csv.

@@ -9,7 +9,7 @@ from pathlib import Path
 
 from zoo.data.whole import write_whole
 from zoo.evaluation.protocols import OWN
-from zoo.leaderboard import budget, imitation
+from zoo.leaderboard import budget, imitation, lottery
 from zoo.leaderboard.cells import as_table, cell
 from zoo.leaderboard.flat import as_csv
 from zoo.leaderboard.published import best_published, published_file, published_table, read_published
@@ -55,7 +55,8 @@ from its checkpoint. Protocols are described in [zoo/evaluation/README.md](../zo
 def render(results_dir: str | Path = "results") -> list[Path]:
     """Write README.md, leaderboard.csv and index.html into `results_dir`; the same rows always give the same bytes.
 
-    The table of all methods under one budget goes into the README beside the folder, its picture into the folder.
+    The table of all methods under one budget goes into the README beside the folder, its picture into the folder,
+    and how far seeds move each distance into `zoo/evaluation/README.md` there.
 
     Returns:
         The files written.
@@ -86,6 +87,7 @@ def _contents(results_dir: Path) -> dict[Path, str]:
         results_dir / "leaderboard.csv": as_csv(rows),
         results_dir / "index.html": page(rows, published, results_dir),
         **budget.files(results_dir, rows),
+        **lottery.files(results_dir, rows),
     }
 
 
