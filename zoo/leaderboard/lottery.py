@@ -19,7 +19,7 @@ def files(results_dir: Path, rows: list[dict]) -> dict[Path, str]:
 
 
 def factors(rows: list[dict]) -> dict[str, dict[str, float]]:
-    """Distance -> paper/recipe -> its largest over its smallest value among the newest rows of each training seed."""
+    """Distance -> paper/recipe -> the largest over the smallest value among the newest rows of each seed."""
     recipes = defaultdict(list)
     for row in sorted(rows, key=lambda row: row["date"]):
         if not is_floor(row) and not row.get("imported"):

@@ -38,7 +38,7 @@ def watched() -> Iterator[tuple[Stop, ExitStack]]:
 
 
 def part() -> None:
-    """Let go of the other processes, where there are any: gloo's threads may abort a process that ends with them."""
+    """Let go of the other processes: gloo's threads may abort one that ends while it still holds them."""
     if dist.is_available() and dist.is_initialized():
         dist.destroy_process_group()
 
