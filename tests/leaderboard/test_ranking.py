@@ -1,6 +1,6 @@
 """What the ranking says of luck and of floors."""
 
-from zoo.leaderboard.ranking import against, half_width, times_the_floor
+from zoo.leaderboard.ranking import against, comparable, half_width, times_the_floor
 
 
 def row(value, paper="a", seed=0, **more):
@@ -34,6 +34,12 @@ def test_a_distance_is_told_as_a_multiple_of_the_floor():
     assert times_the_floor(model, [real, model]) == {"fd_random": 4}
     assert times_the_floor(model, [model]) == {}
     assert times_the_floor(real, [real]) == {}
+
+
+def test_images_with_labels_and_without_are_ranked_together():
+    plain, labelled = row(1.0), row(2.0, data={"name": "d", "fingerprint": "g", "pictures": "f"})
+    assert comparable(plain) == comparable(labelled)
+    assert comparable(plain) != comparable(row(2.0, data={"name": "d", "fingerprint": "g", "pictures": "g"}))
 
 
 def test_a_floor_counts_for_what_was_measured_in_the_same_way():

@@ -50,27 +50,25 @@ class Measure:
         rows: from uint8 images (N, 3, R, R).
         between: the distance of the rows in the place of fakes from the reference.
         repeats: draws of each size where 1 % is to be told from 2 %.
-        most: images of a set, at most, where a distance takes long.
     """
 
     name: str
     rows: Callable[[Tensor], Tensor]
     between: Callable[[Tensor], float]
     repeats: int
-    most: int = 10_000
     found: dict[str, Any] = field(default_factory=dict)
 
 
 def measures(data: ImageDataModule, n_real: int, classifier: Extractor, batch_size: int = 128) -> list[Measure]:
     """The five distances against the reference of `n_real` images of `data`."""
 
-    def over(extractor: Extractor, name: str, repeats: int, most: int = 10_000) -> Measure:
+    def over(extractor: Extractor, name: str, repeats: int) -> Measure:
         real = reference(data, extractor, n_real)
 
         def rows(images: Tensor) -> Tensor:
             return torch.cat([extractor(part)[0] for part in images.split(batch_size)])
 
-        return Measure(name, rows, lambda x: frechet_distance(*mean_cov(x), real.mu, real.sigma), repeats, most)
+        return Measure(name, rows, lambda x: frechet_distance(*mean_cov(x), real.mu, real.sigma), repeats)
 
     reals = torch.cat([images for images, _ in data.batches(batch_size, limit=n_real)])
     level = wavelets.level_of(data.resolution)
@@ -86,8 +84,8 @@ def measures(data: ImageDataModule, n_real: int, classifier: Extractor, batch_si
         over(build("random"), "fd_random", 10),
         over(classifier, "fd_domain", 10),
         Measure(f"fwd-{level}", lambda x: wavelets.packets(x, level).transpose(0, 1).float(), fwd, 4),
-        over(build("efficientnet-lite0"), "fd_efficientnet-lite0", 5, 5000),
-        Measure("swd", lambda x: x, sliced, 3, 2000),
+        over(build("efficientnet-lite0"), "fd_efficientnet-lite0", 5),
+        Measure("swd", lambda x: x, sliced, 5),
     ]
 
 
@@ -114,7 +112,7 @@ def resolves(measure: Measure, rows: Tensor, strangers: dict[str, Tensor], sizes
     told = measure.found.setdefault("told", {})
     for name, others in strangers.items():
         told[name] = []
-        for size in [size for size in sizes if size <= measure.most]:
+        for size in sizes:
             values = [[], []]
             for k in range(2 * measure.repeats):
                 order = torch.randperm(len(rows), generator=torch.Generator().manual_seed(100 + k))[:size]
@@ -129,7 +127,7 @@ def enough(measure: Measure, name: str, sizes: tuple[int, ...] = SIZES) -> str:
     """The smallest size from which on 2 % scores above 1 % in at least 95 % of the pairs."""
     right = [share >= 0.95 for share in measure.found["told"][name]]
     place = next((i for i in range(len(right)) if all(right[i:])), None)
-    return f"more than {sizes[len(right) - 1]:,}" if place is None else f"{sizes[place]:,}"
+    return f"more than {sizes[-1]:,}" if place is None else f"{sizes[place]:,}"
 
 
 def monotone(values: list[float]) -> bool:
@@ -199,10 +197,10 @@ def run(
     every = measures(data, n_real, classifier)
     for measure in track(every, len(every), what="distances"):
         began = time.process_time()
-        rows = measure.rows(pictures[: measure.most])
+        rows = measure.rows(pictures)
         unlike = {name: measure.rows(images) for name, images in foreign.items()}
-        measure.found["bias"] = [measure.between(rows[:size]) for size in bias if size <= measure.most]
-        sees(measure, rows, labels[: measure.most], pictures, unlike, n)
+        measure.found["bias"] = [measure.between(rows[:size]) for size in bias]
+        sees(measure, rows, labels, pictures, unlike, n)
         resolves(measure, rows, unlike, sizes)
         found[measure.name] = measure.found
         report(f"{measure.name}: {time.process_time() - began:.0f} s of one core")
@@ -223,8 +221,7 @@ def table(result: dict[str, Any]) -> str:
             values = found["levels"][kind]
             line.append(f"{values[-1] / values[0]:.3g}x" + ("" if monotone(values) else ", not monotone"))
         line += [enough(one, kind, sizes) for kind in about["strangers"]]
-        bias = [f"{value:.3g}" for value in found["bias"]]
-        lines.append([*line, *bias, *["-"] * (len(about["bias"]) - len(bias))])
+        lines.append([*line, *(f"{value:.3g}" for value in found["bias"])])
     return "".join("| " + " | ".join(line) + " |\n" for line in lines)
 
 

@@ -177,8 +177,11 @@ class ImageDataModule(Checked, L.LightningDataModule):
             images = images.remembered(self.resolution) if later else images.load(self.resolution, self.num_workers)
         self._images, self._opened_at, self._n_classes = images, self.resolution, n_classes
 
+    def _fingerprint(self, images: Images) -> str:
+        return manifests.fingerprint(images, self.resolution, self.limit is not None and self.limit_to == "first")
+
     def _check_fingerprint(self, images: Images, first: bool) -> None:
-        new = manifests.fingerprint(images, self.resolution, self.limit is not None and self.limit_to == "first")
+        new = self._fingerprint(images)
         manifests.note_fingerprint(self._fingerprints, new, self.name, self.resolution, first)
 
     @property
@@ -206,6 +209,11 @@ class ImageDataModule(Checked, L.LightningDataModule):
         """sha256 (hex) over names, checksums and sizes of the images, labels, count and resolution."""
         self.setup()
         return self._fingerprints[self.resolution]
+
+    @property
+    def pictures(self) -> str:
+        """The fingerprint that the images have without their labels: no distance depends on labels."""
+        return self._fingerprint(replace(self.opened, labels=None))
 
     def _chosen(self, n: int) -> Tensor:
         """Which of n images `limit` leaves, in rising order."""

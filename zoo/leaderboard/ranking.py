@@ -52,7 +52,9 @@ def comparable(row: dict) -> str:
     conditions = {"is_shuffle": True, "n_is": row["conditions"]["n_fake"]} | row["conditions"]
     of_the_measurement = {key: value for key, value in conditions.items() if key not in _ASIDE}
     distances = sorted(name for name in row["metrics"] if name == "fid" or name.startswith("fd_"))
-    key = [row["data"]["name"], row["data"]["fingerprint"], of_the_measurement, distances]
+    # without labels, which no distance sees; rows of before this was recorded had most often none
+    images = row["data"].get("pictures", row["data"]["fingerprint"])
+    key = [row["data"]["name"], images, of_the_measurement, distances]
     key += [RELEASED] if row.get("imported") else []  # networks that others trained rank apart
     return json.dumps(key, sort_keys=True)
 

@@ -55,6 +55,7 @@ def make_row(
         "data": {
             "name": data.name,
             "fingerprint": data.fingerprint,
+            "pictures": getattr(data, "pictures", data.fingerprint),
             "n_images": len(data),
             "resolution": resolution or data.images(torch.tensor([0])).shape[-1],
             "n_classes": data.n_classes,

@@ -82,7 +82,12 @@ SCHEMA: dict[str, Any] = {
             "type": ["object", "null"],
             "additionalProperties": {"type": "object", "additionalProperties": NUMBER},
         },
-        "data": {"properties": {"same_images": {"type": "array", "items": {"type": "string"}}}},
+        "data": {
+            "properties": {
+                "same_images": {"type": "array", "items": {"type": "string"}},
+                "pictures": {"type": "string"},
+            }
+        },
         # below the results folder: a page must not show what lies elsewhere
         "samples": {"type": ["string", "null"], "pattern": r"^(?![/\\])(?!.*\.\.)(?!.*:)[^\\]+\.(png|jpg|webp)$"},
         "conditions": {
