@@ -1,11 +1,17 @@
 """Parameter counts of the official models, closed forms of the power iteration, and wrong sizes."""
 
+import itertools
+
 import pytest
 import torch
+from runs import ROOT
 from torch import nn
 
 from zoo.networks import sngan, sngan_cnn
 from zoo.networks.layers import ConditionalBatchNorm2d, SNConv2d, SNLinear, power_iteration
+from zoo.official.chainer import of_resnet
+from zoo.training.loading import model_class
+from zoo.training.recipes import compose
 
 # counted by running the official Chainer code (pfnet-research/sngan_projection @ e84b1a5, CGL @ cf9efba)
 COUNTS = [
@@ -31,6 +37,60 @@ COUNTS = [
 def test_parameter_counts_are_the_official_ones(build, args, count):
     with torch.device("meta"):
         assert sum(p.numel() for p in build(*args).parameters()) == count
+
+
+def weights(n_in: int, n_out: int, kernel: int) -> int:
+    """Of a convolution with biases."""
+    return n_out * (n_in * kernel**2 + 1)
+
+
+def test_parameter_counts_of_the_small_resnet():
+    """Summed by hand over the channels of gen_models/resnet_small.py and of its D, each times 64, 143 classes."""
+    up = (512, 512, 256, 256, 128, 64)
+    G = 129 * 512 * 16 + 2 * 64 + weights(64, 3, 3)
+    for i, o in itertools.pairwise(up):
+        G += 2 * 143 * (i + o) + weights(i, o, 3) + weights(o, o, 3) + weights(i, o, 1)
+    D = weights(3, 64, 3) + weights(64, 64, 3) + weights(3, 64, 1) + 512 + 1 + 143 * 512
+    for i, o in ((64, 128), (128, 256), (256, 256), (256, 512)):
+        D += weights(i, i, 3) + weights(i, o, 3) + weights(i, o, 1)
+    D += 2 * weights(512, 512, 3)  # the last block keeps its size: no shortcut
+    with torch.device("meta"):
+        built = sngan_cnn.build("resnet-small", 128, 143, 128, None, None)
+    assert [sum(p.numel() for p in net.parameters()) for net in built] == [G, D]
+
+
+def test_the_small_resnet_draws_at_128_px_alone():
+    G, D = sngan_cnn.build("resnet-small", 128, 3, 4, 2, 2)
+    label = torch.tensor([0, 2])
+    images = G(torch.randn(2, 4), label)
+    assert images.shape == (2, 3, 128, 128)
+    assert D(images, label).shape == (2,)
+    with pytest.raises(ValueError, match=r"64 px; choose one of \[128\]"):
+        sngan_cnn.build("resnet-small", 64, 3, 4, 2, 2)
+
+
+@pytest.mark.parametrize(("resolution", "first"), [(64, 1024), (128, 512), (256, 512)])
+def test_recipes_of_dogs_and_cats_build(resolution, first):
+    folder = ROOT / "reproductions" / "sngan"
+    recipe = folder / f"dogs-and-cats-{resolution}.yaml"
+    settings = compose(folder / "paper.yaml", ["--config", str(recipe)])[0]["model"]
+    with torch.device("meta"):
+        gan = model_class("sngan")(**settings)
+        images = gan.G(torch.empty(2, 128), torch.zeros(2, dtype=torch.long))
+    assert images.shape == (2, 3, resolution, resolution)
+    assert gan.G.dense.out_features == first * 16
+    assert gan.D.embedding.num_embeddings == gan.n_classes == 143
+
+
+@pytest.mark.parametrize("architecture", ["resnet", "resnet-small"])
+def test_a_file_of_128_px_tells_its_resnet_by_its_channels(architecture):
+    G, _ = sngan_cnn.build(architecture, 128, 3, 4, 2, 2)
+    arrays = {"l1/W": G.dense.weight, "l7/W": G.conv.weight}
+    for k, block in enumerate(G.blocks, 2):
+        arrays |= {f"block{k}/c1/W": block.conv1.weight, f"block{k}/c2/W": block.conv2.weight}
+        arrays[f"block{k}/b1/gammas/W"] = block.norm1.gamma.weight
+    settings, _, _ = of_resnet({"G": {name: a.detach().numpy() for name, a in arrays.items()}})
+    assert (settings["architecture"], settings["resolution"], settings["width_g"]) == (architecture, 128, 2)
 
 
 @pytest.mark.parametrize("resolution", sorted(sngan.GENERATORS))

@@ -25,6 +25,7 @@ GENERATORS = {
     128: (64, 4, 16, (16, 8, 4, 2, 1)),  # SP gen_models/resnet.py
     256: (32, 4, 16, (16, 8, 8, 4, 2, 1)),  # SP gen_models/resnet_256.py, width of its configuration
 }
+SMALL_GENERATORS = {128: (64, 4, 8, (8, 4, 4, 2, 1))}  # SP gen_models/resnet_small.py
 
 # resolution: (default width, channels / width of each block, how many of them halve the size)
 DISCRIMINATORS = {
@@ -34,6 +35,8 @@ DISCRIMINATORS = {
     128: (64, (1, 2, 4, 8, 16, 16), 5),  # SP dis_models/snresnet.py
     256: (32, (1, 2, 4, 8, 8, 16, 16), 6),  # SP dis_models/snresnet_256.py, width of its configuration
 }
+# SP dis_models/snresnet_small.py, read under its name at df2f072: snresnet_dog_and_cat_128.py
+SMALL_DISCRIMINATORS = {128: (64, (1, 2, 4, 4, 8, 8), 5)}
 
 
 def layout(table: dict, resolution: int) -> tuple:
@@ -85,6 +88,7 @@ class ResNetGenerator(nn.Module):
         latent_dim: length of z (paper: 128).
         n_classes: 0 for the unconditional G; else batch norms are class-conditional, all but the last.
         channels: colours of the images.
+        small: the narrower one of the authors' dogs and cats at 128 px, which exists there alone.
 
     Raises:
         ValueError: for a resolution the papers have no network for.
@@ -97,9 +101,11 @@ class ResNetGenerator(nn.Module):
         latent_dim: int = 128,
         n_classes: int = 0,
         channels: int = 3,
+        small: bool = False,
     ) -> None:
         super().__init__()
-        default, self.base, first, multipliers = layout(GENERATORS, resolution)
+        table = SMALL_GENERATORS if small else GENERATORS
+        default, self.base, first, multipliers = layout(table, resolution)
         width = width or default
         plan = [width * m for m in (first, *multipliers)]
         self.dense = glorot(nn.Linear(latent_dim, plan[0] * self.base**2))
@@ -160,16 +166,22 @@ class ResNetDiscriminator(nn.Module):
         width: base number of channels; None takes the paper's (128 at 32 px, 32 at 256 px, else 64).
         n_classes: 0 for the unconditional D.
         channels: colours of the images.
+        small: as for G.
 
     Raises:
         ValueError: for a resolution the papers have no network for.
     """
 
     def __init__(
-        self, resolution: int = 32, width: int | None = None, n_classes: int = 0, channels: int = 3
+        self,
+        resolution: int = 32,
+        width: int | None = None,
+        n_classes: int = 0,
+        channels: int = 3,
+        small: bool = False,
     ) -> None:
         super().__init__()
-        default, multipliers, n_down = layout(DISCRIMINATORS, resolution)
+        default, multipliers, n_down = layout(SMALL_DISCRIMINATORS if small else DISCRIMINATORS, resolution)
         plan = [(width or default) * m for m in multipliers]
         self.blocks = nn.ModuleList([FirstBlock(plan[0], channels)])
         for i in range(1, len(plan)):

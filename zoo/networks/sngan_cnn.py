@@ -142,7 +142,7 @@ def cgl_discriminator(resolution: int = 32, width: int = 64) -> CNNDiscriminator
     return CNNDiscriminator(resolution, [width * m for m in (1, 2, 2, 4, 4, 8, 8)], slope=0.2)
 
 
-Architecture = Literal["resnet", "resnet-concat", "cnn", "cnn-cgl"]
+Architecture = Literal["resnet", "resnet-small", "resnet-concat", "cnn", "cnn-cgl"]
 
 
 def build(
@@ -170,7 +170,8 @@ def build(
         widths = [(width_d or 64) * m for m in (1, 1, 2, 2, 4, 4, 8)]
         D = CNNDiscriminator(resolution, widths, norm=norm_d)
         return CNNGenerator(resolution, width_g or 64, latent_dim), D
-    G = sngan.ResNetGenerator(resolution, width_g, latent_dim, n_classes)
+    small = architecture == "resnet-small"
+    G = sngan.ResNetGenerator(resolution, width_g, latent_dim, n_classes, small=small)
     if architecture == "resnet-concat":
         return G, sngan.ConcatDiscriminator(resolution, width_d, n_classes)
-    return G, sngan.ResNetDiscriminator(resolution, width_d, n_classes)
+    return G, sngan.ResNetDiscriminator(resolution, width_d, n_classes, small=small)

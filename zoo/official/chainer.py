@@ -8,7 +8,7 @@ from pathlib import Path
 
 import numpy as np
 
-from zoo.networks.sngan import DISCRIMINATORS, GENERATORS
+from zoo.networks.sngan import DISCRIMINATORS, GENERATORS, SMALL_GENERATORS
 from zoo.official import sngan
 from zoo.official.found import Arrays, Found, multiple, of
 from zoo.official.inert import Refused, printable
@@ -163,14 +163,15 @@ def of_resnet(arrays: dict[str, Arrays]) -> Settings:
     ladder = [of(G, "block2/c1/W", 4).shape[1], *outputs(G, "c2", 2)]
     base = math.isqrt(units // max(ladder[0], 1))
     fitting = [
-        (resolution, ladder[-1] // last)
-        for resolution, (_, size, first, rest) in GENERATORS.items()
+        (resolution, ladder[-1] // last, architecture)
+        for architecture, table in (("resnet", GENERATORS), ("resnet-small", SMALL_GENERATORS))
+        for resolution, (_, size, first, rest) in table.items()
         for last in rest[-1:]
         if size == base and [ladder[-1] // last * m for m in (first, *rest)] == ladder
     ]
     if not fitting or units != ladder[0] * base**2:
         raise Refused(f"its G has maps of {ladder} channels from {base} px on, which is none of the papers'")
-    resolution, width = fitting[0]
+    resolution, width, architecture = fitting[0]
     table = next((name for name in ("block2/b1/gammas/W", "block2/b1/betas/W") if name in G), None)
     n_classes = len(of(G, table, 2)) if table else 0
     head = [name for name in G if re.fullmatch(r"[cl][2-9]/W", name)]
@@ -178,9 +179,10 @@ def of_resnet(arrays: dict[str, Arrays]) -> Settings:
         raise Refused("it lacks the last layer of G, such as l7/W")
     channels = of(G, head[0], 4).shape[0]
     settings = {"resolution": resolution, "n_classes": n_classes, "latent_dim": latent_dim, "width_g": width}
-    settings |= {"architecture": "resnet", "width_d": width, "decay_start_kimg": None}
+    settings |= {"architecture": architecture, "width_d": width, "decay_start_kimg": None}
     kwargs: dict[str, dict] = {}
     options: dict = {"channels": channels} if channels != 3 else {}
+    small = {"small": True} if architecture == "resnet-small" else {}
     D, dim = arrays.get("D"), 128
     if D is not None:
         settings["width_d"] = multiple(of(D, "block1/c1/W", 4).shape[0], DISCRIMINATORS[resolution][1][0], "block1")
@@ -191,8 +193,8 @@ def of_resnet(arrays: dict[str, Arrays]) -> Settings:
     if options:
         common = {"resolution": resolution, "n_classes": n_classes}
         if channels != 3:
-            kwargs["G"] = common | {"width": width, "latent_dim": latent_dim, "channels": channels}
-        kwargs["D"] = common | {"width": settings["width_d"]} | options
+            kwargs["G"] = common | {"width": width, "latent_dim": latent_dim, "channels": channels} | small
+        kwargs["D"] = common | {"width": settings["width_d"]} | options | small
     return settings, kwargs, {"G": sngan.RESNET_GENERATOR, "D": sngan.RESNET_DISCRIMINATOR}
 
 
