@@ -46,6 +46,7 @@ def test_points_where_the_slope_is_paid_are_leaves_of_their_own(name):
         ("dcgan", {"resolution": 28, "architecture": "cnn"}, "set channels to 1"),
         ("gan_qp", {"width_d": 6, "resolution": 64}, "cannot be halved"),
         ("gan_qp", {"norm_d": "none"}, "set norm_d"),
+        ("wgan", {"architecture": "mlp"}, "architecture mlp has the norm 'none' in D: set norm_d to it"),
         ("cgan", {"n_classes": 0}, "n_classes takes a whole number from 1 to 1,000,000, not 0"),
         ("cgan", {"resolution": 30}, "divisible by 4|maxout"),
     ],
@@ -56,6 +57,13 @@ def test_what_does_not_exist_is_one_sentence(name, options, words):
         small["architecture"] = "mnist"
     with pytest.raises(ValueError, match=words):
         model_class(name)(**small)
+
+
+def test_wgan_of_mlps_takes_any_side():
+    gan = model_class("wgan")(resolution=20, architecture="mlp", norm_d="none", latent_dim=3)
+    sizes = [(net.hidden[0].in_features, net.linear.in_features, net.linear.out_features) for net in (gan.G, gan.D)]
+    assert sizes == [(3, 512, 1200), (1200, 512, 1)]
+    assert gan.D(gan.G(torch.randn(2, 3))).shape == (2,)
 
 
 def test_parzen_window_of_one_sample_is_the_normal_density_and_the_best_width_is_found():

@@ -6,7 +6,9 @@ files state: of float64 vectors 1e-6 and better, of Keras' and TensorFlow's floa
 """
 
 import re
+from collections.abc import Callable
 from functools import partial
+from itertools import pairwise
 
 import numpy as np
 import pytest
@@ -25,7 +27,7 @@ from replay import (
 )
 from scipy.integrate import solve_ivp
 from torch import Tensor, nn
-from vectors import Vectors, close, counterpart, files
+from vectors import Vectors, close, files, known
 
 from zoo.baselines.bigan import BiGAN
 from zoo.baselines.bigan_qp import BiGAN_QP
@@ -44,6 +46,7 @@ from zoo.networks.progressive import instance_norm, leaky, pixel_norm, upscale
 from zoo.networks.stylegan_synthesis import AddNoise
 from zoo.networks.wgan_gp import CIFARCritic, CIFARGenerator, GoodCritic, GoodGenerator
 from zoo.networks.wgan_gp_cnn import CNNCritic, CNNGenerator
+from zoo.networks.wgan_mlp import MLPCritic, MLPGenerator
 from zoo.objectives import losses, penalties
 from zoo.objectives.divergences import DIVERGENCES, f_gan_d, f_gan_g
 from zoo.official import baselines as official
@@ -211,25 +214,38 @@ def test_maxout_pair(path):
 # ---- WassersteinGAN
 
 
+def wasserstein_player(v: Vectors, net: str) -> tuple[nn.Module, Callable[[str], dict[str, Tensor]]]:
+    """G or D of a file, whose code chooses DCGAN or MLP for each, and what reads arrays of that network under a
+    prefix; the critic's with the other sign."""
+    params, latent_dim = v.group(f"param/{net}/"), v["input/z"].flatten(1).shape[1]
+    _, channels, size, _ = v["input/x"].shape
+    if "main.0.weight" in params:
+        width = len(params["main.0.bias"])
+        player = MLPGenerator(size, width, latent_dim, channels) if net == "G" else MLPCritic(size, width, channels)
+        convert, last = official.convert_wassersteingan_mlp, ("linear.weight", "linear.bias")
+    else:
+        extra = sum("extra-layers" in k and k.endswith("conv.weight") for k in params)
+        if net == "G":
+            final = next(a for k, a in params.items() if "final" in k)
+            norm = nn.BatchNorm2d if any("batchnorm" in k for k in params) else nn.Identity
+            player = dcgan.Generator(size, final.shape[0], latent_dim, channels, extra=extra, norm=norm)
+        else:
+            initial = next(a for k, a in params.items() if "initial" in k)
+            player = dcgan.Discriminator(size, initial.shape[0], channels, extra=extra)
+        convert, last = partial(official.convert_wassersteingan, of=net), (f"convs.{len(player.convs) - 1}.weight",)
+    return player.double(), lambda prefix: negated(convert(v.group(prefix)), *(last if net == "D" else ()))
+
+
 @pytest.mark.parametrize("path", files("baselines-wgan-*.npz"))
 def test_wgan(path):
-    v = Vectors(path)
-    if "param/G/main.0.weight" in v or "param/D/main.0.weight" in v:
-        pytest.skip("the MLPs of WassersteinGAN are not built here, only its DCGAN")
+    check_wgan(Vectors(path))
+
+
+def check_wgan(v: Vectors) -> None:
+    """Outputs of both players, one critic step and one of G."""
     z, x = v["input/z"].flatten(1), v["input/x"]
-    _, channels, size, _ = x.shape
-    params = {net: v.group(f"param/{net}/") for net in "GD"}
-    extra = {net: sum("extra-layers" in k and k.endswith("conv.weight") for k in p) for net, p in params.items()}
-    final = next(a for k, a in params["G"].items() if "final" in k)
-    initial = next(a for k, a in params["D"].items() if "initial" in k)
-    norm = nn.BatchNorm2d if any("batchnorm" in k for k in params["G"]) else nn.Identity
-    G = dcgan.Generator(size, final.shape[0], z.shape[1], channels, extra=extra["G"], norm=norm).double()
-    D = dcgan.Discriminator(size, initial.shape[0], channels, extra=extra["D"]).double()
-    last = f"convs.{len(D.convs) - 1}.weight"
-    start = {
-        "G": official.convert_wassersteingan(params["G"], "G"),
-        "D": negated(official.convert_wassersteingan(params["D"], "D"), last),
-    }
+    (G, of_g), (D, of_d) = (wasserstein_player(v, net) for net in "GD")
+    start = {"G": of_g("param/G/"), "D": of_d("param/D/")}
     for name, net in (("G", G), ("D", D)):
         load(net, start[name]).eval()
     same(G(z), v, "output/G_eval", 1e-9)
@@ -256,17 +272,58 @@ def test_wgan(path):
     same(-seen["logits/fake"], v, "output/errD_fake", 1e-9)
     same(gan.total["g"], v, "output/errG", 1e-9)
     same(seen["loss/d"], v, "output/errD", 1e-9)
-    grad_d = prefixed("D.", negated(official.convert_wassersteingan(v.group("grad_D/"), "D"), last))
-    near_each(gan.grad["d"], grad_d, "grad_D", 1e-8)
-    grad_g = prefixed("G.", official.convert_wassersteingan(v.group("grad_G/"), "G"))
-    near_each(gan.grad["g"], grad_g, "grad_G", 1e-8)
-    after_d = prefixed("D.", negated(official.convert_wassersteingan(v.group("after_d_step/"), "D"), last))
-    after_g = prefixed("G.", official.convert_wassersteingan(v.group("after_g_step/"), "G"))
+    near_each(gan.grad["d"], prefixed("D.", of_d("grad_D/")), "grad_D", 1e-8)
+    near_each(gan.grad["g"], prefixed("G.", of_g("grad_G/")), "grad_G", 1e-8)
+    after_d, after_g = prefixed("D.", of_d("after_d_step/")), prefixed("G.", of_g("after_g_step/"))
     for name, stored in after_d.items():
         near(gan.after["d"][name], stored, f"after_d_step {name}", 1e-9)
     # the fakes that G made for the critic moved its running averages once, those of its own step once more
     for name, stored in after_g.items():
         near(gan.after["g"][name], stored, f"after_g_step {name}", 1e-9)
+
+
+def test_wgan_mlps(tmp_path):
+    """The statements of main.py:184-228 on models/mlp.py's layers in plain torch, stored as the files are."""
+    torch.manual_seed(0)
+    (n, side, width), arrays = (3, 4, 5), {}
+
+    def layers(n_in: int, n_out: int) -> nn.Module:
+        sizes = [n_in, width, width, width, n_out]
+        parts = [part for a, b in pairwise(sizes) for part in (nn.Linear(a, b), nn.ReLU())][:-1]
+        return nn.ModuleDict({"main": nn.Sequential(*parts)}).double()
+
+    def store(prefix: str, values: dict[str, Tensor]) -> None:
+        arrays.update({prefix + k: t.detach().clone().numpy() for k, t in values.items()})
+
+    def grads(net: nn.Module) -> dict[str, Tensor]:
+        return {k: p.grad for k, p in net.named_parameters()}
+
+    G, D = layers(2, 3 * side**2), layers(3 * side**2, 1)
+    x, z = torch.rand(n, 3, side, side).double() * 2 - 1, torch.randn(n, 2, 1, 1).double()
+    store("input/", {"x": x, "z": z})
+    store("param/G/", G.state_dict())
+    store("param/D/", D.state_dict())
+    fake, scores = G["main"](z.view(n, 2)).view_as(x), D["main"](x.flatten(1))[:, 0]
+    store("output/", {"G_eval": fake, "D_eval_per_sample": scores, "D_eval_batch_mean": scores.mean()[None]})
+    store("output/", {"fake_train": fake})
+    rms_d, rms_g = (torch.optim.RMSprop(net.parameters(), lr=5e-5) for net in (D, G))
+    for p in D.parameters():
+        p.data.clamp_(-0.01, 0.01)
+    real_score, fake_score = (D["main"](images.detach().flatten(1)).mean() for images in (x, fake))
+    (real_score - fake_score).backward()
+    store("grad_D/", grads(D))
+    rms_d.step()
+    store("after_d_step/", D.state_dict())
+    score = D["main"](G["main"](z.view(n, 2))).mean()
+    score.backward()
+    store("grad_G/", grads(G))
+    rms_g.step()
+    store("after_g_step/", G.state_dict())
+    store("output/", {"errD_real": real_score, "errD_fake": fake_score, "errD": real_score - fake_score})
+    store("output/", {"errG": score})
+    np.savez(tmp_path / "mlp.npz", meta="{}", **arrays)
+    check_wgan(Vectors(tmp_path / "mlp.npz"))
+    assert wasserstein_player(Vectors(tmp_path / "mlp.npz"), "D")[0].linear.in_features == width
 
 
 # ---- igul222's tflib: WGAN-GP, and WGAN and DCGAN in its CIFAR-10 script
@@ -849,8 +906,7 @@ def test_fgan_notebook(path):
 
     found = sorted({k.split("/")[1] for k in v.arrays if k.startswith("output/") and k.count("/") == 2})
     assert found
-    for name in found:
-        ours, sign = counterpart(NOTEBOOK, name, "divergence")
+    for name, (ours, sign) in known(found, NOTEBOOK.get, "divergence").items():
         f = DIVERGENCES[ours]
         same(f.activation(sign * grid), v, f"output/{name}/T", 1e-10)
         same(f.on_fake(sign * grid), v, f"output/{name}/fstarT", 1e-10, 1e-12)
@@ -878,8 +934,8 @@ def test_fgan_table(path):
     p, q, grid = v["input/p"], v["input/q"], v["input/v"]
     found = sorted({k.split("/")[1] for k in v.arrays if k.startswith("output/") and k.count("/") == 2})
     assert found
-    for name in found:
-        f = DIVERGENCES[counterpart(TABLE, name, "divergence")]
+    for name, ours in known(found, TABLE.get, "divergence").items():
+        f = DIVERGENCES[ours]
         d_f, star = (q * f.f(p / q)).sum(), v[f"output/{name}/v_star"]
         t_star = v[f"output/{name}/T_star"]
         same(d_f, v, f"output/{name}/D_f(p||q)", 1e-10)
@@ -920,11 +976,11 @@ LOSSES = {
 
 def fgan_loss(name: str):
     """fgan_<divergence>_<d, g or g_trick>, or None."""
-    match = re.fullmatch(r"fgan_(\w+?)_(d|g|g_trick)", name)
-    if not match:
-        return None
     of = {**TABLE, **{k: ours for k, (ours, _) in NOTEBOOK.items()}, **{k: k for k in DIVERGENCES}}
-    f = DIVERGENCES[counterpart(of, match[1], "divergence")]
+    match = re.fullmatch(r"fgan_(\w+?)_(d|g|g_trick)", name)
+    if not match or match[1] not in of:
+        return None
+    f = DIVERGENCES[of[match[1]]]
     if match[2] == "d":
         return lambda real, fake: f_gan_d(f, real, fake)
     return lambda real, fake: f_gan_g(f, fake, saturating=match[2] == "g")
@@ -935,9 +991,9 @@ def test_losses(path):
     v = Vectors(path)
     names = [k.removeprefix("output/") for k in v.arrays if k.startswith("output/")]
     assert names
-    for name in names:
+    for name, function in known(names, lambda name: fgan_loss(name) or LOSSES.get(name), "loss").items():
         real, fake = (v[f"input/logit_{k}"].requires_grad_() for k in ("real", "fake"))
-        loss = (fgan_loss(name) or counterpart(LOSSES, name, "loss"))(real, fake)
+        loss = function(real, fake)
         same(loss, v, f"output/{name}", 1e-12, 1e-15)
         grads = torch.autograd.grad(loss, [real, fake], allow_unused=True)
         for key, logits, grad in zip(("real", "fake"), (real, fake), grads, strict=True):
@@ -1015,12 +1071,9 @@ def test_penalties(path):
         same(penalties.input_gradient(D(x), x).square().sum(1), v, f"output/sqnorm_{place}", 1e-9)
 
     weights, values = dict(D.named_parameters()), {}
-    for key in [k.removeprefix("output/") for k in v.arrays if k.startswith("output/") and v.arrays[k].shape == ()]:
-        if key.endswith("_WRONG_batch_norm"):
-            continue
-        compute = penalty_of(key)
-        if compute is None:
-            pytest.skip(f"there is no penalty {key!r} here")
+    names = [k.removeprefix("output/") for k in v.arrays if k.startswith("output/") and v.arrays[k].shape == ()]
+    names = [name for name in names if not name.endswith("_WRONG_batch_norm")]
+    for key, compute in known(names, penalty_of, "penalty").items():
         values[key] = loss = compute(D, real, fake, alpha)
         same(loss, v, f"output/{key}", 1e-9)
         grads = torch.autograd.grad(loss, list(weights.values()), allow_unused=True)
@@ -1038,7 +1091,8 @@ def test_penalties(path):
     equal("gan_qp_l1_d_loss", (1, "wgan_d_loss"), (1, "gan_qp_l1_quadratic"))
     equal("wgan_div_interp_k10_p6", (5, "wgan_div_interp_k2_p6"))
     if (wrong := v.get("output/gan_qp_l1_d_loss_WRONG_batch_norm")) is not None:
-        assert not torch.isclose(values["gan_qp_l1_d_loss"], wrong, rtol=1e-7)
+        ours = values.get("gan_qp_l1_d_loss")
+        assert ours is None or not torch.isclose(ours, wrong, rtol=1e-7)
 
 
 # ---- the Dirac pair in the plane: the losses' own gradient flow
@@ -1130,10 +1184,7 @@ def test_dirac_pair(path):
     start = v.arrays["input/y0_phi1_phi2_theta1_theta2"]
     names = sorted({k.split("/")[1] for k in v.arrays if k.startswith("output/")})
     assert names
-    for name in names:
-        players = dirac_losses(name)
-        if players is None:
-            pytest.skip(f"there is no system {name!r} here")
+    for name, players in known(names, dirac_losses, "system").items():
 
         def flow(y: np.ndarray, players=players) -> np.ndarray:
             phi, theta = (torch.tensor(part, requires_grad=True) for part in (y[:2], y[2:]))

@@ -2,7 +2,7 @@
 
 import json
 import os
-from collections.abc import Mapping
+from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -63,6 +63,17 @@ def counterpart(table: Mapping, choice: str, what: str) -> Any:
     if choice not in table:
         pytest.skip(f"there is no {what} {choice!r} here, only {', '.join(table)}")
     return table[choice]
+
+
+def known(names: Iterable[str], find: Callable[[str], Any], what: str) -> dict[str, Any]:
+    """name -> what `find` gives for it, without names for which that is None; with none left the test skips.
+
+    One name that the zoo does not have must not hide the others of its file.
+    """
+    found = {name: value for name in names if (value := find(name)) is not None}
+    if not found:
+        pytest.skip(f"there is no {what} here that the file knows")
+    return found
 
 
 def with_epsilon(optimizers: list[torch.optim.Optimizer], epsilon: float) -> list[torch.optim.Optimizer]:

@@ -13,8 +13,9 @@ from zoo.networks import dcgan, fgan, keras_dcgan, wgan_gp
 from zoo.networks.batchnorm import BatchNorm2d
 from zoo.networks.rothgan import check_resolution
 from zoo.networks.wgan_gp_cnn import CNNCritic, CNNGenerator
+from zoo.networks.wgan_mlp import MLPCritic, MLPGenerator
 
-Architecture = Literal["dcgan", "theano", "cnn", "resnet", "keras", "keras-pooled", "notebook"]
+Architecture = Literal["dcgan", "theano", "cnn", "resnet", "keras", "keras-pooled", "notebook", "mlp"]
 NormName = Literal["batch", "layer", "none"]
 NORMS: dict[str, Callable[[int], nn.Module]] = {
     "batch": BatchNorm2d,
@@ -22,7 +23,7 @@ NORMS: dict[str, Callable[[int], nn.Module]] = {
     "none": nn.Identity,
 }
 #: architectures whose D has the one normalisation of its code
-FIXED = {"keras": "batch", "keras-pooled": "batch", "notebook": "batch"}
+FIXED = {"keras": "batch", "keras-pooled": "batch", "notebook": "batch", "mlp": "none"}
 
 
 def build(
@@ -37,20 +38,19 @@ def build(
 ) -> tuple[nn.Module, nn.Module]:
     """G and D; widths of None are their source's.
 
-    At 28 px "cnn" works on one channel in [0, 1], and its G has batch norm where D has: without, D soon names every
-    image rightly and G draws dots (DCGAN on MNIST, 20 thousand images).
+    At 28 px "cnn" is of one channel in [0, 1]; G has batch norm if D has, or it draws dots (DCGAN, MNIST, 20 kimg).
 
     Args:
         architecture: "dcgan" (4x4 kernels, Torch's), "theano" (the DCGAN authors' 5x5), "cnn" (WGAN-GP's, 28 and 32
             px), "resnet" (WGAN-GP's: 32 px, or the 64 px one where 16 divides the side), "keras" and "keras-pooled"
-            (Su's), "notebook" (f-GAN's).
+            (Su's), "notebook" (f-GAN's), "mlp" (WGAN's, any side, without norms).
         n_classes: of the 32 px ResNet alone: G is conditional and D has a classifier (ACGAN).
 
     Raises:
         ValueError: for what does not exist: a resolution, a norm, classes.
     """
     if architecture in FIXED and norm_d != FIXED[architecture]:
-        raise ValueError(f"architecture {architecture} has {FIXED[architecture]} norm in D: set norm_d to it")
+        raise ValueError(f"architecture {architecture} has the norm {FIXED[architecture]!r} in D: set norm_d to it")
     if n_classes and (architecture, resolution) != ("resnet", 32):
         raise ValueError("only the ResNet at 32 px is conditional here: set n_classes to 0")
     norm = NORMS[norm_d]
@@ -65,16 +65,19 @@ def build(
         if resolution == 28 and channels != 1:
             raise ValueError("the CNN at 28 px is MNIST's, with one channel: set channels to 1")
         width = 64 if resolution == 28 else 128
-        G = CNNGenerator(resolution, width_g or width, latent_dim, channels, norm=norm_d == "batch")
+        G = CNNGenerator(resolution, width_g or width, latent_dim, channels, norm_d == "batch")
         return G, CNNCritic(resolution, width_d or width, norm=norm, channels=channels)
     if architecture in ("keras", "keras-pooled"):
-        pooled = architecture == "keras-pooled"  # WGAN-div's, which starts otherwise too
-        start = "normal" if pooled else "glorot"
+        pooled = architecture == "keras-pooled"
+        start = "normal" if pooled else "glorot"  # WGAN-div's starts otherwise too
         G = keras_dcgan.Generator(resolution, width_g, latent_dim, channels, start)
         return G, keras_dcgan.Critic(resolution, width_d, channels, pooled, start)
     if architecture == "notebook":
         G = fgan.Generator(resolution, width_g or 64, latent_dim, channels)
         return G, fgan.Variational(resolution, width_d or 64, channels=channels)
+    if architecture == "mlp":
+        G = MLPGenerator(resolution, width_g or 512, latent_dim, channels)
+        return G, MLPCritic(resolution, width_d or 512, channels)
     if resolution == 32:
         if norm_d != "none":
             raise ValueError("the ResNet at 32 px has no norm in D: set norm_d to none")

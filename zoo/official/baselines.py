@@ -128,6 +128,23 @@ def convert_wassersteingan(arrays: Arrays, of: str) -> dict[str, Tensor]:
     return state
 
 
+def convert_wassersteingan_mlp(arrays: Arrays) -> dict[str, Tensor]:
+    """`zoo.networks.wgan_mlp.MLPGenerator`'s or `MLPCritic`'s; the last of the numbered layers is `linear`.
+
+    Raises:
+        KeyError: for a name that no rule knows.
+    """
+    numbers = {name: re.fullmatch(r"main\.(\d+)\.(weight|bias)", name) for name in arrays}
+    last = max((int(match[1]) for match in numbers.values() if match), default=0)
+    state = {}
+    for name, match in numbers.items():
+        if not match:
+            raise unknown(name)
+        layer = "linear" if int(match[1]) == last else f"hidden.{match[1]}"
+        state[f"{layer}.{match[2]}"] = torch.from_numpy(np.array(arrays[name]))
+    return state
+
+
 # ---- Keras: numbered layers, channels last
 
 LEAF = {"gamma": "weight", "beta": "bias", "moving_mean": "running_mean", "moving_variance": "running_var"}
