@@ -105,6 +105,8 @@ def measure(
     torch.manual_seed(0)
     asked = time.perf_counter()
     gan, precision = built(paper, options, *setting)
+    if precision == "32-true":
+        torch.backends.cudnn.allow_tf32 = False  # as a run has it
     n, side = gan.images_per_step, gan.stage.resolution
     images = torch.rand(n, 3, side, side) * 2 - 1
     labels = torch.arange(n) % max(gan.n_classes, 1)
@@ -240,7 +242,8 @@ def cpu_seconds(recipe: Path, batch_size: int = 2) -> float | None:
 
 
 def answer(args: tuple, timeout: float) -> dict:
-    """What `measure` says to `args` in a process of its own, or the `error` why it says nothing."""
+    """What `measure` says to `args` in a process of its own, or the `error` why it says nothing, `late` after
+    `timeout` seconds."""
     import queue as queues
 
     context = multiprocessing.get_context("spawn")
@@ -258,4 +261,4 @@ def answer(args: tuple, timeout: float) -> dict:
                 return {"error": f"its process ended with code {child.exitcode}, often for lack of memory"}
     child.terminate()
     child.join()
-    return {"error": f"longer than {timeout:g} s"}
+    return {"error": f"longer than {timeout:.0f} s", "late": True}
