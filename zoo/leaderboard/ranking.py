@@ -30,11 +30,13 @@ _METRICS = {
 _HIGHER = (
     *("is_", "precision", "recall", "density", "coverage", "label_accuracy", "test_accuracy"),
     *("reconstruction_psnr", "reconstruction_ssim"),
+    *("accuracy", "mean_ap", "mean_iu", "parzen_ll"),
     *("auth_pct", "c_t"),  # below: copies
 )
 
 
 RELEASED = "released weights"  # how published.csv marks, in source_note, numbers of a file that people can have
+QUOTED = "as quoted there"  # likewise: what a paper quotes of its rivals, which is none of its own numbers
 
 
 def set_of(row: dict) -> str:
@@ -88,7 +90,7 @@ def in_tables(name: str) -> bool:
 
 def higher(name: str) -> bool:
     """Whether more of it is better."""
-    return name.removeprefix("heldout_").startswith(_HIGHER)
+    return name.removeprefix("heldout_").startswith(_HIGHER) and not name.endswith("_sem")  # a standard error
 
 
 def heading_of(name: str) -> str:
