@@ -47,6 +47,16 @@ def test_faces_that_were_never_shown_do_not_fire(data, tmp_path):
     assert metrics["auth_pct_random"] > 40
 
 
+def test_where_no_cell_has_all_three_sets_a_sentence_stands_for_c_t_of_the_extractor(data, tmp_path, monkeypatch):
+    def no_cell(*_):
+        raise ValueError("C_T needs fakes, held-out and training images in one cell: give more of each")
+
+    monkeypatch.setattr("zoo.evaluation.memorisation.c_t", no_cell)
+    result = score(data.test_images(), data, tmp_path)
+    assert "c_t_random" not in result["metrics"]
+    assert result["absent"]["c_t_random"].startswith("C_T needs fakes, held-out and training images in one cell")
+
+
 def test_without_unseen_images_a_sentence_stands_for_c_t(data, tmp_path):
     whole = Drawn(n_images=200, resolution=32)
     whole.setup()

@@ -41,10 +41,24 @@ def test_seeds_give_means_and_a_spread():
     assert result["metrics"] == {"m": 3.0}
     assert result["spread"] == {"m": pytest.approx(7**0.5)}
     assert result["conditions"] == {"seed": 3, "n_seeds": 3}
+    assert result["classes"] == {}
     one = over_seeds(lambda s: {"metrics": {"m": values[s]}, "conditions": {}}, 3, 1)
     assert "spread" not in one
     with pytest.raises(ValueError, match="at least 1"):
         over_seeds(lambda s: {}, 0, 0)
+
+
+def test_classes_are_means_over_seeds_as_their_mean_is():
+    of_seed = {0: {0: 1.0, 1: 3.0}, 1: {0: 5.0, 1: 4.0}, 2: {0: 0.0, 1: 8.0}}
+
+    def score(seed):
+        each = of_seed[seed]
+        means = {"intra_fd_random": sum(each.values()) / 2}
+        return {"metrics": means, "conditions": {}, "classes": {"intra_fd_random": each}}
+
+    result = over_seeds(score, 0, 3)
+    assert result["classes"] == {"intra_fd_random": {0: 2.0, 1: 5.0}}
+    assert result["metrics"]["intra_fd_random"] == 3.5
 
 
 def test_the_floor_scores_reals_that_are_not_in_the_reference():

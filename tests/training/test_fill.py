@@ -78,6 +78,17 @@ def test_missing_metrics_are_added_and_marked(place, capsys):
     assert {"auth_pct_random", "c_t_inception"} <= after["metrics"].keys()
 
 
+def test_an_extra_that_the_data_rule_out_is_not_looked_for_again(place):
+    ((_, row),) = read_rows(place / "results")
+    random = [build("random")]
+    assert fill.lacking(row, random) == (random, ["fwd", "auth_pct", "c_t"])
+    row["metrics"] |= {"fwd-1": 1.0, "auth_pct_random": 50.0}
+    assert fill.lacking(row | {"absent": {"c_t": "d keeps no images from training"}}, random) == ([], [])
+    assert fill.lacking(row | {"absent": {"c_t_random": "C_T needs images in one cell"}}, random) == ([], [])
+    offline = {"c_t": "no weights here and the download failed (x)"}
+    assert fill.lacking(row | {"absent": offline}, random) == (random, ["c_t"])
+
+
 def test_a_lost_checkpoint_leaves_the_row(place, tmp_path):
     told = []
     ((_, before),) = read_rows(place / "results")

@@ -5,7 +5,7 @@ prepared for sampling, after the features were computed; what rank 0 returns ent
 images from `subject.fakes(n)` and `subject.reals(n)`, the model from `subject.gan`, what the extractors made of the
 fakes from `subject.features` (on rank 0), and indices from `subject.blocks(n)`; `subject.gather(rows)` brings the
 rows of all ranks to rank 0 in index order. A `ValueError` (raised on every rank) makes the metric absent with that
-sentence.
+sentence; one of several metrics that cannot be had stands in `subject.absent` with why.
 
     def brightness(subject):
         mine = [images.float().mean((1, 2, 3)).cpu() for _, images in subject.fakes(1000)]
@@ -25,6 +25,8 @@ from zoo.evaluation.distributed import rank_and_world
 from zoo.evaluation.subject import Subject
 
 Extra = Callable[[Subject], dict[str, float]]
+
+DOWNLOAD = "the download failed"  # of a reason that another day may not have; all others are the data's or model's
 
 EXTRAS: dict[str, str] = {
     "fwd": f"{__name__}:fwd",
@@ -69,7 +71,7 @@ def measure(subject: Subject, extras: dict[str, Extra]) -> tuple[dict[str, float
             metrics |= metric(subject)
         except ValueError as error:
             absent[name] = str(error)
-    return metrics, absent
+    return metrics, absent | subject.absent
 
 
 def swd(subject: Subject) -> dict[str, float]:
@@ -119,7 +121,7 @@ def ppl(subject: Subject) -> dict[str, float]:
         lpips = SampleSimilarityLPIPS("lpips-vgg16").to(subject.compute_device)
     except Exception as error:  # whatever a download can raise
         reason = str(error).partition("\n")[0]
-        raise ValueError(f"no LPIPS weights here and the download failed ({reason})") from error
+        raise ValueError(f"no LPIPS weights here and {DOWNLOAD} ({reason})") from error
     return _path_lengths(subject, lpips, "")
 
 

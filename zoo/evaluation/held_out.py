@@ -51,6 +51,8 @@ def auth_pct(subject: Subject) -> dict[str, float]:
 def c_t(subject: Subject) -> dict[str, float]:
     """`c_t_NAME` over each extractor's features, against as many images that training has not seen.
 
+    Where no cell has images of all three sets, `subject.absent` says so.
+
     Raises:
         ValueError: if the data module's `unseen` gives none.
     """
@@ -65,8 +67,8 @@ def c_t(subject: Subject) -> dict[str, float]:
             warnings.simplefilter("ignore", UserWarning)
             try:
                 found[f"c_t_{name}"] = memorisation.c_t(fakes, unseen, train)
-            except ValueError:  # no cell has images of all three sets
-                continue
+            except ValueError as error:  # no cell has images of all three sets
+                subject.absent[f"c_t_{name}"] = str(error)
     return found
 
 

@@ -42,7 +42,8 @@ def frechet_infinity(features: Tensor, mu: np.ndarray, sigma: np.ndarray, seed: 
 def over_seeds(score: Callable[[int], dict[str, dict]], seed: int, n_seeds: int) -> dict[str, dict]:
     """Means over the sampling seeds `seed`, `seed` + 1, ... of what `score` returns, with `spread`: the deviations.
 
-    A deviation has n - 1 below it; with one seed there is none. The conditions say how many seeds there were.
+    `classes` are means too, so that they still average to the metric that is a mean over classes. A deviation has
+    n - 1 below it; with one seed there is none. The conditions say how many seeds there were.
 
     Raises:
         ValueError: for no seed.
@@ -56,7 +57,21 @@ def over_seeds(score: Callable[[int], dict[str, dict]], seed: int, n_seeds: int)
     names = [name for name in first["metrics"] if all(name in one["metrics"] for one in results)]
     values = {name: np.array([one["metrics"][name] for one in results]) for name in names}
     return first | {
+        "classes": _mean_of_classes([one.get("classes", {}) for one in results]),
         "metrics": {name: float(v.mean()) for name, v in values.items()},
         "spread": {name: float(v.std(ddof=1)) for name, v in values.items()},
         "conditions": first["conditions"] | {"n_seeds": n_seeds},
+    }
+
+
+def _mean_of_classes(results: list[dict[str, dict]]) -> dict[str, dict]:
+    """metric -> class -> mean over the results, of metrics and classes that all of them have."""
+    names = [name for name in results[0] if all(name in one for one in results)]
+    return {
+        name: {
+            label: float(np.mean([one[name][label] for one in results]))
+            for label in results[0][name]
+            if all(label in one[name] for one in results)
+        }
+        for name in names
     }

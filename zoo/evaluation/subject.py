@@ -45,6 +45,7 @@ class Subject:
         features: features and logits of the fakes by an extractor's name, on rank 0.
         cache_dir: folder of reference features.
         classes: what a metric is within each class, on rank 0.
+        absent: why single metrics of an extra that found others could not be had, by name, on rank 0.
     """
 
     gan: Any
@@ -63,6 +64,7 @@ class Subject:
     features: dict[str, tuple[Tensor | None, Tensor | None]] = field(default_factory=dict)
     cache_dir: str | Path | None = None
     classes: dict[str, dict[int, float]] = field(default_factory=dict)
+    absent: dict[str, str] = field(default_factory=dict)
     _kept: dict[int, Tensor] = field(default_factory=dict)
 
     def __post_init__(self) -> None:

@@ -17,6 +17,7 @@ from zoo.engine.devices import device_here
 from zoo.engine.gan import GAN
 from zoo.evaluation.evaluate import build_extractors, evaluate
 from zoo.evaluation.extractors import DEFAULT, Extractor, metric_names
+from zoo.evaluation.extras import DOWNLOAD
 from zoo.evaluation.protocols import OPTIONS, PROTOCOLS
 from zoo.evaluation.small import over_seeds
 from zoo.leaderboard.rows import read_rows, validate, versions
@@ -31,12 +32,14 @@ TOLERANCE = 0.02  # relative, between two machines
 def lacking(row: dict, extractors: Sequence[Extractor]) -> tuple[list[Extractor], list[str]]:
     """What must be looked at again for what the row has not: extractors, and its protocol's extras.
 
-    An extra may be over every extractor's features.
+    An extra may be over every extractor's features. One that the row's `absent` explains by the data or the model
+    is left out: another look would say the same.
     """
     wanted = [one for one in extractors if metric_names(one.name)["frechet"] not in row["metrics"]]
     protocol = PROTOCOLS.get(row["conditions"]["protocol"])
     extras = [] if protocol is None else list(protocol.extras)
-    extras = [extra for extra in extras if not any(name.startswith(extra) for name in row["metrics"])]
+    told = [*row["metrics"], *(name for name, why in row["absent"].items() if DOWNLOAD not in why)]
+    extras = [extra for extra in extras if not any(name.startswith(extra) for name in told)]
     return (list(extractors) if extras else wanted), extras
 
 
