@@ -54,6 +54,14 @@ def test_consensus_in_products_and_in_the_whole():
     torch.testing.assert_close(pulled.times(x), expected @ x)
 
 
+@pytest.mark.parametrize("gamma", [10.0, 100.0, 1000.0])
+def test_under_consensus_no_real_part_exceeds_1_over_4_gamma(gamma):
+    """Re(v* J v) - gamma |J v|^2 <= |J v| - gamma |J v|^2; without it the same game exceeds the last two bounds."""
+    game = small()
+    assert spectrum(replace(game, consensus=gamma)).real.max() <= 1 / (4 * gamma) + 1e-12
+    assert gamma < 100 or spectrum(game).real.max() > 1 / (4 * gamma)
+
+
 @pytest.mark.parametrize("which", ["LR", "LM", "LI"])
 def test_arnoldi_finds_the_ends_of_the_exact_spectrum(which):
     game = small(gamma_real=0.3)

@@ -98,7 +98,7 @@ class Dynamics(Callback):
 
     @staticmethod
     def real_part(gan: GAN, real: Tensor) -> dict[str, float]:
-        """The largest real part to about 1 %; nothing for a D without logits, or where it does not settle."""
+        """The largest real part to about 1 %; nothing where no game of logits is told, or none settles."""
         try:
             found = largest(game_of(gan, real), 1, "LR", restarts=5, tolerance=1e-2)
         except ValueError:

@@ -17,6 +17,7 @@ from torch import Tensor, nn
 from torch.func import functional_call, grad, jacrev, jvp, vjp
 
 from zoo.engine.gan import GAN
+from zoo.lab import rules
 from zoo.objectives.losses import nonsaturating_d, nonsaturating_g
 
 #: parameters up to which the Jacobian is formed
@@ -36,6 +37,7 @@ class Game:
         consensus: weight of consensus optimisation's pull in the spectrum.
         eta: weight of |grad_D loss_d|^2 in G's loss (Nagarajan and Kolter).
         level: what growing networks are told beside their inputs.
+        left_out: what the model trains with that is not in this game.
     """
 
     G: nn.Module
@@ -50,6 +52,7 @@ class Game:
     consensus: float = 0.0
     eta: float = 0.0
     level: dict[str, float] = field(default_factory=dict)
+    left_out: tuple[str, ...] = ()
 
     @property
     def parameters(self) -> Tensor:
@@ -172,17 +175,19 @@ def gives_logits(gan: GAN) -> bool:
 def game_of(gan: GAN, real: Tensor, seed: int = 0) -> Game:
     """The game of a model on a real batch: its losses, and its slope penalties where it has any.
 
-    What a paper does beyond them (a bottleneck, a consistency term, a clip) is left out.
+    What a paper does beyond them (a bottleneck, a consistency term, a clip, WGAN-GP's slope between real and fake)
+    is left out, and named in `left_out`.
 
     Args:
         real: as D sees them.
         seed: names the latents.
 
     Raises:
-        ValueError: for a model whose D gives no logits.
+        ValueError: for a model whose D gives no logits, or whose losses are no functions of them.
     """
     if not gives_logits(gan):
         raise ValueError(f"{type(gan).__name__}'s discriminator gives no logits, so it has no such game")
+    loss_d, loss_g = rules.losses(gan)
     G, D = (copy.deepcopy(net).cpu().double().eval().requires_grad_(False) for net in (gan.G, gan.D))
     for layer in (*G.modules(), *D.modules()):
         if hasattr(layer, "keep_u_in_eval"):
@@ -190,19 +195,20 @@ def game_of(gan: GAN, real: Tensor, seed: int = 0) -> Game:
     real = real.detach().cpu().double()
     z, label = gan.indexed_latents(len(real), seed)
     z, label = z.cpu().double(), None if label is None else label.cpu()
-    h = dict(gan.hparams)
-    zero_centred = h.get("penalty", "r1") if "gamma" in h and "penalty" in h else ""
+    h, level = dict(gan.hparams), level_of(gan)
+    gamma_real, gamma_fake = rules.slopes(gan, level.get("lod", 0.0))
     return Game(
         G,
         D,
         real,
         z,
         label,
-        loss_d=getattr(gan, "loss_d", nonsaturating_d),
-        loss_g=getattr(gan, "loss_g", nonsaturating_g),
-        gamma_real=h["gamma"] if "r1" in zero_centred else 0.0,
-        gamma_fake=h["gamma"] if "r2" in zero_centred else 0.0,
+        loss_d=loss_d,
+        loss_g=loss_g,
+        gamma_real=gamma_real,
+        gamma_fake=gamma_fake,
         consensus=h["gamma"] if h.get("method") == "conopt" else 0.0,
         eta=h.get("eta", 0.0),
-        level=level_of(gan),
+        level=level,
+        left_out=rules.left_out(gan),
     )

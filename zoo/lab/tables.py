@@ -130,6 +130,8 @@ def eigen(subject: str, data: str, kimg: float | None, n: int | None, k: int, se
             f"{np.abs(values.imag).max():.4g} |"
         )
     save_figure(figure, out)
+    for missing in sorted({game.left_out for game in games.values()} - {()}):
+        lines.append(f"not in these games: {', '.join(missing)}")
     return "\n".join([*lines, f"drawn: {out}"])
 
 
