@@ -187,6 +187,15 @@ SETTINGS |= {
             judge=logits_of_pair,
             encoder=PointCoder,
         ),
+        # a normal prior, so E's codes are not bounded; rate and lambda are ours, as GAN-QP's here
+        "bigan_qp": Setting(
+            {"resolution": 8, "channels": 3, "width": 1, "hidden": 1, "latent_dim": 2, "lambda_qp": 1.0}
+            | {"n_dis": 2, "lr": 2e-3}
+            | LENGTH,
+            critic=PairCritic,
+            judge=logits_of_pair,
+            encoder=partial(PointGenerator, LATENT_DIM),
+        ),
         # one class for all, as for BigGAN
         "cgan": Setting(
             {"resolution": 16, "n_classes": 1, "architecture": "dcgan", "channels": 3, "width_g": 1, "width_d": 1}

@@ -126,7 +126,7 @@ def table(toys: list[Toy]) -> str:
 
         def spread(name: str, digits: int, group: list[Toy] = group) -> str:
             values = np.array([toy.metrics[name] for toy in group])
-            return f"{values.mean():.{digits}f}" + (f" ± {values.std():.{digits}f}" if len(group) > 1 else "")
+            return f"{values.mean():.{digits}f}" + (f" ± {values.std(ddof=1):.{digits}f}" if len(group) > 1 else "")
 
         lines.append(
             f"| {paper} | {data} | {len(group)} | {spread('modes', 1)} of {group[0].metrics['n_modes']} | "
