@@ -32,6 +32,14 @@ SMALL = {
     "sngan": {"resolution": 32, "n_classes": 0, "architecture": "cnn", "width_g": 2, "width_d": 2, "latent_dim": 4}
     | {"n_dis": 1, "batch_size": 4, "batch_size_g": 4},  # with networks of its own
 }
+#: papers whose blocks can be computed again, with the networks that have them
+AGAIN = {name: SMALL[name] for name in ("biggan", "stylegan")}
+AGAIN["sngan"] = SMALL["sngan"] | {"architecture": "resnet"}
+AGAIN["r1gan"] = {"resolution": 16, "n_classes": 3, "architecture": "resnet", "width_g": 2, "width_d": 2}
+AGAIN["r1gan"] |= {"max_width": 4, "latent_dim": 4, "embed_dim": 4, "batch_size": 4}
+AGAIN["vgan"] = {"resolution": 16, "width_g": 2, "width_d": 2, "max_width": 4, "code_channels": 2, "latent_dim": 4}
+AGAIN["vgan"] |= {"batch_size": 4}
+AGAIN["introvae"] = {"resolution": 16, "widths": [4, 4], "latent_dim": 4, "vae_kimg": 0, "batch_size": 4}
 #: the compiler's graphs, and its choice of what to compute again, without a translation to C++
 GRAPHS_ALONE = {"backend": "aot_eager_decomp_partition"}
 compiler = pytest.mark.skipif(not shutil.which(os.environ.get("CXX", "g++")), reason="there is no C++ compiler")
@@ -59,11 +67,13 @@ class Down(nn.Module):
         return self.linear(self.dropout(F.leaky_relu(self.conv(x), 0.2)).flatten(1)).squeeze(1)
 
 
-def trained(paper: str, precision: str, steps: int = 1, more: dict | None = None, **ways):
+def trained(
+    paper: str, precision: str, steps: int = 1, more: dict | None = None, small: dict = SMALL, **ways: bool
+):
     """A small model after some steps, and every gradient on the way."""
     torch.manual_seed(0)
-    gan, gradients = model_class(paper)(**SMALL[paper] | (more or {})), []
-    if paper == "sngan":
+    gan, gradients = model_class(paper)(**small[paper] | (more or {})), []
+    if paper == "sngan" and small is SMALL:
         gan.use_networks(Up(), Down(), 4)
     for name, value in ways.items():
         setattr(gan, name, value)
@@ -88,10 +98,13 @@ def trained(paper: str, precision: str, steps: int = 1, more: dict | None = None
 
 
 @pytest.mark.parametrize("precision", ["32-true", "bf16-mixed"])
-@pytest.mark.parametrize("paper", ["biggan", "stylegan"])
+@pytest.mark.parametrize("paper", AGAIN)
 def test_blocks_that_are_computed_again_change_no_bit(paper, precision):
-    """Spectral and batch norm, attention; R1, noise, fades."""
-    (one, kept), (other, again) = (trained(paper, precision, 3, checkpoint_activations=on) for on in (False, True))
+    """Spectral and batch norm, attention; R1, noise, fades; a drawn code; an encoder in D's place."""
+    (one, kept), (other, again) = (
+        trained(paper, precision, 3, small=AGAIN, checkpoint_activations=on) for on in (False, True)
+    )
+    assert blocks(one.G, one.D)
     assert len(kept) == len(again) > 0
     assert all(map(torch.equal, kept, again))
     for name, tensor in one.state_dict().items():
@@ -194,6 +207,29 @@ def test_what_a_cuda_graph_gives_is_copied():
     kept.add_(1)
     assert not first.any()
     assert not second[0].any()
+
+
+@compiler
+@pytest.mark.skipif(not torch.cuda.is_available(), reason="CUDA graphs need a GPU")
+def test_cuda_graphs_train_as_eager_does():
+    """Four steps, of which the later ones replay a graph; an answer that is kept is not written over."""
+    torch.manual_seed(0)
+    net = nn.Sequential(layers.SNLinear(8, 16), nn.LeakyReLU(0.2), layers.SNLinear(16, 4)).cuda()
+    other, told = copy.deepcopy(net), []
+    other.compile(**speed.how(True))
+    other._compiled_call_impl = speed.copied(other._compiled_call_impl)
+    batches = torch.randn(4, 5, 8, device="cuda")
+    for each in (net, other):
+        optimizer = torch.optim.SGD(each.parameters(), 0.1)
+        kept = []
+        for x in batches:
+            optimizer.zero_grad()
+            kept.append(each(x))
+            kept[-1].square().mean().backward()
+            optimizer.step()
+        told.append([y.detach() for y in kept])
+    torch.testing.assert_close(told[1], told[0])
+    torch.testing.assert_close(other.state_dict(), net.state_dict())
 
 
 @compiler
