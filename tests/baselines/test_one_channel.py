@@ -1,8 +1,16 @@
-"""Grey images through every baseline: its own step, samples, checkpoints, and the verbs of a model that encodes."""
+"""Grey images through every baseline: its own step, samples, checkpoints, and the verbs `sample` and `evaluate`.
 
+And those of a model that encodes, or that has classes.
+"""
+
+import json
+import math
+import zipfile
+
+import numpy as np
 import pytest
 import torch
-from PIL import Image
+from PIL import Image, ImageDraw
 from runs import own_cache, run  # noqa: F401
 from torchvision.transforms.functional import to_pil_image
 
@@ -49,6 +57,39 @@ def test_samples_are_grey_and_in_range(name, resolution):
         [torch.zeros(3, gan.latent_dim)] if name.startswith("bigan") else []
     )  # a joint D judges images with latents
     assert gan.D(native, *pair, *label).shape == (3,)
+
+
+def strokes(path, side):
+    """A zip of 64 grey images of one white line each, with ten labels."""
+    generator, names = np.random.default_rng(0), [f"{i}.png" for i in range(64)]
+    with zipfile.ZipFile(path, "w") as archive:
+        for name in names:
+            picture = Image.new("L", (side, side))
+            ImageDraw.Draw(picture).line([int(x) for x in generator.integers(2, side - 2, 4)], 255, 3)
+            with archive.open(name, "w") as file:
+                picture.save(file, "png")
+        archive.writestr("dataset.json", json.dumps({"labels": [[name, i % 10] for i, name in enumerate(names)]}))
+    return str(path)
+
+
+@pytest.mark.parametrize("name", MODELS)
+def test_two_steps_on_grey_images_then_sample_and_evaluate(name, tmp_path):
+    side = 32 if MODELS[name][0] is None else 28
+    options = {"resolution": side, "channels": 1} | MODELS[name][side == 32]
+    given = [word for k, v in options.items() for word in (f"--model.{k}", "null" if v is None else str(v))]
+    data = ("--data", "ImageDataModule", "--data.path", strokes(tmp_path / "strokes.zip", side))
+    cli = run(name, tmp_path, *given, "--evaluation.extras", "[]", kimg=0.064, data=data)
+    assert cli.model.pixels.channels == 1
+    checkpoint = cli.run.folder / "checkpoints" / "last.ckpt"
+    main(["sample", str(checkpoint), "--n", "4", "--out", str(tmp_path / "grid.png")])
+    with Image.open(tmp_path / "grid.png") as sheet:
+        colours = np.asarray(sheet.convert("RGB"))
+    assert (colours == colours[:, :, :1]).all()
+    main(["evaluate", str(checkpoint), "--results_dir", str(tmp_path / "again")])
+    (file,) = (tmp_path / "again" / name).glob("*.json")
+    row = json.loads(file.read_text())
+    assert row["training"]["nimg"] == 64
+    assert math.isfinite(row["metrics"]["fd_random"])
 
 
 def test_bigan_encodes_and_reconstructs_grey_photos_by_the_commands(tmp_path):

@@ -2,6 +2,7 @@
 
 import json
 import sys
+import zipfile
 
 import pytest
 import torch
@@ -53,6 +54,35 @@ def test_floor_of_a_recipe(tmp_path, capsys):
     assert row["conditions"]["n_real"] == 40
     assert row["spread"]["fd_random"] > 0
     assert len(set(row["data"]["same_images"])) == 2  # with labels and without
+
+
+def test_floor_of_other_images_than_the_recipes(tmp_path):
+    """`unseen` are faces like the reference's; a zip of dark noise is far from them, and near to itself."""
+    recipe, dark = tmp_path / "few.yaml", tmp_path / "dark.zip"
+    (tmp_path / "paper.yaml").write_text("model: {resolution: 8}\n")
+    data = "data: {class_path: Drawn, init_args: {n_images: 120, limit: 80}}"
+    recipe.write_text(f"{data}\nevaluation: {{extractors: [random], n_fake: 20, n_real: 40, kid_subsets: 2}}\n")
+    torch.manual_seed(0)
+    with zipfile.ZipFile(dark, "w") as archive:
+        for i in range(60):
+            Image.fromarray(torch.randint(0, 9, (8, 8, 3), dtype=torch.uint8).numpy()).save(tmp_path / "one.png")
+            archive.write(tmp_path / "one.png", f"{i}.png")
+
+    def row(kind, *options):
+        main(["floor", str(recipe), "--n_seeds", "1", "--results_dir", str(tmp_path / "results"), *options])
+        (file,) = (tmp_path / "results" / "real").glob(f"few-{kind}-*.json")
+        found = json.loads(file.read_text())
+        file.unlink()
+        assert found["conditions"]["n_real"] == 40
+        return found
+
+    unseen, far = row("held-out", "--held_out", "unseen"), row("held-out", "--held_out", str(dark))
+    own = row("others", "--data", str(dark))
+    assert far["data"] == unseen["data"]
+    assert own["data"]["fingerprint"] != unseen["data"]["fingerprint"]
+    distances = [found["metrics"]["fd_random"] for found in (own, unseen, far)]
+    assert 10 * distances[0] < distances[2]
+    assert 2 * distances[1] < distances[2]
 
 
 def test_prepare_makes_a_zip_that_trains(tmp_path, capsys):

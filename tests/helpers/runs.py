@@ -58,10 +58,13 @@ SMALL = {
 }
 
 
-def run(paper: str, tmp_path: Path, *more: str, kimg: float = 0.096):
+DRAWN = ("--data", "Drawn", "--data.n_images", "64")
+
+
+def run(paper: str, tmp_path: Path, *more: str, kimg: float = 0.096, data: tuple[str, ...] = DRAWN):
     """A run on drawn faces, by default of three steps of 32 images."""
     args = [
-        *("--data", "Drawn", "--data.n_images", "64", *SMALL[paper].split(), "--model.total_kimg", str(kimg)),
+        *(*data, *SMALL[paper].split(), "--model.total_kimg", str(kimg)),
         *("--samples.every_kimg", "0.032", "--samples.n", "16", "--checkpoints.every_kimg", "0.032"),
         *("--evaluation.extractors", "[random]", "--evaluation.n_fake", "16", "--evaluation.kid_subsets", "2"),
         *("--trainer.accelerator", "cpu", "--trainer.log_every_n_steps", "1", "--wandb", "false"),
