@@ -186,6 +186,14 @@ def test_regulariser_is_zero_exactly_for_orthogonal_rows(rows, columns, seed):
     assert orthogonality(scaled) < 1e-20
 
 
+@pytest.mark.parametrize("shape", [(6, 9), (9, 6)])
+def test_the_regulariser_is_float32_under_autocast(shape):
+    w = torch.randn(shape, generator=torch.Generator().manual_seed(0))
+    with torch.autocast("cpu", dtype=torch.bfloat16):
+        under = orthogonality(w)
+    assert torch.equal(under, orthogonality(w))
+
+
 def test_spectral_norm_converges_to_the_singular_values_and_is_blind_to_scale():
     torch.manual_seed(0)
     layer = SNLinear(7, 5).double().train()

@@ -58,3 +58,9 @@ def move_state(average: nn.Module, current: nn.Module, beta: float) -> None:
     """As `move`, for all of the state: buffers too are averaged, as BigGAN's code does."""
     averages, currents = average.state_dict(), current.state_dict()
     torch._foreach_lerp_(list(averages.values()), list(currents.values()), 1.0 - beta)
+
+
+@torch.no_grad()
+def step_towards(average: nn.Module, current: nn.Module, weight: float) -> None:
+    """average <- average + (current - average) * weight, for parameters alone."""
+    torch._foreach_lerp_(list(average.parameters()), list(current.parameters()), weight)

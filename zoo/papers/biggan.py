@@ -130,8 +130,7 @@ class BigGAN(GAN):
         """strength * the sum of `orthogonality` over the raw weights of `net`, in float32."""
         shared = "embedding.weight" if net is self.G else None
         weights = (p for name, p in net.named_parameters() if p.ndim > 1 and name != shared)
-        with torch.autocast(self.device.type, enabled=False):
-            return strength * sum(map(orthogonality, weights)) if strength else 0.0
+        return strength * sum(map(orthogonality, weights)) if strength else 0.0
 
     def d_losses(self, real: Tensor, label: Tensor) -> Iterator[Tensor]:
         """D's loss part by part, each ready for its backward pass."""

@@ -18,6 +18,7 @@ from torch import Tensor, nn
 from zoo.data.augmentation import crop_and_flip
 from zoo.data.order import permutation
 from zoo.engine import few
+from zoo.engine.ema import step_towards
 from zoo.engine.gan import GAN
 from zoo.engine.latents import unit_uniform
 from zoo.engine.optim import AdamEpsilonInRoot
@@ -146,7 +147,7 @@ class CTGAN_SSL(GAN):
         loss_d = unlabelled_d(logits, logits_fake)
         ct = class_consistency((logits, logits2), (features, features2), self.margin, self.feature_weight)
         self.update(self.opt_d, loss_few + self.unlabelled * (loss_d + self.consistency * ct))
-        self.follow()
+        step_towards(self.D_average, self.D, self.average)
 
         # generator
         with frozen(self.D):
@@ -160,11 +161,6 @@ class CTGAN_SSL(GAN):
         on_real, on_fake = logits.logsumexp(1).mean(), logits_fake.logsumexp(1).mean()
         right = (logits_few.argmax(1) == y).float().mean()
         self.report(losses | {"logits/real": on_real, "logits/fake": on_fake, "accuracy/labelled": right})
-
-    @torch.no_grad()
-    def follow(self) -> None:
-        """D's average goes a small step towards D."""
-        torch._foreach_lerp_(list(self.D_average.parameters()), list(self.D.parameters()), self.average)
 
     # ---- what the paper measures
 
