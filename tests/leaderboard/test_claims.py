@@ -53,10 +53,26 @@ def test_an_order_of_three_counts_its_pairs(c, expected):
     assert verdict(Claim(**TOLD, orders=[["c", "b", "a"]]), seen(a=[1, 2], b=[3, 4], c=[5, 6]))[0] == CONTRADICTED
 
 
+def test_an_order_that_every_seed_shows_is_told_where_seeds_overlap():
+    """Four seeds that differ more than the runs do: the verdict stays, the sentence tells what each says."""
+    claim, rows = Claim(**TOLD, orders=[["a", "b"]]), seen(a=[2, 6, 10], b=[1, 5, 10])
+    found, why = verdict(claim, rows)
+    assert found == NOT_SEEN
+    assert "seeds overlap, seed by seed reversed" in why
+    assert "seed by seed as claimed" in verdict(Claim(**TOLD, orders=[["b", "a"]]), rows)[1]
+    assert "seed by seed reversed" in verdict(Claim(**TOLD, orders=[["b", "a"]], higher=True), rows)[1]
+    assert "seed by seed" not in verdict(claim, seen(a=[2, 5], b=[1, 6]))[1]
+    assert "seed by seed" not in verdict(claim, seen(a=[1, 2], b=[1, 2]))[1]
+    why = verdict(Claim(**TOLD, orders=[["a", "b", "c"]]), seen(a=[3, 7], b=[2, 6], c=[1, 8]))[1]
+    assert "0 of 3 pairs apart as claimed, 0 apart the other way round; of the 3 whose seeds overlap, 0" in why
+    assert why.endswith("0 as claimed seed by seed, 1 reversed")
+
+
 def test_values_and_bounds():
     near = {"run": "a", "value": 1.0, "within": 0.2, "start": 9.0}
     for value, expected in ((1.1, HOLDS), (4.0, DIRECTION), (8.0, CONTRADICTED)):
         assert verdict(Claim(**TOLD, near=near), seen(a=[value, value]))[0] == expected
+    assert verdict(Claim(**TOLD, near=near), seen(a=[1.1, 1.1]))[1] == "+0.1 from the value, tolerance 0.2"
     bound = Claim(**TOLD, bound={"run": "a", "least": 0})
     for values, expected in (([0, 1], HOLDS), ([-1, 1], DIRECTION), ([-1, -1], CONTRADICTED)):
         assert verdict(bound, seen(a=values))[0] == expected
@@ -182,7 +198,7 @@ def test_curves_are_those_of_the_rows(tmp_path):
 
     rows = claims.evidence(tmp_path)
     drawn = {name: draw(rows) for name, draw in claim_figures.DRAWN.items()}
-    assert {name for name, figure in drawn.items() if figure is None} == {"disturbances", "spectra"}
+    assert {name for name, figure in drawn.items() if figure is None} == {"disturbances", "spectra", "three"}
     assert lines(drawn["modes"], 0) == [[(1, 10), (2, 20)], [(1, 11), (2, 21)]]
     assert lines(drawn["modes"], 1)[0] == [(1, 6), (2, 5)]
     assert lines(drawn["rates"], 0)[0] == [(62.5, 9), (125, 4.5)]
@@ -195,6 +211,38 @@ def test_curves_are_those_of_the_rows(tmp_path):
     assert lines(drawn["truncation"], 1)[0] == [(1, 0.5)]
     assert lines(drawn["sigmas"], 0) == [[(100, 1.6), (200, 3.2)], [(100, 3.2), (200, 6.4)]]
     assert lines(drawn["margin"], 0) == [[(10, 0.4), (40, 0.2)]] * 2  # dots, and their means; no VAE
+
+
+def test_the_sheet_of_three_is_made_of_their_grids(tmp_path):
+    from PIL import Image
+
+    for k, name in enumerate(claim_figures.THREE.values()):
+        plant(tmp_path, name, {})
+        path = tmp_path / "claims" / f"{name}-0.json"
+        path.write_text(json.dumps(json.loads(path.read_text()) | {"samples": f"introvae/{k}.png"}))
+        assert claim_figures.three(claims.evidence(tmp_path)) is None  # one is not there yet
+        Image.new("RGB", (12, 12), (100 * k, 0, 0)).save(path.with_name(f"{k}.png"))
+    figure = claim_figures.three(claims.evidence(tmp_path))
+    assert [axis.get_title() for axis in figure.axes] == list(claim_figures.THREE)
+    shown = [axis.images[0].get_array() for axis in figure.axes]
+    assert [(image.shape, int(image[0, 0, 0])) for image in shown] == [((6, 12, 3), 100 * k) for k in range(3)]
+
+
+def test_cross_testing_is_a_table_of_all_pairs(tmp_path):
+    write_claims(tmp_path, *(TOLD | {"item": item, "orders": [["a", "b"]]} for item in ("4. x", "5. y")))
+    assert claims_page.CROSS_HEAD not in claims_page.render(tmp_path)
+    for seed in (0, 1):
+        for k, pair in enumerate(("D-js-G-js", "D-js-G-none", "D-none-G-js", "D-none-G-none")):
+            write_trial(Trial("noise-2d", pair, seed, {"accuracy": k + seed / 2}), tmp_path)
+    text = claims_page.render(tmp_path)
+    assert "| D | G js | G none |" in text
+    assert "| js | 0.25 ± 0.35 | 1.25 ± 0.35 |\n| none | 2.25 ± 0.35 | 3.25 ± 0.35 |" in text
+    assert text.index("## 5. y") < text.index(claims_page.CROSS_HEAD)
+
+
+def test_what_was_looked_into_stands_behind_the_verdict(tmp_path):
+    write_claims(tmp_path, TOLD | {"orders": [["a", "b"]], "looked": "the order of steps; no fault"})
+    assert "needs. Looked into: the order of steps; no fault |" in claims_page.render(tmp_path)
 
 
 def test_damaged_rows_are_named(tmp_path):
@@ -215,7 +263,6 @@ def test_the_project_s_claims_name_what_the_plan_and_the_experiments_make():
 
     plan = {f"{one.paper}/{one.recipe}" for one in read_plan(ROOT / "reproductions" / "suites" / "claims.yaml")}
     made = plan | {f"{name}/{variant}" for name in EXPERIMENTS for variant in variants(name)}
-    made |= {"ttur/cifar10-pair", "ttur/cifar10-pair-orig"}  # rows of the leaderboard
     entries = claims.read_claims(ROOT / "results" / "claims" / "claims.yaml")
     assert {run for claim in entries for run in claim.runs} <= made
     assert len({claim.item for claim in entries}) == 10

@@ -5,6 +5,9 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+from PIL import Image
+
 from zoo.leaderboard.claims import Evidence, Seen, evidence, short, values
 from zoo.leaderboard.claims_page import FIGURES
 from zoo.pictures.plots import new_figure, save_figure
@@ -27,6 +30,10 @@ RATES = {
     "DCGAN": ("ttur/cifar10-pair", "ttur/cifar10-pair-orig"),
     "WGAN-GP": ("ttur/cifar10-wgangp-pair", "ttur/cifar10-wgangp-pair-orig"),
 }
+
+
+#: IntroVAE's three of one network
+THREE = {"VAE": "introvae/faces-vae", "GAN": "introvae/faces-gan", "IntroVAE": "introvae/faces-intro"}
 
 
 def draw(results_dir: Path) -> list[Path]:
@@ -143,8 +150,8 @@ def rates(seen: Evidence) -> Any:
 
 
 def sigmas(seen: Evidence) -> Any:
-    """BigGAN driven into collapse: the largest singular value of each raw weight against steps, dark to light from
-    the first layer to the last; a line of panels a seed."""
+    """BigGAN at raised rates: the largest singular value of each raw weight against steps, dark to light from the
+    first layer to the last; a line of panels a seed."""
     runs = [one for one in seen.get("biggan/collapse-cpu", []) if len(one.history) > 1 and _sigmas(one, "d")]
     if not runs:
         return None
@@ -192,6 +199,19 @@ def truncation(seen: Evidence) -> Any:
 def _bounds(one: Seen, metric: str) -> list[tuple[float, float]]:
     found = {k.removeprefix(f"{metric}_at_"): v for k, v in one.metrics.items() if k.startswith(f"{metric}_at_")}
     return sorted((float(bound), value) for bound, value in found.items())
+
+
+def three(seen: Evidence) -> Any:
+    """IntroVAE's comparison: the first three lines of samples of each of the three runs' first seed."""
+    files = [one.samples for run in THREE.values() for one in seen.get(run, [])[:1]]
+    if len(files) < len(THREE) or not all(file and file.is_file() for file in files):
+        return None
+    figure = new_figure(9, 1.8)
+    for axis, name, file in zip(figure.subplots(1, len(THREE)), THREE, files, strict=True):
+        grid = np.asarray(Image.open(file))
+        axis.imshow(grid[: len(grid) // 2])
+        axis.set(title=name, xticks=[], yticks=[])
+    return figure
 
 
 def margin(seen: Evidence) -> Any:
@@ -271,5 +291,6 @@ DRAWN: dict[str, Callable[[Evidence], Any]] = {
     "spectra": spectra,
     "truncation": truncation,
     "sigmas": sigmas,
+    "three": three,
     "margin": margin,
 }

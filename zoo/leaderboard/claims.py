@@ -45,7 +45,7 @@ ENTRY = Draft7Validator(
     {
         "required": ["item", "claim", "source", "ran", "command", "metric"],
         "properties": {
-            **dict.fromkeys(("item", "claim", "source", "ran", "command", "metric", "unit"), TEXT),
+            **dict.fromkeys(("item", "claim", "source", "ran", "command", "metric", "unit", "looked"), TEXT),
             "higher": {"type": "boolean"},
             "speaks_from": NUMBER,
             "orders": {"type": "array", "items": {"type": "array", "minItems": 2, "items": TEXT}},
@@ -69,7 +69,8 @@ ENTRY = Draft7Validator(
 @dataclass(frozen=True)
 class Seen:
     """One run: its seed, its metrics, and the thousands of images that it was shown; of a training also its
-    evaluations as in the row's `history`, the images of a step and of the data set, and the model's options."""
+    evaluations as in the row's `history`, the images of a step and of the data set, the model's options, and the
+    file with its grid of samples."""
 
     seed: int
     metrics: dict[str, float]
@@ -78,6 +79,7 @@ class Seen:
     batch_size: int = 0
     n_images: int = 0
     model: dict = field(default_factory=dict)
+    samples: Path | None = None
 
 
 @dataclass(frozen=True)
@@ -92,6 +94,7 @@ class Claim:
         orders, near, bound: see the module; exactly one.
         published: numbers of the paper by the runs' names, or one under `value`.
         unit: behind numbers.
+        looked: what was looked into as a fault of ours, where the verdict is against the paper.
         speaks_from: thousands of images from which on the claim is made; a shorter run cannot contradict it.
     """
 
@@ -107,6 +110,7 @@ class Claim:
     bound: dict[str, Any] = field(default_factory=dict)
     published: dict[str, float] = field(default_factory=dict)
     unit: str = ""
+    looked: str = ""
     speaks_from: float = 0.0
 
     @property
@@ -147,8 +151,8 @@ def evidence(results_dir: Path) -> Evidence:
     """All runs by name, in the order of their seeds; of several rows of a run and seed the newest."""
     found: dict[str, dict[int, Seen]] = defaultdict(dict)
     folders = (results_dir, results_dir / FOLDER)
-    rows = sorted((row for folder in folders for _, row in read_rows(folder)), key=lambda row: row["date"])
-    for row in rows:
+    rows = [(folder, row) for folder in folders for _, row in read_rows(folder)]
+    for folder, row in sorted(rows, key=lambda one: one[1]["date"]):
         training = row["training"]
         seed = training["seed"] or 0
         name = f"{row['paper']}/{row['recipe']}"
@@ -160,6 +164,7 @@ def evidence(results_dir: Path) -> Evidence:
             training["batch_size"] or 0,
             row["data"]["n_images"],
             (row["config"] or {}).get("model") or {},
+            folder / row["samples"] if row.get("samples") else None,
         )
     for trial in read_trials(results_dir):
         name = f"{trial.experiment}/{trial.variant}"
@@ -186,6 +191,18 @@ def apart(better: list[float], worse: list[float], higher: bool) -> int:
     return int(max(better) < min(worse)) - int(min(better) > max(worse))
 
 
+def each_seed(claim: Claim, seen: Evidence, better: str, worse: str) -> str:
+    """ "as claimed" or "reversed" if no seed of the two at least that both runs have says otherwise, else "".
+
+    Runs of one seed share their start and their images, so seeds that differ more than the runs do hide an order.
+    """
+    a, b = ({one.seed: one.metrics[claim.metric] for one in seen[run]} for run in (better, worse))
+    gains = [(a[seed] - b[seed]) * (1 if claim.higher else -1) for seed in a.keys() & b.keys()]
+    if len(gains) < SEEDS or not any(gains):
+        return ""
+    return "as claimed" if min(gains) >= 0 else "reversed" if max(gains) <= 0 else ""
+
+
 def effect(better: float, worse: float) -> float:
     """By which share of the worse value the two differ."""
     return abs(worse - better) / abs(worse) if worse else 0.0
@@ -205,10 +222,15 @@ def _ordered(claim: Claim, seen: Evidence) -> tuple[str, str]:
         (a, b): apart(values(seen, a, claim.metric), values(seen, b, claim.metric), claim.higher) for a, b in pairs
     }
     right, wrong = sum(x > 0 for x in found.values()), sum(x < 0 for x in found.values())
-    why = f"{right} of {len(pairs)} pairs apart as claimed, {wrong} reversed"
+    paired = [each_seed(claim, seen, *pair) for pair in pairs if not found[pair]]
+    why = f"{right} of {len(pairs)} pairs apart as claimed, {wrong} apart the other way round"
+    if any(paired):
+        why += f"; of the {len(paired)} whose seeds overlap, {paired.count('as claimed')} as claimed seed by seed, "
+        why += f"{paired.count('reversed')} reversed"
     if len(pairs) == 1:
         a, b = (len(values(seen, run, claim.metric)) for run in pairs[0])
         order = {1: "all seeds apart as claimed", 0: "seeds overlap", -1: "all seeds reversed"}[found[pairs[0]]]
+        order += f", seed by seed {paired[0]}" if any(paired) else ""
         why = f"{order}; chance of a separation is 1 in {comb(a + b, a)} each way"
     if right == len(pairs):
         if weak := [pair for pair in pairs if _weak(claim, seen, *pair)]:
@@ -240,7 +262,7 @@ def _reversed(claim: Claim, seen: Evidence, why: str) -> tuple[str, str]:
 def _near(claim: Claim, seen: Evidence) -> tuple[str, str]:
     found, target, within = values(seen, claim.near["run"], claim.metric), claim.near["value"], claim.near["within"]
     off = statistics.mean(found) - target
-    why = f"{off:+.3g} from the published value, which is good to {within:g}"
+    why = f"{off:+.3g} from the value, tolerance {within:g}"
     if abs(off) <= within:
         return HOLDS, why
     towards = claim.near.get("start")

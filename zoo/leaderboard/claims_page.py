@@ -17,6 +17,9 @@ from zoo.leaderboard.claims import (
     verdict,
 )
 
+#: of which item the table of `cross` is
+CROSS = 5
+
 #: pictures that `zoo claims --figures true` draws: of which item, and what they show
 FIGURES = {
     "modes": (1, "modes of 1,000 and KL against images shown, a line a seed"),
@@ -26,7 +29,8 @@ FIGURES = {
     "disturbances": (4, "each distance over its largest value, against the level of a disturbance"),
     "spectra": (6, "squared singular values of SNGAN's discriminators, each layer's over the largest"),
     "truncation": (8, "distance, precision and recall against the bound on z, a line a seed"),
-    "sigmas": (8, "the largest singular value of each weight of the run that is driven into collapse"),
+    "sigmas": (8, "the largest singular value of each weight of the run with raised rates"),
+    "three": (9, "samples of a VAE, a GAN and IntroVAE of one network, seed 0"),
     "margin": (9, "reconstruction error of held-out faces against the margin, a dot a seed"),
 }
 
@@ -40,16 +44,22 @@ What the papers say, redone at the size of one CPU core. Sentences and published
 - Two runs are *apart* if every seed of the one beats every seed of the other; with two seeds each, chance does that
   one time in six. A claim of an order is one of all its pairs.
 - **holds**: all pairs are apart as claimed, and where the paper gives both numbers, the relative effect is at
-  least half of the published one; a value lies within the published spread; a bound is kept by every run.
+  least half of the published one; the mean of a value lies within its tolerance, which is the published spread
+  where there is one and ours else; a bound is kept by every run.
 - **holds in direction**: pairs apart as claimed exceed the reversed ones by a third of all, or the effect is
-  smaller; a value is nearer to the published one than to where it starts.
+  smaller; a value is nearer to the one that is claimed than to where it starts.
 - **contradicted**: the same the other way round, in runs as long as the claim asks for.
 - **not seen at this budget**: all else, also what is reversed in shorter runs.
 
-Numbers are means ± standard deviations, with the number of seeds and the thousands of images shown in brackets; a
-verdict needs two seeds of each run. Distances are over this project's own features or none: they compare with no
-published FID. Budgets are a few minutes a run, and a verdict speaks of these runs alone: a recipe with a longer
-`total_kimg` is run anew by the same command.
+Runs of one seed share their start and their images. Where seeds overlap, but each by itself says the same, the
+sentence behind the verdict tells it; the verdict stays. *Looked into* is what was read or measured as a fault
+of ours.
+
+Numbers are means ± standard deviations, with the number of seeds and the thousands of images shown in brackets;
+a verdict needs two seeds of each run. Published distances are FIDs or SWDs on other images and in other
+numbers, ours are over the features that the metric's name tells or over none, so a published number compares
+with ours by its order and relative size alone. Budgets are a few minutes a run, and a verdict speaks of these
+runs alone: a recipe with a longer `total_kimg` is run anew by the same command.
 """
 
 
@@ -69,16 +79,41 @@ def render(results_dir: Path) -> str:
                 claim.ran,
                 told(claim.published, claim.unit) or "no number",
                 ours(claim, seen),
-                f"**{name}**: {why}",
+                f"**{name}**: {why}" + (f". Looked into: {claim.looked}" if claim.looked else ""),
                 f"`{claim.command}`",
             ]
             for claim, (name, why) in group
         ]
         text.append(f"## {item}\n\n{as_table(head, lines)}")
+        if item.startswith(f"{CROSS}. ") and (table := cross(seen)):
+            text.append(f"{CROSS_HEAD}\n\n{table}")
         for name, (number, title) in FIGURES.items():
             if item.startswith(f"{number}. ") and (results_dir / FOLDER / f"{name}.png").is_file():
                 text.append(f"![{title}]({FOLDER}/{name}.png)\n")
     return "\n".join(text)
+
+
+CROSS_HEAD = (
+    "Accuracy of each discriminator of `noise-2d`, a line each, on new points of the data and the fakes of each "
+    "generator, a column each; mean ± standard deviation over seeds. Its own opponent is on the diagonal."
+)
+
+
+def cross(seen: Evidence) -> str:
+    """The table of `noise-2d`'s discriminators against all its generators; "" without rows."""
+    pairs = [run.removeprefix("noise-2d/D-").split("-G-") for run in seen if run.startswith("noise-2d/D-")]
+    names = sorted({D for D, _ in pairs})
+    lines = []
+    for D in names:
+        cells = [values(seen, f"noise-2d/D-{D}-G-{G}", "accuracy") for G in names]
+        lines.append([D, *(spread(found) if found else "" for found in cells)])
+    return as_table(["D", *(f"G {name}" for name in names)], lines) if lines else ""
+
+
+def spread(found: list[float]) -> str:
+    """Mean ± standard deviation, that of one number its digits alone."""
+    more = f" ± {float(f'{statistics.stdev(found):.2g}'):g}" if len(found) > 1 else ""
+    return f"{statistics.mean(found):.4g}{more}"
 
 
 def told(numbers: dict[str, float], unit: str) -> str:
@@ -90,10 +125,9 @@ def ours(claim: Claim, seen: Evidence) -> str:
     parts = []
     for run in claim.runs:
         if found := values(seen, run, claim.metric):
-            spread = f" ± {float(f'{statistics.stdev(found):.2g}'):g}" if len(found) > 1 else ""
             shown = max(one.kimg for one in seen[run])
             count = f"{len(found)}; {shown:g} kimg" if shown else f"{len(found)}"
-            parts.append(f"{short(run)} {statistics.mean(found):.4g}{spread}{claim.unit} ({count})")
+            parts.append(f"{short(run)} {spread(found)}{claim.unit} ({count})")
     return f"{claim.metric}: {'; '.join(parts)}" if parts else "none"
 
 
