@@ -7,10 +7,12 @@ import torch
 from runs import ROOT
 from torch import nn
 
+from zoo.baselines import BASELINES
 from zoo.bench.counts import Counted, of_step
+from zoo.bench.gpu import COLUMNS as GPU_LINE
 from zoo.bench.least import PASSES
 from zoo.bench.step import counted
-from zoo.bench.table import table
+from zoo.bench.table import COLUMNS, every, page, table
 from zoo.papers import PAPERS
 from zoo.training.loading import model_class
 
@@ -100,6 +102,28 @@ def test_every_paper_says_what_it_needs():
     assert {name.lower() for name in PASSES} == set(SMALL) == set(PAPERS) - {"ctgan_ssl"}  # points and few labels
 
 
+def passes(gan) -> str:
+    """A step's least as the papers' pages write it, for n real images and m fakes of G's step."""
+    of = PASSES[type(gan).__name__]
+    parts = zip(("D", "G"), of(gan, 1000, 0), of(gan, 0, 1000), strict=True)
+    terms = (
+        (net, [f"{k // 1000} {of}".removeprefix("1 ") for k, of in ((n, "n"), (m, "m")) if k])
+        for net, n, m in parts
+    )
+    return ", ".join(f"{net} {' + '.join(of)}" for net, of in terms)
+
+
+@pytest.mark.parametrize("paper", SMALL)
+def test_every_paper_s_page_derives_its_least(paper):
+    page = (ROOT / f"reproductions/{paper}/README.md").read_text(encoding="utf-8").split("Least forwards")[1]
+    least = " ".join(page.split("\n\n")[0].split())
+    assert f"{passes(model_class(paper)(**SMALL[paper]))} for n real images" in least
+    if paper == "ttur":
+        assert passes(model_class(paper)(**SMALL[paper], game="wgan-gp")) in least
+    if paper == "pggan":
+        assert passes(model_class(paper)(**SMALL[paper], updates="simultaneous")).endswith("G n + 2 m")
+
+
 def test_the_table_keeps_what_it_does_not_count_anew(tmp_path, capsys):
     (tmp_path / "sngan").mkdir()
     for name in ("paper", "wide"):
@@ -117,6 +141,41 @@ def test_the_table_keeps_what_it_does_not_count_anew(tmp_path, capsys):
     assert "| sngan | wide | 32 | 4 |" in (tmp_path / "speed.md").read_text()
     with pytest.raises(FileNotFoundError, match="nowhere"):
         table([tmp_path / "nowhere.yaml"], tmp_path / "speed")
+
+
+def test_without_recipes_the_table_counts_its_own_lines_and_every_paper(tmp_path):
+    for name in ("paper", "wide", "other"):
+        (tmp_path / "sngan").mkdir(exist_ok=True)
+        (tmp_path / "sngan" / f"{name}.yaml").touch()
+    lines = [("sngan", "wide"), ("sngan", "gone")]
+    assert [recipe.stem for recipe in every(lines, tmp_path)] == ["paper", "wide"]
+    found = every([], ROOT / "reproductions")
+    assert {recipe.parent.name for recipe in found} == {*PAPERS, *BASELINES}
+    assert {recipe.stem for recipe in found} == {"paper"}
+    with pytest.raises(FileNotFoundError, match="run this in a clone of the project"):
+        table(None, tmp_path / "speed", folder=tmp_path / "nowhere")
+
+
+def test_the_page_shows_a_gpu_s_lines_behind_the_counts(tmp_path):
+    line = dict.fromkeys(COLUMNS, "1")
+    assert "Measured on a GPU" not in page([line], tmp_path / "steps.csv")
+    with (tmp_path / "steps.csv").open("w") as file:
+        writer = csv.DictWriter(file, GPU_LINE, lineterminator="\n")
+        writer.writeheader()
+        seen = {
+            "paper": "sngan",
+            "recipe": "tiny",
+            "precision": "32-true",
+            "layout": "channels_last",
+            "way": "eager",
+        }
+        writer.writerow(
+            seen | {"device": "cuda", "seconds": "0.012345", "images_per_s": "810.0", "peak_gib": "1.5"}
+        )
+        writer.writerow(seen | {"device": "cuda", "error": "longer than 180 s"})
+    text = page([line], tmp_path / "steps.csv")
+    assert "| cuda | sngan | tiny | 32-true | channels_last | eager |  | 0.0123 | 810 | 1.5 |  |" in text
+    assert "|  |  |  | longer than 180 s |" in text
 
 
 def test_the_bench_says_what_it_counted():

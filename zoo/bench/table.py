@@ -6,10 +6,12 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
+from zoo.baselines import BASELINES
 from zoo.bench.counts import of_step
 from zoo.bench.step import cpu_seconds, model_options
 from zoo.data.whole import write_whole
 from zoo.leaderboard.cells import as_table
+from zoo.papers import PAPERS
 from zoo.training.loading import model_class
 
 H200 = 788e12  # FLOP/s of bfloat16 matrix products, measured
@@ -22,7 +24,8 @@ without numbers. FLOPs are those of convolutions and matrix products, a multiply
 algorithm needs by its passes (`zoo/bench/least.py`), per cent over it what a step wastes. Memory is the most that
 tensors hold at float32 with everything on one device, weights and optimizers' states included. *Operators* are
 dispatched below autograd, *waits* are numbers that the host reads from the device between two reports, *sent* are
-numbers that each of several processes gives to the others in a step.
+gradients that each of several processes gives to the others in a step; what batch norm over processes tells besides
+is not in it.
 
 H200: **computed, never measured**: the time that the FLOPs allow at {SHARE:.0%} of {H200 / 1e12:.0f} TFLOP/s, for
 one device and for eight; hours are those of the recipe's whole length at its last stage's cost, so growing papers
@@ -30,6 +33,26 @@ take less. CPU: **measured**, processor seconds of one thread for an image, in f
 last stage at a batch of two; only where a step is small enough.
 
 """
+GPU_ABOUT = """
+## Measured on a GPU
+
+Lines of `zoo bench gpu`: a recipe's step, fastest of five after the first, at its own batch where *batch* is empty.
+
+"""
+#: column of `zoo bench gpu`'s steps.csv -> its heading
+GPU_COLUMNS = {
+    "device": "device",
+    "paper": "paper",
+    "recipe": "recipe",
+    "precision": "precision",
+    "layout": "layout",
+    "way": "way",
+    "batch_size": "batch",
+    "seconds": "s a step",
+    "images_per_s": "images/s",
+    "peak_gib": "peak, GiB",
+    "error": "not measured, for",
+}
 COLUMNS = {
     "paper": "paper",
     "recipe": "recipe",
@@ -90,17 +113,52 @@ def row(recipe: Path, cpu_below: float = 0.0) -> dict[str, Any]:
     }
 
 
-def table(recipes: Sequence[Path], out: Path, cpu_below: float = 0.0) -> str:
+def every(lines: Sequence[tuple[str, str]], recipes: Path) -> list[Path]:
+    """The recipes of lines (paper, recipe) that are still there, and every paper's and baseline's paper.yaml.
+
+    Raises:
+        FileNotFoundError: if there are no recipes.
+    """
+    known = {*lines, *((name, "paper") for name in (*PAPERS, *BASELINES))}
+    found = [recipes / paper / f"{name}.yaml" for paper, name in sorted(known)]
+    if not (found := [recipe for recipe in found if recipe.is_file()]):
+        raise FileNotFoundError(f"no recipes in {recipes}: run this in a clone of the project, or name recipes")
+    return found
+
+
+def page(lines: Sequence[dict[str, str]], gpu: Path) -> str:
+    """The table of counts, and behind it that of a GPU's measured steps where the file `gpu` is."""
+    text = ABOUT + as_table(list(COLUMNS.values()), [[line[k] for k in COLUMNS] for line in lines])
+    if not gpu.is_file():
+        return text
+    with gpu.open(encoding="utf-8") as file:
+        steps = list(csv.DictReader(file))
+    numbers = ("seconds", "images_per_s", "peak_gib")
+    cells = [
+        [short(float(step[k])) if k in numbers and step[k] else step[k] for k in GPU_COLUMNS] for step in steps
+    ]
+    return text + GPU_ABOUT + as_table(list(GPU_COLUMNS.values()), cells)
+
+
+def table(
+    recipes: Sequence[Path] | None, out: Path, cpu_below: float = 0.0, folder: Path = Path("reproductions")
+) -> str:
     """Count recipes into OUT.csv and OUT.md, anew after each; lines of other recipes stay. Returns what it wrote.
+
+    The page also has the lines of `gpu/steps.csv` beside OUT, if it is there.
+
+    Args:
+        recipes: None takes `every` one of OUT.csv and of `folder`.
 
     Raises:
         FileNotFoundError, ValueError: for a recipe that is none.
     """
-    for recipe in recipes:
-        model_options(recipe, None)  # all are read before the first is counted
     lines = {}
     if (old := out.with_suffix(".csv")).is_file():
         lines = {(line["paper"], line["recipe"]): line for line in csv.DictReader(old.open())}
+    recipes = every(list(lines), folder) if recipes is None else recipes
+    for recipe in recipes:
+        model_options(recipe, None)  # all are read before the first is counted
     for recipe in recipes:
         line = {k: str(v) for k, v in row(recipe, cpu_below).items()}
         before = lines.get((line["paper"], line["recipe"]), {})
@@ -113,7 +171,6 @@ def table(recipes: Sequence[Path], out: Path, cpu_below: float = 0.0) -> str:
         writer.writeheader()
         writer.writerows(ordered)
         write_whole(old, text.getvalue().encode())
-        page = ABOUT + as_table(list(COLUMNS.values()), [[line[k] for k in COLUMNS] for line in ordered])
-        write_whole(out.with_suffix(".md"), page.encode())
+        write_whole(out.with_suffix(".md"), page(ordered, out.parent / "gpu" / "steps.csv").encode())
         print(f"{line['paper']}/{line['recipe']}: {line['gflop_per_image']} GFLOP an image", flush=True)
     return f"{len(lines)} recipes in {old} and {out.with_suffix('.md')}"

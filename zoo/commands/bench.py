@@ -175,11 +175,16 @@ def penalties(recipes: list[Path], n: ranges.PositiveInt = 4) -> None:
     print(run(recipes, n))
 
 
-def table(recipes: list[Path], out: Path = Path("results/speed"), cpu_below: ranges.NonNegativeFloat = 0) -> None:
-    """Count what recipes' steps cost, and write OUT.csv and the page OUT.md.
+def table(
+    recipes: list[Path] | None = None,
+    out: Path = Path("results/speed"),
+    cpu_below: ranges.NonNegativeFloat = 0,
+) -> None:
+    """Count what recipes' steps cost, and write OUT.csv and the page OUT.md, with a GPU's lines if there are any.
 
     Args:
-        recipes: Such as reproductions/biggan/paper.yaml; lines of others stay.
+        recipes: Such as [reproductions/biggan/paper.yaml]; lines of others stay. By default all of OUT.csv, and the
+            paper.yaml of every paper and baseline.
         out: Files to write, without their endings.
         cpu_below: Also time one step of two images where they take at most so many GFLOP.
     """
