@@ -3,7 +3,7 @@
 import pytest
 import torch
 
-from zoo.objectives.penalties import between, class_consistency, consistency, r1, r2, wgan_gp
+from zoo.objectives.penalties import between, class_consistency, consistency, input_gradient, r1, r2, wgan_gp
 
 
 def normal(*shape: int) -> torch.Tensor:
@@ -39,6 +39,20 @@ def test_wgan_gp_has_a_finite_gradient_where_the_critic_is_flat():
     x = normal(3, 4).requires_grad_()
     (grad,) = torch.autograd.grad(wgan_gp(x @ w, x), w)
     assert torch.isfinite(grad).all()
+
+
+@pytest.mark.parametrize("factor", [0.0, 3.0])
+def test_r1_by_wgan_div_is_the_mean_square_to_the_bit(factor):
+    """Its value and its gradient, where the slope is 0 too."""
+    w = (factor * normal(7)).float().requires_grad_()
+    x = normal(6, 7).float().requires_grad_()
+
+    def value_and_gradient(penalty):
+        value = penalty(torch.tanh(x @ w), x)
+        return value, torch.autograd.grad(value, w)[0]
+
+    plain = value_and_gradient(lambda logits, x: input_gradient(logits, x).square().sum(1).mean())
+    assert all(torch.equal(a, b) for a, b in zip(value_and_gradient(r1), plain, strict=True))
 
 
 @pytest.mark.parametrize("penalty", [r1, r2])

@@ -69,7 +69,8 @@ def section(rows: list[dict]) -> str:
     if not methods:
         return f"\nNo rows of `{RECIPE}` yet.\n\n"
     runs = [row for method in methods for row in method]
-    kimg = sorted({f"{row['training']['kimg']:.0f}" for row in runs}, key=float)
+    shown = sorted(round(row["training"]["kimg"], 1) for row in runs)
+    kimg = dict.fromkeys((f"{shown[0]:g}", f"{shown[-1]:g}"))  # several D steps to one of G may end behind it
     seeds = sorted({len(method) for method in methods})
     about = (
         f"{len(methods)} methods on {set_of(runs[0])} at {runs[0]['data']['resolution']} px, "
