@@ -45,8 +45,8 @@ class SNGAN(GAN):
         resolution: 32, 48, 64, 128 or 256 px; the CNNs take any multiple of 8.
         n_classes: 0 for the unconditional model.
         architecture: "resnet" (with classes: projection D), "resnet-small" (its narrower form for 128 px dogs and
-            cats), "resnet-concat" (128 px, the paper's ImageNet model), "cnn" (Table 3) or "cnn-cgl" (the CNN of the
-            authors' chainer-gan-lib).
+            cats), "resnet-concat" (128 px, the paper's ImageNet model), "cnn" (Table 3) or "cnn-cgl" (the CNN of
+            the authors' chainer-gan-lib).
         width_g: base number of channels of G; None takes the paper's.
         width_d: base number of channels of D; None takes the paper's.
         latent_dim: length of z.
