@@ -111,7 +111,7 @@ def ring_eigenvalues(out: Path) -> dict[str, float]:
 
 
 def notebook(scheme: str, n_d: int) -> Callable[[Path], dict[str, float]]:
-    return lambda out: draw_notebook(scheme, n_d, out)
+    return lambda out: {f"end of {name}": r for name, r in draw_notebook(scheme, n_d, out).items()}
 
 
 def silent(draw_one: Callable[[Path], Any]) -> Callable[[Path], dict[str, float]]:
@@ -244,7 +244,7 @@ def numbers_in(out: Path) -> dict[str, dict[str, float]]:
 
 
 def in_words(numbers: dict[str, float]) -> str:
-    return ", ".join(f"{name} {value:.3g}" for name, value in numbers.items())
+    return "; ".join(f"{name}: {value:.3g}" for name, value in numbers.items())
 
 
 def page(out: Path) -> str:
