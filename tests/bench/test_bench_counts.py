@@ -61,10 +61,28 @@ SMALL = {
 ZEROS = {"ctgan": 1.1}
 
 
+#: paper -> operators of its first step, and the most bytes of tensors, with PyTorch 2.14; another may need less
+AT_MOST = {
+    "pggan": (866, 961_760),
+    "stylegan": (1_577, 430_404),
+    "biggan": (4_403, 6_929_224),
+    "introvae": (1_163, 7_984_892),
+    "vgan": (1_183, 14_092_952),
+    "r1gan": (1_842, 63_841_680),
+    "rothgan": (1_218, 45_941_700),
+    "ttur": (567, 24_495_276),
+    "sngan": (4_789, 23_794_228),
+    "ctgan": (2_573, 28_819_960),
+}
+
+
 @pytest.mark.parametrize("paper", SMALL)
 def test_a_step_wastes_nothing_that_can_be_counted(paper):
     counts, gan = of_step(lambda: model_class(paper)(**SMALL[paper]), steps=1), model_class(paper)(**SMALL[paper])
     assert counts["waits"] == 0  # numbers read from the device
+    operators, peak_bytes = AT_MOST[paper]
+    assert 0.5 * operators < counts["operators"] <= operators
+    assert 0.5 * peak_bytes < counts["peak_bytes"] <= peak_bytes
     # less by the first layers' slopes, which nobody needs: much of a narrow network
     assert 0.9 < counts["flops"] / counts["least"] < ZEROS.get(paper, 1.01)
     d_steps = getattr(gan, "n_dis", None) or getattr(gan, "d_steps", None) or 1
