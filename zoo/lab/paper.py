@@ -4,7 +4,6 @@ The papers' texts were not at hand: numbers of figures are not known; what a fig
 from the released notebooks (LMescheder/GAN_stability @ c1f64c9, LMescheder/TheNumericsOfGANs @ 68d915f).
 """
 
-import json
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, replace
@@ -13,6 +12,7 @@ from typing import Any
 
 import numpy as np
 import torch
+import yaml
 
 from zoo.data.whole import write_whole
 from zoo.lab.dirac import method, simulate
@@ -32,7 +32,7 @@ from zoo.pictures.plots import new_figure, save_figure
 
 #: thousands of points that the ring's short runs see, 500 steps of 512, at ten times the notebook's rate
 RING_KIMG, RING_LR = 256, 1e-3
-NUMBERS = "numbers.json"
+NUMBERS = "numbers.yaml"  # beside rows of the 2-D track, which are JSON
 
 
 @dataclass(frozen=True)
@@ -233,14 +233,14 @@ def paper(out: Path, only: str = "all") -> str:
         start = time.perf_counter()
         told[name] = {k: float(v) for k, v in FIGURES[name].draw(out / f"{name}.png").items()}
         lines.append(f"| {name} | {time.perf_counter() - start:.1f} | {in_words(told[name])} |")
-        write_whole(out / NUMBERS, json.dumps({k: v for k, v in sorted(told.items()) if v}, indent=1) + "\n")
+        write_whole(out / NUMBERS, yaml.safe_dump({k: v for k, v in told.items() if v}))
         (out / "README.md").write_text(page(out), encoding="utf-8")
     return "\n".join([*lines, f"drawn into {out}"])
 
 
 def numbers_in(out: Path) -> dict[str, dict[str, float]]:
     """What the figures of a folder told when they were drawn, by their names."""
-    return json.loads((out / NUMBERS).read_text(encoding="utf-8")) if (out / NUMBERS).is_file() else {}
+    return yaml.safe_load((out / NUMBERS).read_text(encoding="utf-8")) if (out / NUMBERS).is_file() else {}
 
 
 def in_words(numbers: dict[str, float]) -> str:
