@@ -48,6 +48,9 @@ def test_one_per_cent_is_told_from_two_only_by_what_sees_strangers():
         bench.resolves(measure, rows, strangers, (100, 200))
     assert bench.enough(seeing, "far", (100, 200)) == "100"
     assert seeing.found["told"]["far"] == [1.0, 1.0]
+    seeing.most = 100  # larger sets are left out
+    bench.resolves(seeing, rows, strangers, (100, 200))
+    assert seeing.found["told"]["far"] == [1.0]
     assert bench.enough(blind, "far", (100, 200)) == "more than 200"
 
 

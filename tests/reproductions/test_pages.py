@@ -13,6 +13,7 @@ from lightning.pytorch.cli import LightningArgumentParser
 
 import zoo.data
 from zoo.__main__ import COMMANDS
+from zoo.bench import distances
 from zoo.data import ImageDataModule
 from zoo.engine.checkpoints import Checkpoints
 from zoo.imitation import ALGORITHMS, algorithm_class
@@ -234,6 +235,31 @@ def test_means_over_seeds_of_imitation_are_those_of_rows(paper, recipe, metrics)
     for metric in metrics:
         values = [row["metrics"][metric] for row in rows if row["recipe"] == recipe]
         assert f"{statistics.mean(values):.1f} ± {statistics.pstdev(values):.1f}" in page, metric
+
+
+def test_what_the_distances_are_worth_is_what_was_measured():
+    page = " ".join((ROOT / "zoo/evaluation/README.md").read_text().split())
+    table = (ROOT / "zoo/evaluation/distances.md").read_text()
+    result = json.loads((ROOT / "zoo/evaluation/distances.json").read_text())
+    assert distances.table(result) == table
+    assert " ".join(table.split()) in page
+    found, about = result["measures"], result["conditions"]
+    times = {name: {k: [x / v[0] for x in v] for k, v in one["levels"].items()} for name, one in found.items()}
+    net = times["fd_efficientnet-lite0"]
+    tenth = {name: 100 * one["faces"][2] - 100 for name, one in times.items()}  # of the images are faces
+    for told in (
+        f"({about['n']:,} of them, {about['n_real']:,} others are the reference)",
+        f"by {tenth['swd']:.0f} % (SWD) to {tenth['fwd-1']:.0f} % (FWD)",
+        f"({100 * about['domain_accuracy']:.0f} % right on held-out images)",
+        f"(8 levels: {net['noise'][1]:.1f} times)",
+        f"five of ten classes gone cost {100 * net['missing classes'][3] - 100:.0f} %",
+    ):
+        assert told in page, told
+    assert not any(distances.monotone(one["jpeg"]) for one in times.values())
+    assert 1.15 < net["faces"][2] < 1.25  # a fifth
+    bias = {name: one["bias"][-1] / one["bias"][0] for name, one in found.items()}
+    assert 0.15 < bias["fd_random"] < 0.25  # a fifth
+    assert 0.2 < bias["fd_efficientnet-lite0"] < 0.25  # less than a quarter
 
 
 def test_the_lottery_of_seeds_has_its_place():

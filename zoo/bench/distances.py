@@ -50,12 +50,14 @@ class Measure:
         rows: from uint8 images (N, 3, R, R).
         between: the distance of the rows in the place of fakes from the reference.
         repeats: draws of each size where 1 % is to be told from 2 %.
+        most: images of a set, at most; None for any number.
     """
 
     name: str
     rows: Callable[[Tensor], Tensor]
     between: Callable[[Tensor], float]
     repeats: int
+    most: int | None = None
     found: dict[str, Any] = field(default_factory=dict)
 
 
@@ -85,8 +87,13 @@ def measures(data: ImageDataModule, n_real: int, classifier: Extractor, batch_si
         over(classifier, "fd_domain", 10),
         Measure(f"fwd-{level}", lambda x: wavelets.packets(x, level).transpose(0, 1).float(), fwd, 4),
         over(build("efficientnet-lite0"), "fd_efficientnet-lite0", 5),
-        Measure("swd", lambda x: x, sliced, 5),
+        Measure("swd", lambda x: x, sliced, 5, n_real),  # it compares equally many
     ]
+
+
+def within(sizes: tuple[int, ...], measure: Measure) -> list[int]:
+    """The sizes that a measure can have."""
+    return [size for size in sizes if measure.most is None or size <= measure.most]
 
 
 def sees(
@@ -112,7 +119,7 @@ def resolves(measure: Measure, rows: Tensor, strangers: dict[str, Tensor], sizes
     told = measure.found.setdefault("told", {})
     for name, others in strangers.items():
         told[name] = []
-        for size in sizes:
+        for size in within(sizes, measure):
             values = [[], []]
             for k in range(2 * measure.repeats):
                 order = torch.randperm(len(rows), generator=torch.Generator().manual_seed(100 + k))[:size]
@@ -127,7 +134,7 @@ def enough(measure: Measure, name: str, sizes: tuple[int, ...] = SIZES) -> str:
     """The smallest size from which on 2 % scores above 1 % in at least 95 % of the pairs."""
     right = [share >= 0.95 for share in measure.found["told"][name]]
     place = next((i for i in range(len(right)) if all(right[i:])), None)
-    return f"more than {sizes[-1]:,}" if place is None else f"{sizes[place]:,}"
+    return f"more than {sizes[len(right) - 1]:,}" if place is None else f"{sizes[place]:,}"
 
 
 def monotone(values: list[float]) -> bool:
@@ -199,7 +206,7 @@ def run(
         began = time.process_time()
         rows = measure.rows(pictures)
         unlike = {name: measure.rows(images) for name, images in foreign.items()}
-        measure.found["bias"] = [measure.between(rows[:size]) for size in bias]
+        measure.found["bias"] = [measure.between(rows[:size]) for size in within(bias, measure)]
         sees(measure, rows, labels, pictures, unlike, n)
         resolves(measure, rows, unlike, sizes)
         found[measure.name] = measure.found
@@ -221,7 +228,8 @@ def table(result: dict[str, Any]) -> str:
             values = found["levels"][kind]
             line.append(f"{values[-1] / values[0]:.3g}x" + ("" if monotone(values) else ", not monotone"))
         line += [enough(one, kind, sizes) for kind in about["strangers"]]
-        lines.append([*line, *(f"{value:.3g}" for value in found["bias"])])
+        bias = [f"{value:.3g}" for value in found["bias"]]
+        lines.append([*line, *bias, *["-"] * (len(about["bias"]) - len(bias))])
     return "".join("| " + " | ".join(line) + " |\n" for line in lines)
 
 

@@ -23,9 +23,9 @@ def draw(result: dict[str, Any], out: Path) -> None:
         axes.grid(alpha=0.3)
     last = panels[len(names)]
     for i, (measure, found) in enumerate(measures.items()):
-        sizes, values = about["bias"], found["bias"]
+        sizes, values = about["bias"][: len(found["bias"])], found["bias"]
         last.plot(sizes, [v / values[0] for v in values], "o-", color=f"C{i}", label=measure, ms=4)
-    last.set(title=f"real images, by how many (1 is {about['bias'][0]:,})", xscale="log", yscale="log")
+    last.set(title=f"real images, 1 is at {about['bias'][0]:,}", xscale="log", yscale="log")
     last.set_xticks(about["bias"], [f"{size // 1000}k" for size in about["bias"]])
     last.minorticks_off()
     last.grid(alpha=0.3)
