@@ -220,6 +220,25 @@ def test_numbers_on_a_page_are_those_of_rows(paper, recipe):
             assert any(f"{row['metrics'].get(metric, 0):.{digits}f}" == number for row in rows), metric
 
 
+def test_why_readme_s_first_command_is_sngan_s_stands_in_rows():
+    page = " ".join((ROOT / "reproductions/sngan/README.md").read_text().split())
+    told = {
+        "sngan": "{} of 244, 352 and 280",
+        "r1gan": "R1GAN's 234 and 221",
+        "vgan": "VGAN's 277 and 268",
+        "introvae": "IntroVAE's 237 and 262",
+        "ctgan": "CT-GAN (306, 332)",
+        "rothgan": "the regularised GAN (320, 311)",
+        "ttur": "TTUR (341, 329)",
+    }
+    for paper, sentence in told.items():
+        assert sentence.format("FD EfficientNet-Lite0") in page
+        rows = [row for _, row in read_rows(ROOT / "results") if (row["paper"], row["recipe"]) == (paper, "tiny")]
+        seeds = {row["training"]["seed"]: row["metrics"]["fd_efficientnet-lite0"] for row in rows}
+        numbers = [int(word) for word in re.findall(r"\b\d{3}\b", sentence)]
+        assert numbers == [round(seeds[seed]) for seed in sorted(seeds)], paper
+
+
 @pytest.mark.parametrize(
     ("paper", "recipe", "metrics"),
     [
