@@ -175,8 +175,8 @@ VERBS = """
     leaderboard --results results-none --fill --runs nowhere | nowhere
     leaderboard --results results-none --fill --runs . --device abacus | abacus
     bench step ROOT/reproductions/sngan/tiny.yaml --ways [] | ways is an empty list
-    bench table [] | an empty list
-    bench table [ROOT/reproductions/sngan/tiny.yaml] --out photo.png/x | --out photo.png
+    bench table --recipes [] | an empty list
+    bench table --recipes [ROOT/reproductions/sngan/tiny.yaml] --out photo.png/x | --out photo.png
     bench data --path photo.png | photo.png
     bench data --path big | big
     bench data --path encrypted.zip | encrypted.zip

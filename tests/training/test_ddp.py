@@ -50,6 +50,7 @@ def start(out: Path, devices: int, paper: str = "sngan", **env: str) -> list[dic
     assert done.returncode == 0, done.stdout + done.stderr
     assert len(list((out / "results").rglob("*.json"))) == 1
     assert len(list(out.glob("run-*"))) == 1
+    assert all((out / f"parted{r}").exists() for r in range(devices)), "a process ended holding the others"
     return [torch.load(out / f"rank{r}.pt", weights_only=True) for r in range(devices)]
 
 

@@ -6,6 +6,7 @@ python reproductions/sngan.py ... --model.lr 1e-4 --trainer.devices 8    anythin
 python reproductions/sngan.py ... --ckpt_path last                       go on where the last run stopped
 """
 
+import atexit
 import inspect
 import logging
 import os
@@ -273,7 +274,7 @@ def _train(
                 raise
             tell_stop(cli.trainer, "a damaged image" if isinstance(error, BadImage) else "lack of memory")
         refuse(error)
-    part()
+    atexit.register(part)
     if stop.interrupted:
         tell_stop(cli.trainer, stop.signal or "a signal to another process")
         leave(stop, held)
