@@ -81,8 +81,8 @@ def test_a_step_wastes_nothing_that_can_be_counted(paper):
     counts, gan = of_step(lambda: model_class(paper)(**SMALL[paper]), steps=1), model_class(paper)(**SMALL[paper])
     assert counts["waits"] == 0  # numbers read from the device
     operators, peak_bytes = AT_MOST[paper]
-    # the first step of a process that has done other things has a handful more
-    assert 0.5 * operators < counts["operators"] <= operators + 10
+    # where the process has done other things before, each optimizer's step has two more
+    assert 0.5 * operators < counts["operators"] <= 1.02 * operators
     assert 0.5 * peak_bytes < counts["peak_bytes"] <= peak_bytes
     # less by the first layers' slopes, which nobody needs: much of a narrow network
     assert 0.9 < counts["flops"] / counts["least"] < ZEROS.get(paper, 1.01)
