@@ -63,26 +63,34 @@ ZEROS = {"ctgan": 1.1}
 
 #: paper -> operators of its first step, and the most bytes of tensors, with PyTorch 2.14; another may need less
 AT_MOST = {
-    "pggan": (866, 961_760),
-    "stylegan": (1_577, 430_404),
-    "biggan": (4_403, 6_929_224),
-    "introvae": (1_163, 7_984_892),
+    "pggan": (870, 961_760),
+    "stylegan": (1_581, 430_404),
+    "biggan": (4_409, 6_929_224),
+    "introvae": (1_167, 7_984_892),
     "vgan": (1_183, 14_092_952),
-    "r1gan": (1_842, 63_841_680),
-    "rothgan": (1_218, 45_941_700),
-    "ttur": (567, 24_495_276),
-    "sngan": (4_789, 23_794_228),
-    "ctgan": (2_573, 28_819_960),
+    "r1gan": (1_846, 63_841_680),
+    "rothgan": (1_222, 45_941_700),
+    "ttur": (571, 24_495_276),
+    "sngan": (4_801, 23_794_228),
+    "ctgan": (2_579, 28_819_960),
 }
 
 
+@pytest.fixture(scope="module")
+def adam_was_used():
+    """After the first real step of an Adam in a process, each later one counts two operators more."""
+    weight = nn.Parameter(torch.ones(2))
+    weight.sum().backward()
+    torch.optim.Adam([weight]).step()
+
+
 @pytest.mark.parametrize("paper", SMALL)
+@pytest.mark.usefixtures("adam_was_used")
 def test_a_step_wastes_nothing_that_can_be_counted(paper):
     counts, gan = of_step(lambda: model_class(paper)(**SMALL[paper]), steps=1), model_class(paper)(**SMALL[paper])
     assert counts["waits"] == 0  # numbers read from the device
     operators, peak_bytes = AT_MOST[paper]
-    # where the process has done other things before, each optimizer's step has two more
-    assert 0.5 * operators < counts["operators"] <= 1.02 * operators
+    assert 0.5 * operators < counts["operators"] <= operators
     assert 0.5 * peak_bytes < counts["peak_bytes"] <= peak_bytes
     # less by the first layers' slopes, which nobody needs: much of a narrow network
     assert 0.9 < counts["flops"] / counts["least"] < ZEROS.get(paper, 1.01)
