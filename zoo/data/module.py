@@ -168,7 +168,7 @@ class ImageDataModule(Checked, L.LightningDataModule):
         if not self.use_labels:
             images = replace(images, labels=None)
         n_classes = 0 if images.labels is None else int(images.labels.max()) + 1
-        images = images.take(self._chosen(len(images)))
+        images = images.take(subset(len(images), self.limit, self.limit_to))
         self._check_fingerprint(images, first=not self._opened_at)
         fits = len(images) * 3 * self.resolution**2 <= self.memory_gib * 2**30
         if images.pixels is None and not images.cheap and fits:
@@ -181,8 +181,7 @@ class ImageDataModule(Checked, L.LightningDataModule):
         return manifests.fingerprint(images, self.resolution, self.limit is not None and self.limit_to == "first")
 
     def _check_fingerprint(self, images: Images, first: bool) -> None:
-        new = self._fingerprint(images)
-        manifests.note_fingerprint(self._fingerprints, new, self.name, self.resolution, first)
+        manifests.note_fingerprint(self._fingerprints, self._fingerprint(images), self.name, self.resolution, first)
 
     @property
     def opened(self) -> Images:
@@ -215,19 +214,13 @@ class ImageDataModule(Checked, L.LightningDataModule):
         """The fingerprint that the images have without their labels: no distance depends on labels."""
         return self._fingerprint(replace(self.opened, labels=None))
 
-    def _chosen(self, n: int) -> Tensor:
-        """Which of n images `limit` leaves, in rising order."""
-        if self.limit_to == "first" and self.limit is not None:
-            return torch.arange(min(n, self.limit))
-        return subset(n, self.limit)
-
     def held_out(self) -> Images | None:
         """The images that `limit` leaves out of training, or None if there are none."""
         if self.limit is None:
             return None
         every = self._open_level()
         left = torch.ones(len(every), dtype=torch.bool)
-        left[self._chosen(len(every))] = False
+        left[subset(len(every), self.limit, self.limit_to)] = False
         return every.take(left.nonzero()[:, 0]) if left.any() else None
 
     def test_images(self) -> Images | None:

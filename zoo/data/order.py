@@ -46,13 +46,16 @@ def windowed(chunks: Tensor, seed: int, epoch: int, window: int = 16) -> Tensor:
     return torch.cat(parts)
 
 
-def subset(n: int, limit: int | None) -> Tensor:
+def subset(n: int, limit: int | None, limit_to: str = "random") -> Tensor:
     """The first `limit` of a fixed permutation of n numbers, in rising order; all of them without a limit.
 
     The same for every seed: a limited set is the same set in every run. Sets sorted by class stay mixed.
+
+    Args:
+        limit_to: "first" for the first `limit` numbers themselves.
     """
-    if limit is None or limit >= n:
-        return torch.arange(n)
+    if limit is None or limit >= n or limit_to == "first":
+        return torch.arange(n)[:limit]
     return permutation(n, 0, 0)[:limit].sort().values
 
 
