@@ -1,5 +1,9 @@
 """What `zoo bench step` measures, in this process at a tiny size."""
 
+import signal
+import subprocess
+import sys
+import time
 from pathlib import Path
 
 import pytest
@@ -66,3 +70,36 @@ def test_a_growing_model_is_timed_where_it_is_counted():
 def test_what_is_no_recipe_is_named():
     with pytest.raises(FileNotFoundError, match="nowhere"):
         step(Path("nowhere.yaml"))
+
+
+KILLED = """
+import multiprocessing, os, signal, sys, threading, time
+from pathlib import Path
+from zoo.bench.step import SETTINGS, answer, model_options
+
+if __name__ == "__main__":
+    args = (*model_options(Path(sys.argv[1]), None), SETTINGS[0], 2, "cpu")
+    threading.Thread(target=answer, args=(args, 600), daemon=True).start()
+    while not multiprocessing.active_children():
+        time.sleep(0.01)
+    print(multiprocessing.active_children()[0].pid, flush=True)
+    os.kill(os.getpid(), signal.SIGKILL)
+"""
+
+
+def test_a_measurement_ends_with_who_asked_for_it(tmp_path):
+    (tmp_path / "killed.py").write_text(KILLED)
+    asked = [sys.executable, str(tmp_path / "killed.py"), str(ROOT / "reproductions/biggan/paper.yaml")]
+    told = subprocess.run(asked, stdout=subprocess.PIPE, text=True)
+    assert told.returncode == -signal.SIGKILL
+    child, until = int(told.stdout), time.monotonic() + 60
+    while runs(child) and time.monotonic() < until:
+        time.sleep(0.1)
+    assert not runs(child)
+
+
+def runs(pid: int) -> bool:
+    try:
+        return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] != "Z"
+    except OSError:
+        return False

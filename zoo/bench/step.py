@@ -4,8 +4,10 @@ Each setting runs in a process of its own, so that its peak is not another's.
 """
 
 import multiprocessing
+import os
 import resource
 import sys
+import threading
 import time
 from pathlib import Path
 from typing import Any
@@ -170,7 +172,14 @@ def _peak_gib() -> float:
     return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * unit / 2**30
 
 
+def _end_with_parent() -> None:
+    """A parent that was killed takes nothing with it by itself, and a measurement would go on to its end."""
+    multiprocessing.parent_process().join()
+    os._exit(1)
+
+
 def _child(queue, *args) -> None:
+    threading.Thread(target=_end_with_parent, daemon=True).start()
     try:
         queue.put(measure(*args))
     except Exception as error:  # told to the parent, which has the table
