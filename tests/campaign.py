@@ -38,6 +38,7 @@ IMAGES = (
     "--data Drawn --data.n_images 64 --data.noise 0.0078 --data.flip true --model.total_kimg 0.192 "
     "--samples.every_kimg 0.032 --samples.n 4 --checkpoints.every_kimg 0.064 --evaluation.every_kimg 0.064 "
     "--evaluation.extractors [random] --evaluation.n_fake 16 --evaluation.n_real 8 --evaluation.kid_subsets 1 "
+    "--evaluation.extras [auth_pct,c_t] "
     "--evaluation.grid 4 --checkpoints.best_by fd_random --trainer.accelerator cpu --trainer.log_every_n_steps 1"
 )
 POLICIES = (

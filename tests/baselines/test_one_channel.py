@@ -78,7 +78,7 @@ def test_two_steps_on_grey_images_then_sample_and_evaluate(name, tmp_path):
     options = {"resolution": side, "channels": 1} | MODELS[name][side == 32]
     given = [word for k, v in options.items() for word in (f"--model.{k}", "null" if v is None else str(v))]
     data = ("--data", "ImageDataModule", "--data.path", strokes(tmp_path / "strokes.zip", side))
-    cli = run(name, tmp_path, *given, "--evaluation.extras", "[]", kimg=0.064, data=data)
+    cli = run(name, tmp_path, *given, kimg=0.064, data=data)
     assert cli.model.pixels.channels == 1
     checkpoint = cli.run.folder / "checkpoints" / "last.ckpt"
     main(["sample", str(checkpoint), "--n", "4", "--out", str(tmp_path / "grid.png")])

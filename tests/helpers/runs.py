@@ -67,6 +67,7 @@ def run(paper: str, tmp_path: Path, *more: str, kimg: float = 0.096, data: tuple
         *(*data, *SMALL[paper].split(), "--model.total_kimg", str(kimg)),
         *("--samples.every_kimg", "0.032", "--samples.n", "16", "--checkpoints.every_kimg", "0.032"),
         *("--evaluation.extractors", "[random]", "--evaluation.n_fake", "16", "--evaluation.kid_subsets", "2"),
+        *("--evaluation.extras", "[]"),
         *("--trainer.accelerator", "cpu", "--trainer.log_every_n_steps", "1", "--wandb", "false"),
         *("--run_dir", str(tmp_path / "run"), "--evaluation.results_dir", str(tmp_path / "results"), *more),
     ]

@@ -103,12 +103,12 @@ def test_dirac_s_spectrum_comes_out_of_networks():
 
 
 def test_an_image_model_s_largest_eigenvalues_without_its_jacobian(tmp_path, capsys):
-    cli = run("r1gan", tmp_path)
+    cli = run("r1gan", tmp_path, "--model.max_width", "8", "--model.latent_dim", "64", kimg=0.032)
     checkpoint = cli.run.folder / "checkpoints" / "last.ckpt"
     out = tmp_path / "eigen.png"
     main(["lab", "eigen", str(checkpoint), "--n", "2", "--k", "4", "--out", str(out)])
     told = capsys.readouterr().out
-    assert "Arnoldi" in told or "exact" in told
+    assert "Arnoldi" in told
     assert out.stat().st_size > 1000
     gan = load(checkpoint)
     game = game_of(gan, torch.zeros(2, 3, 32, 32))

@@ -1,16 +1,14 @@
 """`zoo sample --seeds`, `zoo walk` and `zoo grow`: pictures by number, and videos whose frames are read back."""
 
 import os
-import subprocess
-import sys
 
 import numpy as np
 import pytest
 import torch
+from forked import as_torchrun, free_port, together
 from made import checkpoint
 from pictures import png
 from PIL import Image
-from runs import ROOT
 
 from zoo.__main__ import main
 from zoo.pictures import paths, seeds, video
@@ -90,13 +88,14 @@ def test_processes_share_the_seeds(models, tmp_path, monkeypatch):
 
 
 def test_two_processes_of_torchrun_leave_no_seed_out(models, tmp_path):
-    """Real processes that start when they start: each must keep to its own share, whatever is written already."""
-    arguments = ["-m", "zoo", "sample", str(models["sngan"]), "--seeds", "0-40", "--out", str(tmp_path / "faces")]
-    launch = [sys.executable, "-m", "torch.distributed.run", "--standalone", "--nproc-per-node", "2"]
-    env = {k: v for k, v in os.environ.items() if k not in ("RANK", "WORLD_SIZE", "LOCAL_RANK")}
-    env |= {"PYTHONPATH": str(ROOT), "OMP_NUM_THREADS": "1"}
-    done = subprocess.run([*launch, *arguments], env=env, capture_output=True, text=True, timeout=200)
-    assert done.returncode == 0, done.stderr
+    """Real processes side by side: each must keep to its own share, whatever is written already."""
+    port = free_port()
+
+    def sample(rank: int) -> None:
+        os.environ |= as_torchrun(rank, 2, port)
+        main(["sample", str(models["sngan"]), "--seeds", "0-40", "--out", str(tmp_path / "faces")])
+
+    together(sample, 2)
     assert sorted(p.name for p in (tmp_path / "faces").iterdir()) == [f"seed{k:06d}.png" for k in range(41)]
     main(["sample", str(models["sngan"]), "--seeds", "0-40", "--out", "alone.npz"])
     with np.load("alone.npz") as file:

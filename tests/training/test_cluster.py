@@ -4,15 +4,13 @@ import json
 import os
 import re
 import runpy
-import signal
-import socket
 import subprocess
 import sys
-import traceback
 from pathlib import Path
 
 import pytest
 import torch
+from forked import free_port, together
 from lightning.pytorch.utilities.rank_zero import rank_zero_only
 from runs import ROOT, own_cache  # noqa: F401
 from runs import SMALL as SMALL_ONES
@@ -87,31 +85,20 @@ def place(tmp_path, monkeypatch):
 
 def trained(calls: list[dict], place: Path, kimg: float = 0.032) -> None:
     """What the page's Python was given, at a small size, by the processes of a job side by side."""
-    children = []
-    for call in calls:
-        if child := os.fork():
-            children.append(child)
-            continue
-        code = 1
-        try:
-            signal.alarm(200)
-            os.environ |= call["env"] | {"GLOO_SOCKET_IFNAME": "lo"}
-            rank_zero_only.rank = int(call["env"]["SLURM_PROCID"])
-            script, *words = call["words"]
-            paper = Path(script).stem
-            small = SMALL_ONES[paper] + (" --model.attention_g [16] --model.attention_d [16]" * (paper == "biggan"))
-            own = [*small.split(), *LITTLE.split(), "--model.total_kimg", str(kimg)]
-            own += ["--evaluation.results_dir", str(place / "results")]
-            sys.argv = [str(ROOT / script), *(str(ROOT / w) if w.endswith(".yaml") else w for w in words), *own]
-            os.chdir(place)
-            runpy.run_path(sys.argv[0], run_name="__main__")
-            code = 0
-        except BaseException:
-            traceback.print_exc()
-        finally:
-            sys.stderr.flush()
-            os._exit(code)
-    assert [os.waitpid(child, 0)[1] for child in children] == [0] * len(calls)
+
+    def train(number: int) -> None:
+        os.environ |= calls[number]["env"]
+        rank_zero_only.rank = int(calls[number]["env"]["SLURM_PROCID"])
+        script, *words = calls[number]["words"]
+        paper = Path(script).stem
+        small = SMALL_ONES[paper] + (" --model.attention_g [16] --model.attention_d [16]" * (paper == "biggan"))
+        own = [*small.split(), *LITTLE.split(), "--model.total_kimg", str(kimg)]
+        own += ["--evaluation.results_dir", str(place / "results")]
+        sys.argv = [str(ROOT / script), *(str(ROOT / w) if w.endswith(".yaml") else w for w in words), *own]
+        os.chdir(place)
+        runpy.run_path(sys.argv[0], run_name="__main__")
+
+    together(train, len(calls))
 
 
 @pytest.mark.parametrize(
@@ -158,14 +145,31 @@ def weights(folder: Path) -> dict:
 
 def launch(commands: list[list[str]], place: Path, name: str) -> dict:
     """Weights of a run by these commands side by side, in one folder and with one row."""
-    out = place / name
-    more = ["--run_dir", str(out / "run"), "--evaluation.results_dir", str(out / "results"), *SMALL.split()]
     running = [
-        subprocess.Popen([*words, *more], stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
+        subprocess.Popen([*words, *own(place / name)], stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
         for words in commands
     ]
     said = [process.communicate(timeout=240)[0] for process in running]
     assert all(process.returncode == 0 for process in running), "\n".join(said)
+    return left(place / name)
+
+
+def alone(words: list[str], place: Path) -> dict:
+    """Weights of a run by a script in one process."""
+
+    def train(_: int) -> None:
+        sys.argv = [*words, *own(place / "alone")]
+        runpy.run_path(words[0], run_name="__main__")
+
+    together(train, 1)
+    return left(place / "alone")
+
+
+def own(out: Path) -> list[str]:
+    return ["--run_dir", str(out / "run"), "--evaluation.results_dir", str(out / "results"), *SMALL.split()]
+
+
+def left(out: Path) -> dict:
     (row,) = (out / "results").rglob("*.json")
     assert json.loads(row.read_text())["training"]["nimg"] == 32
     (folder,) = out.glob("run-*")
@@ -173,15 +177,10 @@ def launch(commands: list[list[str]], place: Path, name: str) -> dict:
 
 
 def test_torchrun_on_one_node_and_on_two_gives_one_folder_one_row_and_the_weights_of_one_process(place):
-    with socket.socket() as free:
-        free.bind(("localhost", 0))
-        port = str(free.getsockname()[1])
     one_node = next(line for line in LINES if "--nproc-per-node 2" in line).split()
-    two_nodes = next(line for line in LINES if "--nnodes 2" in line).replace("29400", port).split()
-    alone = launch([[sys.executable, *one_node[3:]]], place, "alone")
+    two_nodes = next(line for line in LINES if "--nnodes 2" in line).replace("29400", free_port()).split()
+    one = alone(one_node[3:], place)
     for commands, name in ([[one_node], "one"], [[two_nodes, two_nodes], "two"]):
         for key, tensor in launch(commands, place, name).items():
             if "running_" not in key:
-                torch.testing.assert_close(
-                    tensor, alone[key], rtol=1e-6, atol=1e-8, msg=lambda m, k=key: f"{k}: {m}"
-                )
+                torch.testing.assert_close(tensor, one[key], rtol=1e-6, atol=1e-8, msg=lambda m, k=key: f"{k}: {m}")

@@ -4,11 +4,14 @@
 """
 
 import os
+import runpy
 import subprocess
 import sys
 from pathlib import Path
 
+import pytest
 import torch
+from forked import as_torchrun, free_port, together
 
 HERE = Path(__file__).parents[1] / "helpers"
 
@@ -27,30 +30,51 @@ SMALL = {
 }
 
 
-def start(out: Path, devices: int, paper: str = "sngan", **env: str) -> list[dict]:
-    """State of every process after 48 images in float64."""
-    out.mkdir()
-    command = [
-        *(sys.executable, HERE / "ddp_run.py", *SMALL[paper].split()),
+@pytest.fixture(autouse=True)
+def _no_run_dir(monkeypatch):
+    monkeypatch.delenv("ZOO_RUN_DIR", raising=False)
+
+
+def words(out: Path, devices: int, paper: str) -> list[str]:
+    given = [
+        *SMALL[paper].split(),
         *("--model.total_kimg", "0.048", "--data.n_images", "64", "--data.flip", "false"),
         *("--trainer.accelerator", "cpu", "--trainer.devices", str(devices), "--trainer.precision", "64-true"),
         *("--wandb", "false", "--evaluation.extractors", "[random]", "--evaluation.n_fake", "10"),
-        *("--evaluation.kid_subsets", "1", "--run_dir", out / "run", "--evaluation.results_dir", out / "results"),
+        *("--evaluation.kid_subsets", "1", "--evaluation.extras", "[]"),
+        *("--run_dir", out / "run", "--evaluation.results_dir", out / "results"),
     ]
-    env = {
-        **os.environ,
-        **env,
-        "OUT": str(out),
-        "PAPER": paper,
-        "OMP_NUM_THREADS": "1",
-        "ZOO_CACHE": str(out / "cache"),
-    }
-    env.pop("ZOO_RUN_DIR", None)
-    done = subprocess.run([str(c) for c in command], env=env, capture_output=True, text=True, timeout=240)
+    return [str(word) for word in given]
+
+
+def start(out: Path, devices: int, paper: str) -> list[dict]:
+    """State of every process after 48 images in float64; several as `torchrun` starts them."""
+    out.mkdir()
+    port = free_port()
+
+    def train(rank: int) -> None:
+        os.environ |= {"OUT": str(out), "PAPER": paper} | (as_torchrun(rank, devices, port) if devices > 1 else {})
+        sys.argv = ["ddp_run.py", *words(out, devices, paper)]
+        runpy.run_path(str(HERE / "ddp_run.py"), run_name="__main__")
+
+    together(train, devices)
+    return left(out, devices)
+
+
+def command(out: Path, devices: int, paper: str) -> list[dict]:
+    """The same by a command, whose first process starts the others."""
+    out.mkdir()
+    line = [sys.executable, str(HERE / "ddp_run.py"), *words(out, devices, paper)]
+    env = os.environ | {"OUT": str(out), "PAPER": paper, "OMP_NUM_THREADS": "1"}
+    done = subprocess.run(line, env=env, capture_output=True, text=True, timeout=240)
     assert done.returncode == 0, done.stdout + done.stderr
+    assert all((out / f"parted{r}").exists() for r in range(devices)), "a process ended holding the others"
+    return left(out, devices)
+
+
+def left(out: Path, devices: int) -> list[dict]:
     assert len(list((out / "results").rglob("*.json"))) == 1
     assert len(list(out.glob("run-*"))) == 1
-    assert all((out / f"parted{r}").exists() for r in range(devices)), "a process ended holding the others"
     return [torch.load(out / f"rank{r}.pt", weights_only=True) for r in range(devices)]
 
 
@@ -69,7 +93,7 @@ def same(one: dict, two: list[dict]) -> None:
 
 def test_two_processes_end_with_the_weights_of_one(tmp_path):
     """Batch norm's statistics are of the whole batch, whichever process has its images."""
-    (one,), two = start(tmp_path / "one", 1), start(tmp_path / "two", 2)
+    (one,), two = start(tmp_path / "one", 1, "sngan"), command(tmp_path / "two", 2, "sngan")
     same(one, two)
 
 

@@ -141,6 +141,8 @@ def test_every_new_row_has_fid_where_the_weights_are(tmp_path, monkeypatch):
         "[inception,random]",
         "--evaluation.is_splits",
         "2",
+        "--evaluation.extras",
+        "[fwd]",
         kimg=0.032,
     )
     ((_, row),) = read_rows(tmp_path / "results")

@@ -45,10 +45,10 @@ def zoo(installed: Path, here: Path, *commands: list[str]) -> str:
 def test_list_train_and_leaderboard_in_an_empty_folder(installed, tmp_path):
     short = ("--model.total_kimg", "0.064", "--data.n_images", "64", "--evaluation.n_fake", "64")
     short += ("--evaluation.n_real", "64")
-    zoo(installed, tmp_path, ["train", "sngan", "tiny", *short, "--wandb", "false"])
+    train = ["train", "sngan", "tiny", *short, "--wandb", "false"]
+    shown = zoo(installed, tmp_path, train, ["list"], ["leaderboard"])
     assert (tmp_path / "runs" / "sngan" / "tiny-001" / "checkpoints" / "last.ckpt").is_file()
     assert list((tmp_path / "results" / "sngan").glob("tiny-*.json"))
-    shown = zoo(installed, tmp_path, ["list"], ["leaderboard"])
     assert "sngan" in shown
     assert "lfw-cpu" in shown
     page = (tmp_path / "results" / "README.md").read_text()
