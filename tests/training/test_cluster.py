@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 import torch
-from forked import free_port, together
+from forks import free_port, together
 from lightning.pytorch.utilities.rank_zero import rank_zero_only
 from runs import ROOT, own_cache  # noqa: F401
 from runs import SMALL as SMALL_ONES
@@ -98,7 +98,7 @@ def trained(calls: list[dict], place: Path, kimg: float = 0.032) -> None:
         os.chdir(place)
         runpy.run_path(sys.argv[0], run_name="__main__")
 
-    together(train, len(calls))
+    assert together(train, len(calls))
 
 
 @pytest.mark.parametrize(
@@ -161,7 +161,7 @@ def alone(words: list[str], place: Path) -> dict:
         sys.argv = [*words, *own(place / "alone")]
         runpy.run_path(words[0], run_name="__main__")
 
-    together(train, 1)
+    assert together(train, 1)
     return left(place / "alone")
 
 

@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 import torch
-from forked import as_torchrun, free_port, together
+from forks import forked
 
 HERE = Path(__file__).parents[1] / "helpers"
 
@@ -48,16 +48,15 @@ def words(out: Path, devices: int, paper: str) -> list[str]:
 
 
 def start(out: Path, devices: int, paper: str) -> list[dict]:
-    """State of every process after 48 images in float64; several as `torchrun` starts them."""
+    """State of every process after 48 images in float64."""
     out.mkdir()
-    port = free_port()
 
-    def train(rank: int) -> None:
-        os.environ |= {"OUT": str(out), "PAPER": paper} | (as_torchrun(rank, devices, port) if devices > 1 else {})
+    def train(_: int) -> None:
+        os.environ |= {"OUT": str(out), "PAPER": paper}
         sys.argv = ["ddp_run.py", *words(out, devices, paper)]
         runpy.run_path(str(HERE / "ddp_run.py"), run_name="__main__")
 
-    together(train, devices)
+    assert forked(train, devices)
     return left(out, devices)
 
 
