@@ -49,7 +49,8 @@ def test_a_change_of_what_is_computed_is_told(option, value, first, capsys):
     assert sorted(first.rglob("*")) == before
 
 
-def test_half_penalties_want_bfloat16_and_stay_what_they_are(first, tmp_path, capsys):
+def test_half_penalties_want_bfloat16_and_stay_what_they_are(first, tmp_path, monkeypatch, capsys):
+    monkeypatch.setattr("zoo.engine.speed.half_error", lambda n: 0.0)
     half = ("--half_penalties", "true")
     with pytest.raises(SystemExit):
         run("sngan", tmp_path / "none", *half)
@@ -58,6 +59,17 @@ def test_half_penalties_want_bfloat16_and_stay_what_they_are(first, tmp_path, ca
     with pytest.raises(SystemExit):  # of the run's two changes, both are told
         run("sngan", first, "--ckpt_path", "last", *half, "--trainer.precision", "bf16-mixed", kimg=0.064)
     assert "half_penalties False -> True" in capsys.readouterr().err
+
+
+def test_half_penalties_are_refused_where_the_processor_gets_them_wrong(tmp_path, monkeypatch, capsys):
+    half = ("--half_penalties", "true", "--trainer.precision", "bf16-mixed")
+    asked = []
+    monkeypatch.setattr("zoo.engine.speed.half_error", lambda n: asked.append(n) or 1.04)
+    with pytest.raises(SystemExit):
+        run("sngan", tmp_path, *half, "--trainer.devices", "2")
+    assert "bfloat16 wrong, by 104% at the 4 images of a process: leave the option out" in capsys.readouterr().err
+    assert asked == [4]
+    assert not list(tmp_path.iterdir())
 
 
 def test_cadence_length_and_threads_may_change(first, tmp_path):

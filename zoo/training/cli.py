@@ -100,7 +100,7 @@ class ZooCLI(LightningCLI):
         given = self.resumed(base, config) if decided is None else decided["ckpt_path"]
         self.ckpt_path = Path(given) if given else None
         check_devices(self.config.trainer)
-        self.model.half_penalties = check_half(self.config)
+        self.model.half_penalties = check_half(self.config, self.model)
         self.model.compiled, self.model.checkpoint_activations = check_ways(self.config, self.model)
         self.spread = about_spread(self.model, processes(self.config.trainer))
         self.datamodule.enter(self.model.stage)
