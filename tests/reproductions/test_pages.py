@@ -225,6 +225,7 @@ def test_why_readme_s_first_command_is_sngan_s_stands_in_rows():
     told = {
         "sngan": "{} of 244, 352 and 280",
         "r1gan": "R1GAN's 234 and 221",
+        "pggan": "PGGAN's 168 and 180",
         "vgan": "VGAN's 277 and 268",
         "introvae": "IntroVAE's 237 and 262",
         "ctgan": "CT-GAN (306, 332)",
