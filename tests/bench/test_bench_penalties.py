@@ -18,11 +18,13 @@ def r1gan(**more):
     return R1GAN(**SMALL | more)
 
 
-def test_bfloat16_keeps_the_direction_of_a_penalty_s_gradient():
-    """Of 16 images: with fewer some processors are wrong by far more than rounding, which the next tests are of."""
-    for found in errors(r1gan(), 16).values():
+@pytest.mark.parametrize("n", [4, 16])
+def test_bfloat16_keeps_the_direction_of_a_penalty_s_gradient(n):
+    """Where the processor is wrong by more than rounding, which is known of few images alone, the probe says so."""
+    wrong = n == 4 and half_error(n) > 0.1
+    for found in errors(r1gan(), n).values():
         assert 0 < found["value"] < 0.1
-        assert found["cosine"] > 0.99
+        assert (found["cosine"] > 0.99) is not wrong
 
 
 @pytest.mark.parametrize("n", [1, 16])

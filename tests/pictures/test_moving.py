@@ -87,7 +87,7 @@ def test_processes_share_the_seeds(models, tmp_path, monkeypatch):
     assert not set(parts[0]) & set(parts[1])
 
 
-def test_two_processes_of_torchrun_leave_no_seed_out(models, tmp_path):
+def test_two_processes_side_by_side_leave_no_seed_out(models, tmp_path):
     """Real processes side by side: each must keep to its own share, whatever is written already."""
 
     def sample(rank: int) -> None:

@@ -95,7 +95,7 @@ def test_every_number_of_a_recipe_names_its_source(recipe):
 
 @pytest.mark.parametrize("paper", sorted(PAPERS | BASELINES))
 def test_trains_end_to_end(paper, tmp_path, capsys):
-    cli = run(paper, tmp_path)
+    cli = run(paper, tmp_path, "--evaluation.extras", "[fwd,auth_pct,c_t]")
     assert cli.model.nimg == 96
     folder = tmp_path / "run-001"
     samples = {"kimg-0000000.0.png", "kimg-0000000.1.png"}
@@ -113,6 +113,7 @@ def test_trains_end_to_end(paper, tmp_path, capsys):
     assert row["training"]["nimg"] == 96
     assert row["training"]["steps"] == 3
     assert row["metrics"]["fd_random"] > 0
+    assert "auth_pct_random" in row["metrics"]
     assert "fid" not in row["metrics"]
     assert "results row" in capsys.readouterr().out
 

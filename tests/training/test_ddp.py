@@ -1,4 +1,4 @@
-"""Two processes against one, through the command line and gloo: `python script.py --trainer.devices 2`.
+"""Two processes against one, through gloo: by `python script.py --trainer.devices 2`, and as forks.
 
 `tests/engine/test_shares.py` has every paper, uneven batches and more processes.
 """

@@ -129,12 +129,15 @@ def check_half(config: Any, model: GAN) -> bool:
             "give that precision, or leave the option out"
         )
     if config.half_penalties and on_cpu(config.trainer):
-        n = -(-model.hparams.get("batch_size", 1) // processes(config.trainer))
-        if (error := speed.half_error(n)) > 0.1:
-            raise ValueError(
-                f"--half_penalties: this processor gets second derivatives of convolutions in bfloat16 wrong, by "
-                f"{error:.0%} at the {n} images of a process: leave the option out, and penalties stay in float32"
-            )
+        world = processes(config.trainer)
+        sizes = {model.hparams.get("batch_size", 1), *(model.hparams.get("batch_size_at") or {}).values()}
+        for n in sorted({part for size in sizes for part in (max(size // world, 1), -(-size // world))}):
+            if (error := speed.half_error(n)) > 0.1:
+                raise ValueError(
+                    "--half_penalties: this processor gets second derivatives of convolutions in bfloat16 wrong, "
+                    f"by {error:.0%} at the {n} images of a process: leave the option out, and penalties stay in "
+                    "float32"
+                )
     return config.half_penalties
 
 
