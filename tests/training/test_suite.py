@@ -12,6 +12,7 @@ import pytest
 import yaml
 from runs import ROOT
 
+from zoo.leaderboard.rows import read_row
 from zoo.training import suite as training
 from zoo.training.plans import Planned
 from zoo.training.recipes import compose
@@ -43,6 +44,21 @@ def write_plan(tmp_path: Path, entries: object) -> Path:
     plan = folder / "suites" / "plan.yaml"
     plan.write_text(yaml.safe_dump({"runs": entries}))
     return plan
+
+
+def row_of(one: Planned, kimg: float = 1.0) -> dict:
+    """What the row of a run has to say."""
+    settings = {k: v for k, v in one.data.items() if k != "class"} | {"num_workers": 7}
+    return {
+        "paper": one.paper,
+        "recipe": one.recipe,
+        "training": {"seed": one.seed, "nimg": int(1000 * kimg), "kimg": kimg, "hours": 0.5},
+        "config": {
+            "model": dict(one.model),
+            "data": {"class_path": f"zoo.data.{one.data['class']}", "init_args": settings},
+        },
+        "conditions": dict(one.scored),
+    }
 
 
 def zoo(tmp_path: Path, *words: object) -> subprocess.Popen:
@@ -80,16 +96,19 @@ def test_a_stopped_suite_goes_on_exactly_where_it_was(tmp_path, monkeypatch, cap
     training.suite(plan, dry_run=True)
     assert "0 of 1 runs left" in capsys.readouterr().out
 
+    # another count of samples: the run that is there is scored again, not trained
+    options = SMALL | {"model.total_kimg": total, "evaluation.n_fake": 20}
+    plan.write_text(yaml.safe_dump({"runs": [{"recipe": "sngan/tiny", "seeds": [3], "options": options}]}))
+    assert training.suite(plan) == [], log.read_text()
+    counts = [read_row(path)["conditions"]["n_fake"] for path in sorted((tmp_path / "results").rglob("*.json"))]
+    assert sorted(counts) == [16, 20]
+    assert len(list((tmp_path / "runs" / "sngan").glob("plan-tiny-seed3-*"))) == 1
+
 
 def test_a_row_of_other_settings_or_another_seed_is_not_the_run(tmp_path):
     plan = write_plan(tmp_path, [{"recipe": "sngan/tiny", "seeds": [0, 1], "options": {"model.total_kimg": 1}}])
     a, b = training.read_plan(plan, tmp_path / "runs")
-    row = {
-        "paper": "sngan",
-        "recipe": "tiny",
-        "training": {"seed": 0, "nimg": 1000, "kimg": 1.0, "hours": 0.5},
-        "config": {"model": dict(a.model)},
-    }
+    row = row_of(a)
     left, lines, hours = training.outlook([a, b], [row])
     assert left == [b]
     assert lines[0].startswith("done")
@@ -103,8 +122,16 @@ def test_a_row_of_other_settings_or_another_seed_is_not_the_run(tmp_path):
         )
     )
     assert training.outlook([longer], [row])[2] == 8  # the row's pace is that of other settings
-    for change in ({"config": {"model": a.model | {"lr": 1.0}}}, {"training": row["training"] | {"nimg": 999}}):
+    config, drawn = row["config"], row["config"]["data"]
+    for change in (
+        {"config": config | {"model": a.model | {"lr": 1.0}}},
+        {"config": config | {"data": drawn | {"init_args": drawn["init_args"] | {"n_images": 99}}}},
+        {"config": config | {"data": drawn | {"class_path": "zoo.data.CIFAR10"}}},
+        {"conditions": row["conditions"] | {"n_fake": 99}},
+        {"training": row["training"] | {"nimg": 999}},
+    ):
         assert a.row([row | change]) is None
+    assert a.row([row]) is row
 
 
 @pytest.mark.parametrize(
@@ -138,7 +165,7 @@ def test_an_overlay_is_read_over_its_recipes_and_its_row_must_have_both(tmp_path
     plan = write_plan(tmp_path, [{"recipe": "sngan/short", "over": ["tiny"], "seeds": [5]}])
     (plan.parents[1] / "sngan" / "short.yaml").write_text("model: {total_kimg: 7}")
     (one,) = training.read_plan(plan)
-    words = one.command()
+    words = one.command(tmp_path, [])
     configs = [Path(words[i + 1]).stem for i, word in enumerate(words) if word == "--config"]
     assert configs == ["tiny", "short"]
     assert one.total_kimg == 7
@@ -170,7 +197,7 @@ def test_only_leaves_out_the_others(tmp_path, capsys):
 @pytest.fixture
 def two(tmp_path, monkeypatch):
     """A plan of two runs, and where they are."""
-    monkeypatch.setattr(Planned, "command", lambda one: [sys.executable, "-c", f"exit('error: no {one.seed}')"])
+    monkeypatch.setattr(Planned, "command", lambda one, *_: [sys.executable, "-c", f"exit('error: no {one.seed}')"])
     plan = write_plan(tmp_path, [{"recipe": "sngan/tiny", "seeds": [0, 1], "options": {"model.lr": "1e-4"}}])
     places = {"results": tmp_path / "results", "runs": tmp_path / "runs"}
     return plan, places, training.read_plan(plan, places["runs"])
@@ -197,14 +224,16 @@ def test_two_suites_share_a_plan(two, capsys):
 
 def test_an_end_without_a_row_is_no_success(two, monkeypatch, capsys):
     plan, places, (first, second) = two
-    monkeypatch.setattr(Planned, "command", lambda one: [sys.executable, "-c", "print('the row was not written')"])
+    monkeypatch.setattr(
+        Planned, "command", lambda one, *_: [sys.executable, "-c", "print('the row was not written')"]
+    )
     assert training.suite(plan, **places) == [first.name, second.name]
     assert "failed, the rest goes on: the row was not written" in capsys.readouterr().out
 
 
 def test_an_error_of_its_own_leaves_nothing_running(two, monkeypatch):
     plan, places, _ = two
-    monkeypatch.setattr(Planned, "command", lambda one: [sys.executable, "-c", "import time; time.sleep(60)"])
+    monkeypatch.setattr(Planned, "command", lambda one, *_: [sys.executable, "-c", "import time; time.sleep(60)"])
     started = []
     begin = training._begin
     monkeypatch.setattr(training, "_begin", lambda *args: started.append(begin(*args)) or started[-1])
@@ -227,7 +256,14 @@ def test_a_damaged_checkpoint_is_told_and_holds_up_no_other_run(two, capsys):
 
 def test_numbers_as_yaml_reads_them_are_those_of_the_row(two):
     (first, _) = two[2]
-    row = {"paper": "sngan", "recipe": "tiny", "training": {"seed": 0, "nimg": 10**9}}
-    model = dict(first.model)
-    assert first.row([row | {"config": {"model": model | {"lr": 0.0001}}}])
-    assert not first.row([row | {"config": {"model": model | {"lr": 0.0002}}}])
+    row = row_of(first, 10**6)
+    config, model = row["config"], row["config"]["model"]
+    assert first.row([row | {"config": config | {"model": model | {"lr": 0.0001}}}])
+    assert not first.row([row | {"config": config | {"model": model | {"lr": 0.0002}}}])
+
+
+def test_options_of_a_plan_say_which_images_and_how_many_are_scored(tmp_path):
+    options = {"data": "CIFAR10", "data.flip": True, "data.path": "elsewhere", "evaluation.n_fake": 7}
+    (one,) = training.read_plan(write_plan(tmp_path, [{"recipe": "sngan/tiny", "options": options}]))
+    assert one.data == {"class": "CIFAR10", "flip": True}
+    assert one.scored == {"n_fake": 7}

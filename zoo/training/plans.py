@@ -5,7 +5,7 @@ import json
 import math
 import re
 import sys
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -29,6 +29,11 @@ OWN = {
     "evaluation.recipe": "a row is of the entry's recipe",
 }
 
+#: where a data set lies and how it is read, which changes no image
+READING = {"path", "test_path", "num_workers", "memory_gib", "cache_gib"}
+#: how many images a score is of: numbers of other counts do not compare
+COUNTS = ("n_fake", "n_seeds")
+
 
 @dataclass(frozen=True, eq=False)
 class Planned:
@@ -39,7 +44,7 @@ class Planned:
         script, file: the paper's script and the recipe.
         base: its folder is this with a number behind it.
         options: command line options over the recipe.
-        model: model settings that its row must have.
+        model, data, scored: settings of these sections that its row must have.
         total_kimg: its length in thousands of real images.
         hours: of one core for all of it, as the plan says; 0 if it does not.
         before: recipes that are read before it.
@@ -56,6 +61,8 @@ class Planned:
     total_kimg: float
     hours: float = 0.0
     before: tuple[Path, ...] = ()
+    data: dict = field(default_factory=dict)
+    scored: dict = field(default_factory=dict)
 
     @property
     def name(self) -> str:
@@ -66,20 +73,33 @@ class Planned:
         """What it says."""
         return Path(f"{self.base}.log")
 
-    def command(self) -> list[str]:
-        """What trains it, from the start or from its last checkpoint."""
+    def command(self, results: Path, rows: list[dict]) -> list[str]:
+        """What trains it into a row in `results`, from the start or from its last checkpoint; where all of it is
+        trained and `rows` have it scored on another number of images, what scores it again.
+
+        Raises:
+            ValueError: naming the checkpoint, if it is damaged.
+        """
+        if replace(self, scored={}).row(rows) and self.progress()[0] >= self.total_kimg:
+            words = [sys.executable, "-m", "zoo", "evaluate", last_checkpoint(self.base), "--results_dir", results]
+            return [str(word) for word in words] + [f"--{k}={v}" for k, v in self.scored.items()]
         words = [sys.executable, self.script, *_configs(*self.before, self.file)]
-        words += ["--seed_everything", self.seed, "--threads", 1]
+        words += ["--seed_everything", self.seed, "--threads", 1, "--evaluation.results_dir", results]
         words += ["--wandb", "false", "--run_dir", self.base, "--ckpt_path", "last", *self.options]
         return [str(word) for word in words]
 
     def row(self, rows: list[dict]) -> dict | None:
         """Its results row, the newest one, or None."""
         for row in reversed(rows):
-            training, model = row["training"], (row["config"] or {}).get("model") or {}
+            training, config = row["training"], row["config"] or {}
             same = (row["paper"], row["recipe"], training["seed"]) == (self.paper, self.recipe, self.seed)
             whole = training["nimg"] >= self.total_kimg * 1000
-            if same and whole and all(alike(model.get(k), v) for k, v in self.model.items()):
+            pairs = (
+                (self.model, config.get("model") or {}),
+                (self.data, _settings(config.get("data") or {})),
+                (self.scored, row["conditions"]),
+            )
+            if same and whole and all(alike(has.get(k), v) for wanted, has in pairs for k, v in wanted.items()):
                 return row
         return None
 
@@ -94,6 +114,12 @@ class Planned:
             return 0.0, 0.0
         state = read(path, mmap=True)["state_dict"]["_extra_state"]
         return state["nimg"] / 1000, state["train_seconds"] / 3600
+
+
+def _settings(data: dict) -> dict:
+    """What a data section says of the images, the name of its class among it."""
+    settings = {k: v for k, v in (data.get("init_args") or {}).items() if k not in READING}
+    return settings | {"class": str(data.get("class_path")).rpartition(".")[2]}
 
 
 def _configs(*files: Path) -> list[str]:
@@ -162,8 +188,23 @@ def _planned(plan: Path, number: int, entry: object, runs: Path) -> list[Planned
         for word in (f"--{k}", v if isinstance(v, str) else json.dumps(v, default=str))
     )
     base = runs / paper / f"{plan.stem}-{recipe}-seed"
+    data, scored = _images(config, options)
     return [
-        Planned(paper, recipe, seed, script, file, Path(f"{base}{seed}"), words, model, total, hours, before)
+        Planned(
+            paper,
+            recipe,
+            seed,
+            script,
+            file,
+            Path(f"{base}{seed}"),
+            words,
+            model,
+            total,
+            hours,
+            before,
+            data,
+            scored,
+        )
         for seed in seeds
     ]
 
@@ -190,6 +231,17 @@ def _checked(where: str, options: Any) -> dict:
         if name in OWN:
             raise ValueError(f"{where}: {name} is no option of a plan: {OWN[name]}")
     return options
+
+
+def _images(config: dict, options: dict) -> tuple[dict, dict]:
+    """The images that a run is of, and how many it is scored on."""
+    over = {k.removeprefix("data."): v for k, v in options.items() if k.startswith("data.")}
+    section = {"class_path": options["data"]} if "data" in options else config.get("data") or {}
+    data = _settings(section) | {k: v for k, v in over.items() if k not in READING and "." not in k}
+    evaluation = (config.get("evaluation") or {}) | {
+        k.removeprefix("evaluation."): v for k, v in options.items() if k.startswith("evaluation.")
+    }
+    return data, {k: evaluation[k] for k in COUNTS if evaluation.get(k) is not None}
 
 
 def _model(where: str, paper: str, recipe: dict, options: dict) -> tuple[dict, float]:

@@ -3,7 +3,8 @@
 A plan is YAML with the list `runs`, in order of worth: `recipe: stylegan/lfw-cpu`, `seeds: [0, 1]`, and perhaps
 `over: [mnist]` for an overlay (recipes that are read before it), `options: {model.total_kimg: 100}` and `hours: 3`,
 which one run takes of one core as far as anybody knows. A run is done when the results hold a row of its
-recipe, seed and model settings at its full length; so a recipe that was changed is run again, and rows survive a
+recipe and seed at its full length, of the same model and images and scored on as many; so a recipe that was changed
+is run again (only scored again where its run is still there and the count alone was changed), and rows survive a
 lost folder of runs.
 """
 
@@ -105,7 +106,7 @@ def suite(
                 try:
                     if process := _begin(one, results):
                         running[one] = process
-                except OSError as error:
+                except (OSError, ValueError) as error:
                     failed.append(one.name)
                     print(f"{one.name} cannot begin, the rest goes on: {sentence(error)}", flush=True)
             time.sleep(0.2)
@@ -151,7 +152,7 @@ def _begin(one: Planned, results: Path) -> subprocess.Popen | None:
     """Starts a run; None for one that another suite trains, or has trained meanwhile.
 
     Raises:
-        OSError: if its log cannot be written.
+        OSError, ValueError: if its log cannot be written, or its checkpoint not be read.
     """
     one.log.parent.mkdir(parents=True, exist_ok=True)
     with one.log.open("a") as log:
@@ -163,13 +164,14 @@ def _begin(one: Planned, results: Path) -> subprocess.Popen | None:
             return None
         except OSError:  # a file system without locks
             pass
-        if one.row(known_rows(results)):
+        if one.row(rows := known_rows(results)):
             print(f"{one.name} has its row by now", flush=True)
             return None
+        command = one.command(results, rows)
         print(f"{time.strftime('%H:%M')} {one.name} begins; its log is {one.log}", flush=True)
         # a session of its own: Ctrl-C reaches it once, through `_handing_on`
         return subprocess.Popen(
-            [*one.command(), "--evaluation.results_dir", str(results)],
+            command,
             stdout=log,
             stderr=subprocess.STDOUT,
             start_new_session=True,
