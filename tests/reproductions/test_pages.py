@@ -188,6 +188,7 @@ QUOTED = {
         "fd_random": ["0.128"],
         "intra_fd_random": ["0.471"],
         "c_t_efficientnet-lite0": ["3.1"],
+        "auth_pct_efficientnet-lite0": ["89.5"],
     },
     ("biggan", "imagenette64-cpu"): {"fd_random": ["0.496"], "intra_fd_random": ["0.801"]},
     ("ctgan_ssl", "mnist-cpu"): {"test_accuracy_last": ["77.9"], "test_accuracy": ["10.3"]},

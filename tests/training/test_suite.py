@@ -267,3 +267,15 @@ def test_options_of_a_plan_say_which_images_and_how_many_are_scored(tmp_path):
     (one,) = training.read_plan(write_plan(tmp_path, [{"recipe": "sngan/tiny", "options": options}]))
     assert one.data == {"class": "CIFAR10", "flip": True}
     assert one.scored == {"n_fake": 7}
+
+
+@pytest.mark.parametrize("prefix", ["data", "data.init_args"])
+def test_options_of_the_data_are_what_the_row_must_have_however_they_are_written(tmp_path, prefix):
+    options = {f"{prefix}.n_images": 64, f"{prefix}.num_workers": 1}
+    (one,) = training.read_plan(write_plan(tmp_path, [{"recipe": "sngan/tiny", "options": options}]))
+    assert (one.data["class"], one.data["n_images"]) == ("Drawn", 64)
+    assert "num_workers" not in one.data
+    (other,) = training.read_plan(
+        write_plan(tmp_path / "b", [{"recipe": "sngan/tiny", "options": {"data.class_path": "CIFAR10"}}])
+    )
+    assert other.data == {"class": "CIFAR10"}

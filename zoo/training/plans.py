@@ -235,9 +235,14 @@ def _checked(where: str, options: Any) -> dict:
 
 def _images(config: dict, options: dict) -> tuple[dict, dict]:
     """The images that a run is of, and how many it is scored on."""
-    over = {k.removeprefix("data."): v for k, v in options.items() if k.startswith("data.")}
-    section = {"class_path": options["data"]} if "data" in options else config.get("data") or {}
-    data = _settings(section) | {k: v for k, v in over.items() if k not in READING and "." not in k}
+    over = {k.removeprefix("data.").removeprefix("init_args."): v for k, v in options.items() if k[:5] == "data."}
+    section = config.get("data") or {}
+    if (
+        name := options.get("data", over.pop("class_path", None))
+    ) is not None:  # another set: nothing of the recipe's
+        section = {"class_path": name}
+    deep = {k.partition(".")[0] for k in over if "." in k}  # a part of a setting: not compared
+    data = {k: v for k, v in (_settings(section) | over).items() if k not in READING | deep and "." not in k}
     evaluation = (config.get("evaluation") or {}) | {
         k.removeprefix("evaluation."): v for k, v in options.items() if k.startswith("evaluation.")
     }
