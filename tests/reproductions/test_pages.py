@@ -1,5 +1,6 @@
 """What pages for readers name is there: links, files, recipes, verbs, options, rooms; and what they say was run."""
 
+import csv
 import inspect
 import json
 import re
@@ -233,6 +234,15 @@ def test_numbers_on_a_page_are_those_of_rows(paper, recipe):
             digits = len(number.partition(".")[2])
             assert number in page
             assert any(f"{row['metrics'].get(metric, 0):.{digits}f}" == number for row in rows), metric
+
+
+def test_biggan_s_truncation_numbers_are_those_of_its_table():
+    page = " ".join((ROOT / "reproductions/biggan/README.md").read_text().split())
+    with (ROOT / "reproductions/biggan/truncation.csv").open() as file:
+        found = {row["truncation"]: row for row in csv.DictReader(file)}
+    told = f"0.84 at 1, {float(found['0.05']['fd_random']):.1f} at 0.05"
+    assert f"{float(found['1.0']['fd_random']):.2f}" == "0.84"
+    assert told in page
 
 
 def test_why_readme_s_first_command_is_sngan_s_stands_in_rows():

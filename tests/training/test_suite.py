@@ -128,6 +128,7 @@ def test_a_row_of_other_settings_or_another_seed_is_not_the_run(tmp_path):
         {"config": config | {"data": drawn | {"init_args": drawn["init_args"] | {"n_images": 99}}}},
         {"config": config | {"data": drawn | {"class_path": "zoo.data.CIFAR10"}}},
         {"conditions": row["conditions"] | {"n_fake": 99}},
+        {"conditions": row["conditions"] | {"n_real": 99}},
         {"training": row["training"] | {"nimg": 999}},
     ):
         assert a.row([row | change]) is None
@@ -266,7 +267,7 @@ def test_options_of_a_plan_say_which_images_and_how_many_are_scored(tmp_path):
     options = {"data": "CIFAR10", "data.flip": True, "data.path": "elsewhere", "evaluation.n_fake": 7}
     (one,) = training.read_plan(write_plan(tmp_path, [{"recipe": "sngan/tiny", "options": options}]))
     assert one.data == {"class": "CIFAR10", "flip": True}
-    assert one.scored == {"n_fake": 7}
+    assert one.scored == {"n_fake": 7, "n_real": 1000}
 
 
 @pytest.mark.parametrize("prefix", ["data", "data.init_args"])

@@ -32,7 +32,7 @@ OWN = {
 #: where a data set lies and how it is read, which changes no image
 READING = {"path", "test_path", "num_workers", "memory_gib", "cache_gib"}
 #: how many images a score is of: numbers of other counts do not compare
-COUNTS = ("n_fake", "n_seeds")
+COUNTS = ("n_fake", "n_real", "n_seeds")
 
 
 @dataclass(frozen=True, eq=False)
@@ -75,7 +75,7 @@ class Planned:
 
     def command(self, results: Path, rows: list[dict]) -> list[str]:
         """What trains it into a row in `results`, from the start or from its last checkpoint; where all of it is
-        trained and `rows` have it scored on another number of images, what scores it again.
+        trained and `rows` have it scored on another number of images (fakes, reals, seeds), what scores it again.
 
         Raises:
             ValueError: naming the checkpoint, if it is damaged.
