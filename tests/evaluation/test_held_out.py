@@ -64,6 +64,7 @@ def test_without_unseen_images_a_sentence_stands_for_c_t(data, tmp_path):
     result = score(whole.opened, whole, tmp_path)
     assert (
         result["absent"]["c_t"]
-        == "drawn faces keeps no images from training, and C_T needs some: set data.test_path or limit"
+        == "drawn faces keeps no images from training, and C_T needs some: in a recipe data.test_path "
+        "or data.limit keeps some"
     )
     assert "auth_pct_random" in result["metrics"]

@@ -69,13 +69,37 @@ def test_the_floor_scores_reals_that_are_not_in_the_reference():
     assert torch.equal(a, b)
     assert not torch.equal(a, others.sample(50, seed=2))
 
-    result = floor(data, ["random"], 80, 120, n_seeds=2, **SMALL)
-    model = evaluate(Sampler(8, level=0.5), data, "random", n_fake=80, n_real=120, **SMALL)
+    result = floor(data, ["random"], 40, 120, n_seeds=2, **SMALL)
+    model = evaluate(Sampler(8, level=0.5), data, "random", n_fake=40, n_real=120, **SMALL)
     assert result["metrics"]["fd_random"] < model["metrics"]["fd_random"]
-    assert result["spread"]["fd_random"] >= 0
+    assert result["spread"]["fd_random"] > 0
     assert result["conditions"]["n_seeds"] == 2
     held_out = floor(data, ["random"], 80, None, held_out=Noise(90, 8, seed=5), **SMALL)
     assert held_out["conditions"]["n_real"] == 200
+
+
+def test_choices_that_share_most_images_have_no_spread():
+    """80 images are free: two choices of 41 share one at least, and of 79 nearly all."""
+    result = floor(Noise(200, 8), ["random"], 41, 120, n_seeds=3, **SMALL)
+    assert "spread" not in result
+    assert "n_seeds" not in result["conditions"]
+
+
+def test_what_one_seed_lacks_is_absent_with_its_reason():
+    def score(seed):
+        if seed == 1:
+            return {"metrics": {"b": 3.0}, "absent": {"a": "not finite"}, "notes": {}, "conditions": {}}
+        return {
+            "metrics": {"a": 1.0, "b": 1.0},
+            "absent": {"c": "no weights"},
+            "notes": {"b": "few"},
+            "conditions": {},
+        }
+
+    result = over_seeds(score, 0, 3)
+    assert result["metrics"] == {"b": pytest.approx(5 / 3)}
+    assert result["absent"] == {"a": "not finite", "c": "no weights"}
+    assert result["notes"] == {"b": "few"}
 
 
 def test_too_few_reals_for_a_floor_name_numbers_that_fit():

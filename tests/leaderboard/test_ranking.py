@@ -3,14 +3,14 @@
 from pathlib import Path
 
 from zoo.leaderboard.published import best_model, read_published
-from zoo.leaderboard.ranking import against, comparable, half_width, higher, times_the_floor
+from zoo.leaderboard.ranking import against, comparable, half_width, higher, times_the_floor, told
 
 
-def row(value, paper="a", seed=0, **more):
+def row(value, paper="a", seed=0, recipe="r", **more):
     conditions = {"n_fake": 10, "extractors": {}}
     data = {"name": "d", "fingerprint": "f"}
     training = {"seed": seed, "nimg": 1}
-    return {"paper": paper, "recipe": "r", "metrics": {"fd_random": value}, "conditions": conditions} | {
+    return {"paper": paper, "recipe": recipe, "metrics": {"fd_random": value}, "conditions": conditions} | {
         "data": data,
         "training": training,
         **more,
@@ -21,7 +21,12 @@ def test_overlapping_spreads_are_no_difference():
     a, b = row(1.0, spread={"fd_random": 0.2}), row(1.3, "b", spread={"fd_random": 0.2})
     assert against(b, a, [a, b]) == "no difference"
     far = row(1.5, "b", spread={"fd_random": 0.2})
-    assert against(far, a, [a, far]) == ""
+    assert against(far, a, [a, far]) == "unknown: one training seed"
+    again = [row(1.1, seed=1), row(1.6, "b", seed=1)]
+    assert against(far, a, [a, far, *again]) == ""
+    assert against(far, a, [a, far, again[0]]) == "unknown: one training seed"
+    floor = row(0.1, "real", spread={"fd_random": 0.1})
+    assert against(far, floor, [floor, far, again[1]]) == ""
     alone = row(1.3, "b")
     assert against(alone, a, [a, alone]) == "unknown: one seed"
 
@@ -45,6 +50,20 @@ def test_images_with_labels_and_without_are_ranked_together():
     assert comparable(plain) != comparable(row(2.0, data={"name": "d", "fingerprint": "g", "pictures": "g"}))
 
 
+def test_how_a_generator_is_averaged_sets_no_row_apart():
+    plain = row(1.0, conditions={"n_fake": 10, "extractors": {}, "ema": True, "kid_subsets": 100})
+    other = {
+        "n_fake": 10,
+        "extractors": {},
+        "ema": False,
+        "standing_passes": 16,
+        "standing_batch": 64,
+        "kid_subsets": 10,
+    }
+    assert comparable(plain) == comparable(row(2.0, conditions=other))
+    assert comparable(plain) != comparable(row(2.0, conditions=other | {"truncation": 0.5}))
+
+
 def test_a_floor_counts_for_what_was_measured_in_the_same_way():
     model = row(2.0)
     labelled = row(0.5, "real", data={"name": "d", "fingerprint": "g", "same_images": ["f", "g"]})
@@ -60,6 +79,26 @@ def test_a_floor_counts_for_what_was_measured_in_the_same_way():
     real = row(0.5, "real")
     real["metrics"]["kid_random"] = 1e-6
     assert set(times_the_floor(model, [real])) == {"fd_random"}
+
+
+def test_the_newest_floor_of_the_set_itself_counts():
+    model, held_out = row(2.0), row(1.0, "real", recipe="r-held-out", date="2026-03-01")
+    new, old = (
+        row(v, "real", recipe="r-others", date=day) for v, day in ((0.4, "2026-02-02"), (0.5, "2026-02-01"))
+    )
+    for order in ([new, old, held_out], [held_out, old, new]):
+        assert times_the_floor(model, [*order, model]) == {"fd_random": 5}
+    assert times_the_floor(model, [held_out, model]) == {"fd_random": 2}
+
+
+def test_the_extrapolation_stands_beside_its_distance():
+    metrics = {"fd_random": 2.0, "fdinf_random": 1.5, "fid": 30.0, "fid_inf": 28.0, "fd_a": 3.0, "fwd-1": 1.0}
+    of = lambda name, times: told(name, {"metrics": metrics, "spread": {"fd_random": 0.1}}, times)  # noqa: E731
+    assert of("fd_random", {"fd_random": 4.0}) == "2 ± 0.1 (4x, ∞ 1.5)"
+    assert of("fid", {}) == "30.00 (∞ 28)"
+    assert of("fd_a", {"fd_a": 2.0}) == "3 (2x)"
+    assert of("fwd-1", {}) == "1"
+    assert of("kid", {}) == ""
 
 
 #: metric of published.csv -> whether more of it is better

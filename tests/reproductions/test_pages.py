@@ -263,6 +263,15 @@ def test_why_readme_s_first_command_is_sngan_s_stands_in_rows():
         seeds = {row["training"]["seed"]: row["metrics"]["fd_efficientnet-lite0"] for row in rows}
         numbers = [int(word) for word in re.findall(r"\b\d{3}\b", sentence)]
         assert numbers == [round(seeds[seed]) for seed in sorted(seeds)], paper
+    hours = {paper: [] for paper in told}
+    for _, row in read_rows(ROOT / "results"):
+        if row["recipe"] == "tiny" and row["training"]["hardware"] == "AMD EPYC" and row["paper"] in hours:
+            hours[row["paper"]].append(round(3600 * row["training"]["hours"]))
+    assert sorted(hours["r1gan"]) == [210, 211]
+    assert "after 210 and 211 seconds of training where SNGAN's took 234 to 258" in page
+    assert (min(hours["sngan"]), max(hours["sngan"])) == (234, 258)
+    assert "VGAN's 277 and 268 took 291 seconds and more" in page
+    assert min(hours["vgan"]) == 291
 
 
 @pytest.mark.parametrize(
@@ -305,6 +314,29 @@ def test_what_the_distances_are_worth_is_what_was_measured():
     bias = {name: one["bias"][-1] / one["bias"][0] for name, one in found.items()}
     assert 0.15 < bias["fd_random"] < 0.25  # a fifth
     assert 0.2 < bias["fd_efficientnet-lite0"] < 0.25  # less than a quarter
+
+
+def test_what_is_said_of_copies_and_of_choices_stands_in_rows():
+    page = " ".join((ROOT / "zoo/evaluation/README.md").read_text().split())
+    rows = [row for _, row in read_rows(ROOT / "results")]
+    over = [
+        (value, row["metrics"][name.replace("c_t", "auth_pct")], row["paper"])
+        for row in rows
+        for name, value in row["metrics"].items()
+        if name.startswith("c_t_")
+    ]
+    real, models = [x for x in over if x[2] == "real"], [x for x in over if x[2] != "real"]
+    low = [x for x in models if x[0] < -3]
+    assert f"{len(low)} of {len(models)} numbers" in page
+    assert f"down to {min(low)[0]:.0f}, with AuthPct of {min(x[1] for x in low):.0f} and more" in page
+    assert f"from {min(real)[0]:.1f} to {max(real)[0]:.1f}" in page
+    assert f"from {min(x[1] for x in real):.0f} to {max(x[1] for x in real):.0f}" in page
+    assert not [x for x in models if x[0] < -3 and x[1] < 10], "copies?"
+
+    (floor,) = (row for row in rows if (row["paper"], row["recipe"]) == ("real", "tiny-others"))
+    for name, digits in (("fd_random", 3), ("fwd-1", 2)):
+        mean, spread = floor["metrics"][name], floor["spread"][name]
+        assert f"{100 * spread / mean:.0f} % (`{name}` {mean:.{digits}f} ± {spread:.{digits}f})" in page
 
 
 def test_the_lottery_of_seeds_has_its_place():

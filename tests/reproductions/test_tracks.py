@@ -9,6 +9,7 @@ from zoo.training.recipes import compose
 
 REPRODUCTIONS = Path(__file__).parents[2] / "reproductions"
 SCORING = ("protocol", "rounding", "n_fake", "n_real", "n_seeds", "extractors", "truncation")
+SCORING += ("is_splits", "kid_subsets", "kid_subset_size", "n_prdc")
 HALF = {"biggan/same-budget": "bf16-mixed"}  # trained in another precision than the rest, as its head says
 IMAGES = ("path", "test_path", "limit", "name")
 

@@ -78,6 +78,67 @@ def test_missing_metrics_are_added_and_marked(place, capsys):
     assert {"auth_pct_random", "c_t_inception"} <= after["metrics"].keys()
 
 
+def test_extras_over_a_new_extractor_are_looked_for_over_it_alone(place):
+    ((_, row),) = read_rows(place / "results")
+    known, new = build("random"), Extractor("new", "new:0", "none", build("random").net)
+    row["metrics"] |= {"fwd-1": 1.0, "auth_pct_random": 50.0, "c_t_random": 0.0}
+    assert fill.lacking(row, [known, new]) == ([new], ["auth_pct", "c_t"])
+    row["metrics"] |= {"auth_pct_new": 50.0, "c_t_new": 0.0}
+    assert fill.lacking(row, [known, new]) == ([new], [])
+    row["metrics"]["fd_new"] = 1.0
+    assert fill.lacking(row, [known, new]) == ([], [])
+
+
+def test_classes_and_reasons_come_with_what_is_added():
+    row = {
+        "metrics": {"fd_random": 1.0},
+        "absent": {"fid": "the download failed"},
+        "classes": {"intra_fd_random": {"0": 2.0}},
+    }
+    row["conditions"] = {"extractors": {}}
+    result = {
+        "metrics": {"fd_random": 1.1, "intra_fid": 5.0},
+        "classes": {"intra_fd_random": {"0": 9.0}, "intra_fid": {"0": 5.0}},
+        "absent": {"c_t": "none is kept from training", "fd_random": "of no matter"},
+        "notes": {},
+        "conditions": {"extractors": {}},
+    }
+    new, added = fill.filled(row, result, "today", {"commit": "c", "dirty": False})
+    assert added == ["intra_fid"]
+    assert new["classes"] == {"intra_fd_random": {"0": 2.0}, "intra_fid": {"0": 5.0}}
+    assert new["absent"] == {"fid": "the download failed", "c_t": "none is kept from training"}
+    assert new["metrics"] == {"fd_random": 1.0, "intra_fid": 5.0}
+
+
+def test_what_the_data_rule_out_is_looked_for_once(place, monkeypatch):
+    monkeypatch.setattr(fill, "data_to_score", lambda *a, real=fill.data_to_score: without_unseen(real(*a)))
+    told = []
+    assert len(fill.fill(place / "results", place / "runs", report=told.append)) == 1
+    ((path, row),) = read_rows(place / "results")
+    assert "keeps no images from training" in row["absent"]["c_t"]
+    before = path.read_bytes()
+    assert fill.fill(place / "results", place / "runs", report=told.append) == []
+    assert path.read_bytes() == before
+    assert len(told) == 1
+
+
+def without_unseen(data):
+    data.unseen = lambda: None
+    return data
+
+
+def test_a_sheet_that_is_lacking_is_drawn(place):
+    ((path, _),) = read_rows(place / "results")
+    fill.fill(place / "results", place / "runs", report=lambda _: None)
+    ((_, whole),) = read_rows(place / "results")
+    del whole["nearest"]
+    path.write_text(json.dumps(whole))
+    told = []
+    assert fill.fill(place / "results", place / "runs", report=told.append) == [path]
+    assert "added the sheet of nearest images" in told[-1]
+    assert read_rows(place / "results")[0][1]["metrics"] == whole["metrics"]
+
+
 def test_an_extra_that_the_data_rule_out_is_not_looked_for_again(place):
     ((_, row),) = read_rows(place / "results")
     random = [build("random")]

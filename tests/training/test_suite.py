@@ -244,6 +244,33 @@ def test_an_error_of_its_own_leaves_nothing_running(two, monkeypatch):
     assert started[0].returncode == -signal.SIGTERM
 
 
+def test_a_signal_while_a_run_begins_reaches_it(two, monkeypatch):
+    """Before the run is known to what hands signals on."""
+    plan, places, _ = two
+    monkeypatch.setattr(Planned, "command", lambda one, *_: [sys.executable, "-c", "import time; time.sleep(60)"])
+    started, begin = [], training._begin
+
+    def beginning(*args):
+        started.append(begin(*args))
+        os.kill(os.getpid(), signal.SIGTERM)
+        return started[-1]
+
+    monkeypatch.setattr(training, "_begin", beginning)
+    with pytest.raises(SystemExit) as end:
+        training.suite(plan, **places)
+    assert end.value.code == 143
+    assert [process.returncode for process in started] == [-signal.SIGTERM]
+
+
+def test_one_seed_of_samples_is_what_a_row_without_the_number_has(tmp_path):
+    options = {"evaluation.n_seeds": 1}
+    (one,) = training.read_plan(write_plan(tmp_path, [{"recipe": "sngan/tiny", "options": options}]))
+    row = row_of(one, 10**6)
+    assert row["conditions"].pop("n_seeds") == 1
+    assert one.row([row])
+    assert not one.row([row | {"conditions": row["conditions"] | {"n_seeds": 3}}])
+
+
 def test_a_damaged_checkpoint_is_told_and_holds_up_no_other_run(two, capsys):
     plan, places, (first, _) = two
     last = Path(f"{first.base}-001", "checkpoints", "last.ckpt")

@@ -32,7 +32,7 @@ def floor(
             that are not in the reference.
         n_fake: Real images in the place of fakes; the recipe's number by default.
         n_real: Real images of the reference; the recipe's number by default.
-        n_seeds: Choices of the former, for the spread.
+        n_seeds: Choices of the former, for the spread; one where two would share most of their images.
         extractors: As of `zoo evaluate`; the recipe's by default.
         results_dir: Folder of the row; null writes none.
         threads: CPU threads of PyTorch.

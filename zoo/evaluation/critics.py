@@ -85,7 +85,12 @@ def spectra(subject: Subject) -> dict[str, float]:
     `sv_rank_LAYER` of each layer with a matrix and more than one output unit, `sv_LAYER_q` the squared value at the
     share q of the spectrum, from the largest down. Weights are those that act (weight norm's, not what it is
     made of); a factor on all of them, which spectral norm is, changes none of these numbers.
+
+    Raises:
+        ValueError: for a model without a discriminator, or a weight that is not finite or all zero.
     """
+    if not hasattr(subject.gan, "D"):
+        raise ValueError("spectra need a model with a discriminator")
     found, ranks = {}, []
     for name, layer in subject.gan.D.named_modules():
         if not isinstance(layer, (nn.Conv2d, nn.Linear)) or layer.weight.shape[0] == 1:

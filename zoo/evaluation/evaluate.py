@@ -22,7 +22,7 @@ from torch import Tensor
 from zoo.evaluation.distributed import broadcast, buffers_of_rank_0, gather, rank_and_world, watched
 from zoo.evaluation.extractors import Extractor, MissingWeights, build, headline_names, metric_names
 from zoo.evaluation.extras import Extra, find, measure
-from zoo.evaluation.metrics import frechet_distance, inception_score, intra_frechet, kid, mean_cov, prdc
+from zoo.evaluation.metrics import evenly, frechet_distance, inception_score, intra_frechet, kid, mean_cov, prdc
 from zoo.evaluation.protocols import OPTIONS, Protocol, reals, resolve
 from zoo.evaluation.reference import Reference, reference
 from zoo.evaluation.small import ENOUGH, FEWEST, frechet_infinity
@@ -239,7 +239,7 @@ def _score(
 
     n = conditions["n_prdc"]
     try:
-        values |= prdc(features[:n], _evenly(real.features, n), device=device)
+        values |= prdc(features[:n], evenly(real.features, n), device=device)
     except ValueError as error:
         absent |= dict.fromkeys(("precision", "recall", "density", "coverage"), str(error))
 
@@ -255,7 +255,3 @@ def _score(
         except ValueError as error:
             absent["intra"] = str(error)
     return values, absent, notes, within
-
-
-def _evenly(rows: Tensor, n: int) -> Tensor:
-    return rows if len(rows) <= n else rows[torch.arange(n) * len(rows) // n]

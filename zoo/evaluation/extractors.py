@@ -10,7 +10,7 @@ import os
 import socket
 import sys
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -147,10 +147,16 @@ def check_name(name: str, weights: str | Path | None = None) -> None:
         ValueError, OSError: as `build`.
     """
     kind, _, file = name.partition(":")
-    if file or (kind == "inception" and weights):
+    if file or (kind == "inception" and (weights or os.environ.get("ZOO_INCEPTION"))):
         build(name, weights)
         return
-    known = ("inception", "random", "efficientnet-lite0")
+    if kind == "efficientnet-lite0":
+        from zoo.evaluation import efficientnet
+
+        with suppress(MissingWeights):  # told when it is built
+            efficientnet.weights()
+        return
+    known = ("inception", "random")
     if kind not in known:
         from zoo.evaluation import fidelity_nets
 

@@ -47,6 +47,9 @@ def floor(
 ) -> dict[str, dict]:
     """`evaluate` of real images against the reference that models are scored against: no model can be nearer.
 
+    Choices that share most of their images deviate by too little: where `n_fake` is more than half of the images
+    that are free, there is one choice, and no spread.
+
     Raises:
         ValueError: if the set has too few images for both, naming numbers that fit.
     """
@@ -60,6 +63,9 @@ def floor(
             f"{n_fake} images that are not among the {n_real} reals are not there: take "
             + (f"--n_fake {half} --n_real {half}, halves" if held_out is None else f"--n_fake {half} at most")
         )
+
+    if 2 * n_fake > len(others.free):
+        n_seeds = 1
 
     def score(seed: int) -> dict[str, dict]:
         return evaluate(others, data, extractors, n_fake=n_fake, n_real=n_real, seed=seed, **options)

@@ -60,7 +60,8 @@ def c_t(subject: Subject) -> dict[str, float]:
     images = data.unseen() if hasattr(data, "unseen") else None
     if images is None or len(images) < 2:
         raise ValueError(
-            f"{data.name} keeps no images from training, and C_T needs some: set data.test_path or limit"
+            f"{data.name} keeps no images from training, and C_T needs some: in a recipe data.test_path or "
+            "data.limit keeps some"
         )
     for name, fakes, train, unseen in _features(subject, Unseen(data, images)):
         with warnings.catch_warnings():  # an empty cell of few images does not count anyway

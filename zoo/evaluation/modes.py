@@ -5,6 +5,7 @@ part of the row. Counting as tkarras/progressive_growing_of_gans, branch origina
 train.py:627-646.
 """
 
+import contextlib
 import hashlib
 import math
 
@@ -13,6 +14,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from zoo.data.torchvision_sets import StackedMNIST
+from zoo.data.whole import replacing
 from zoo.evaluation.distributed import rank_and_world
 from zoo.evaluation.reference import cache_root
 from zoo.evaluation.subject import Subject
@@ -61,7 +63,9 @@ def classifier(data: StackedMNIST) -> tuple[nn.Module, float]:
     pixels = pixels[:, :1].contiguous()
     digest = hashlib.sha256(pixels.numpy()).hexdigest()[:16]
     file = cache_root() / f"digits-{digest}.pt"
-    if file.is_file():
+    with contextlib.suppress(
+        Exception
+    ):  # whatever a file that is not there, or damaged, raises: it is trained anew
         stored = torch.load(file, map_location="cpu", weights_only=True)
         net = Digits()
         net(pixels[:2].float() / 255)
@@ -72,7 +76,8 @@ def classifier(data: StackedMNIST) -> tuple[nn.Module, float]:
     digits, truth = test.digits()
     accuracy = (classes(net, digits[:, :1]) == truth).double().mean().item()
     file.parent.mkdir(parents=True, exist_ok=True)
-    torch.save({"net": net.state_dict(), "accuracy": accuracy}, file)
+    with replacing(file) as part:
+        torch.save({"net": net.state_dict(), "accuracy": accuracy}, part)
     return net, accuracy
 
 

@@ -11,6 +11,7 @@ from zoo.evaluation.metrics import frechet_distance, mean_cov
 SIZES = 15  # of the line, as in dgm-eval's fd.py:93-126
 ENOUGH = 50_000  # samples from which on nothing is extrapolated
 FEWEST = 500  # samples below which a line means nothing
+SENTENCES = ("absent", "notes")  # parts of a result that say something of metrics
 
 
 def frechet_infinity(features: Tensor, mu: np.ndarray, sigma: np.ndarray, seed: int = 0) -> float:
@@ -43,7 +44,8 @@ def over_seeds(score: Callable[[int], dict[str, dict]], seed: int, n_seeds: int)
     """Means over the sampling seeds `seed`, `seed` + 1, ... of what `score` returns, with `spread`: the deviations.
 
     `classes` are means too, so that they still average to the metric that is a mean over classes. A deviation has
-    n - 1 below it; with one seed there is none. The conditions say how many seeds there were.
+    n - 1 below it; with one seed there is none. What a single seed lacks is absent, with its reason. The conditions
+    say how many seeds there were.
 
     Raises:
         ValueError: for no seed.
@@ -56,7 +58,9 @@ def over_seeds(score: Callable[[int], dict[str, dict]], seed: int, n_seeds: int)
         return first
     names = [name for name in first["metrics"] if all(name in one["metrics"] for one in results)]
     values = {name: np.array([one["metrics"][name] for one in results]) for name in names}
+    told = {part: {k: v for one in results[::-1] for k, v in one.get(part, {}).items()} for part in SENTENCES}
     return first | {
+        **told,
         "classes": _mean_of_classes([one.get("classes", {}) for one in results]),
         "metrics": {name: float(v.mean()) for name, v in values.items()},
         "spread": {name: float(v.std(ddof=1)) for name, v in values.items()},

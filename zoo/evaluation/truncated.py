@@ -3,7 +3,7 @@
 import torch
 
 from zoo.evaluation.distributed import rank_and_world
-from zoo.evaluation.metrics import frechet_of_features, prdc
+from zoo.evaluation.metrics import evenly, frechet_of_features, prdc
 from zoo.evaluation.reference import reference
 from zoo.evaluation.subject import Subject, to_uint8
 
@@ -37,7 +37,7 @@ def truncation(subject: Subject) -> dict[str, float]:
                 images = gan.sample(size, truncation=bound, ema=subject.ema, seed=subject.seed, start=start)
                 fakes.append(to_uint8(images.nan_to_num(), subject.rounding))
         for one in subject.extractors:
-            names, real = metric_names(one.name), reals[one.name].features[:MOST]
+            names, real = metric_names(one.name), evenly(reals[one.name].features, MOST)
             rows = torch.cat([one(images.to(subject.compute_device))[0].cpu() for images in fakes])
             shares = prdc(rows, real, device=subject.compute_device)
             values = {"frechet": frechet_of_features(rows, real)} | {k: shares[k] for k in ("precision", "recall")}

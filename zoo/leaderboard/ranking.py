@@ -44,8 +44,12 @@ def set_of(row: dict) -> str:
     return row["data"]["name"].partition(" (")[0]
 
 
-# of the conditions, what does not set two rows apart; what a protocol was changed by, its numbers tell
-_ASIDE = ("seed", "n_seeds", "ema", "batch_size", "changed", "n_prdc")
+# of the conditions, what does not set two rows apart: how G is averaged before it is sampled, and how finely KID is
+# averaged over subsets, which moves no expectation; what a protocol was changed by, its numbers tell
+_ASIDE = (
+    *("seed", "n_seeds", "batch_size", "changed", "n_prdc", "kid_subsets"),
+    *("ema", "standing_passes", "standing_batch"),
+)
 
 
 def comparable(row: dict) -> str:
@@ -118,12 +122,16 @@ def value(name: str, value: float | None, is_std: float | None) -> str:
 
 
 def told(name: str, row: dict, times: dict) -> str:
-    """A metric of a row with its deviation over seeds of samples and its multiple of the floor, where known."""
+    """A metric of a row with its deviation over seeds of samples, its multiple of the floor, and what is to be
+    expected of infinitely many samples, where known."""
     spread, later = row.get("spread") or {}, row.get("filled") or {}
     text = value(name, row["metrics"].get(name), row["metrics"].get("is_std")) + ("†" if name in later else "")
     if text and name in spread and "±" not in text:
         text += f" ± {spread[name]:.2g}"
-    return text + (f" ({times[name]:.3g}x)" if text and name in times else "")
+    limit = row["metrics"].get("fid_inf" if name == "fid" else name.replace("fd_", "fdinf_", 1))
+    beside = [f"{times[name]:.3g}x"] if name in times else []
+    beside += [f"∞ {limit:.4g}"] if is_frechet(name) and limit is not None else []
+    return text + (f" ({', '.join(beside)})" if text and beside else "")
 
 
 LAST = 4
@@ -149,7 +157,8 @@ def times_the_floor(row: dict, rows: list[dict]) -> dict[str, float]:
     matter, so a floor row names the fingerprints with labels and without. Distances without a floor are absent.
     """
     found = {}
-    for floor in rows:
+    # the newest last; of the set itself rather than of images held out, which training never sees either
+    for floor in sorted(rows, key=lambda one: (one["recipe"].endswith("-others"), one.get("date", ""))):
         data = floor["data"]
         same = row["data"]["fingerprint"] in [data["fingerprint"], *data.get("same_images", [])]
         alike = all(row["conditions"].get(key) == floor["conditions"].get(key) for key in ("n_real", "n_fake"))
@@ -162,9 +171,14 @@ def times_the_floor(row: dict, rows: list[dict]) -> dict[str, float]:
     return found
 
 
+def is_frechet(name: str) -> bool:
+    """Whether a metric is the Frechet distance over an extractor's features."""
+    return name == "fid" or name.startswith("fd_")
+
+
 def is_distance(name: str) -> bool:
     """Whether a metric is a distance that real images do not bring to 0: KID's is, on average."""
-    return name == "fid" or name.startswith(("fd_", "fwd-", "swd_"))
+    return is_frechet(name) or name.startswith(("fwd-", "swd_"))
 
 
 def _extractor(row: dict, metric: str) -> str | None:
@@ -177,22 +191,32 @@ def half_width(row: dict, rows: list[dict]) -> float | None:
     """How far chance moves the leading metric: half the range over training seeds, or the deviation over sampling
     seeds if that is more; None where neither was measured."""
     name = leading(row["metrics"])
-    same = [r for r in rows if (r["paper"], r["recipe"]) == (row["paper"], row["recipe"])]
-    values = [r["metrics"][name] for r in of_each_seed([*same, row]) if name in r["metrics"]]
+    values = [r["metrics"][name] for r in _trained_alike(row, rows) if name in r["metrics"]]
     known = [(max(values) - min(values)) / 2] if len(values) > 1 else []
     known += [row["spread"][name]] if name in (row.get("spread") or {}) else []
     return max(known, default=None)
 
 
+def _trained_alike(row: dict, rows: list[dict]) -> list[dict]:
+    """A row, and its recipe's of other training seeds."""
+    return of_each_seed([*(r for r in rows if (r["paper"], r["recipe"]) == (row["paper"], row["recipe"])), row])
+
+
 def against(row: dict, better: dict, rows: list[dict]) -> str:
-    """What is to be said of a row and the one ranked above it: nothing, no difference, or that nobody can tell."""
+    """What is to be said of a row and the one ranked above it: nothing, no difference, or that nobody can tell.
+
+    Samples of one training tell nothing of another training of the same recipe.
+    """
     name = leading(row["metrics"])
     widths = half_width(row, rows), half_width(better, rows)
     if name is None or name != leading(better["metrics"]):
         return ""
     if None in widths:
         return "unknown: one seed"
-    return "no difference" if abs(row["metrics"][name] - better["metrics"][name]) <= sum(widths) else ""
+    if abs(row["metrics"][name] - better["metrics"][name]) <= sum(widths):
+        return "no difference"
+    trained = [len(_trained_alike(one, rows)) for one in (row, better) if not is_floor(one)]
+    return "unknown: one training seed" if min(trained, default=2) < 2 else ""
 
 
 def rank(name: str) -> int:

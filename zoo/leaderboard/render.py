@@ -46,11 +46,12 @@ file of this folder; a table holds only rows that were measured in the same way,
 **Published numbers follow the papers' own protocols, which differ from ours unless a heading says otherwise: the
 two kinds are shown beside each other, never ranked together.** FID, IS and KID are over the 2015 Inception; without
 FID, `FD EfficientNet-Lite0`, over a network trained on ImageNet, leads the ranking, `FWD` is a distance of wavelet
-packets without a network, and a low `AuthPct` (in %) or a `C_T` far below 0 tells copies of training images.
+packets without a network, and a low `AuthPct` (in %) with a `C_T` far below 0 tells copies of training images.
 `FD random` is over an untrained network, `FD domain` over a classifier trained here, and both are comparable to
 nothing outside this page. `(5.1x)` behind a distance is its multiple of what other real images of the set score in
-the same way (lines `floor`), `±` its deviation over seeds of samples, and `†` marks what was added to a row later,
-from its checkpoint. Protocols are described in [zoo/evaluation/README.md](../zoo/evaluation/README.md).
+the same way (lines `floor`), `∞` what a line through fewer samples leads to expect of infinitely many, `±` its
+deviation over seeds of samples, and `†` marks what was added to a row later, from its checkpoint. Protocols are
+described in [zoo/evaluation/README.md](../zoo/evaluation/README.md).
 """
 
 

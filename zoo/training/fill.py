@@ -20,6 +20,7 @@ from zoo.evaluation.extractors import DEFAULT, Extractor, metric_names
 from zoo.evaluation.extras import DOWNLOAD
 from zoo.evaluation.protocols import OPTIONS, PROTOCOLS
 from zoo.evaluation.small import over_seeds
+from zoo.leaderboard.ranking import FLOOR
 from zoo.leaderboard.rows import read_rows, validate, versions
 from zoo.training.loading import load, read
 from zoo.training.nearest import nearest_of, save_nearest
@@ -27,20 +28,27 @@ from zoo.training.run import config_to_score, data_to_score
 
 WITNESS = "fd_random"  # of the old row: cheap, and every row has it
 TOLERANCE = 0.02  # relative, between two machines
+OVER_FEATURES = ("auth_pct", "c_t")  # extras with a number of each extractor
 
 
 def lacking(row: dict, extractors: Sequence[Extractor]) -> tuple[list[Extractor], list[str]]:
     """What must be looked at again for what the row has not: extractors, and its protocol's extras.
 
-    An extra may be over every extractor's features. One that the row's `absent` explains by the data or the model
-    is left out: another look would say the same.
+    An extra may be over every extractor's features, and is then looked for over those that the row lacks it of. One
+    that the row's `absent` explains by the data or the model is left out: another look would say the same.
     """
     wanted = [one for one in extractors if metric_names(one.name)["frechet"] not in row["metrics"]]
     protocol = PROTOCOLS.get(row["conditions"]["protocol"])
     extras = [] if protocol is None else list(protocol.extras)
     told = [*row["metrics"], *(name for name, why in row["absent"].items() if DOWNLOAD not in why)]
-    extras = [extra for extra in extras if not any(name.startswith(extra) for name in told)]
-    return (list(extractors) if extras else wanted), extras
+
+    def of(extra: str, one: Extractor) -> bool:
+        return extra in told or f"{extra}_{one.name}" in told
+
+    over = {x: [one for one in extractors if not of(x, one)] for x in extras if x in OVER_FEATURES}
+    alone = [x for x in extras if x not in over and not any(name.startswith(x) for name in told)]
+    nets = [one for one in extractors if alone or one in wanted or any(one in some for some in over.values())]
+    return nets, [x for x in extras if x in alone or over.get(x)]
 
 
 def checkpoint_of(row: dict, runs: Path) -> Path | None:
@@ -92,13 +100,16 @@ def measured(
 
 
 def filled(row: dict, result: dict, when: str, software: dict) -> tuple[dict, list[str]]:
-    """The row with what it lacked of `result`, and the names that were added."""
+    """The row with what it lacked of `result` and why the rest is absent, and the names that were added."""
     added = [name for name in result["metrics"] if name not in row["metrics"]]
+    reasons = {k: v for k, v in result["absent"].items() if k not in row["metrics"]}
+    classes = (row.get("classes") or {}) | {k: v for k, v in result.get("classes", {}).items() if k in added}
     mark = {"date": when, "commit": software["commit"], "dirty": software["dirty"]}
     used = result["conditions"]["extractors"]
     new = row | {
+        **({"classes": classes} if classes else {}),
         "metrics": row["metrics"] | {name: result["metrics"][name] for name in added},
-        "absent": {k: v for k, v in row["absent"].items() if k not in added},
+        "absent": {k: v for k, v in (row["absent"] | reasons).items() if k not in added},
         "notes": (row.get("notes") or {}) | {k: v for k, v in result["notes"].items() if k in added},
         "spread": (row.get("spread") or {}) | {k: v for k, v in result.get("spread", {}).items() if k in added},
         "conditions": row["conditions"] | {"extractors": used | row["conditions"]["extractors"]},
@@ -131,7 +142,8 @@ def fill(
     changed, software = [], versions()
     for path, row in rows:
         nets, extras = lacking(row, built)
-        if row["paper"] == "real" or not (nets or extras):
+        no_sheet = bool(row["samples"]) and not row.get("nearest")
+        if row["paper"] == FLOOR or not (nets or extras or no_sheet):
             continue
         checkpoint = checkpoint_of(row, runs)
         if checkpoint is None:
@@ -142,7 +154,7 @@ def fill(
             when = datetime.now(timezone.utc).isoformat(timespec="seconds")
             new, added = filled(row, result, when, software)
             validate(new, str(path))
-            if new["samples"] and not new.get("nearest"):
+            if no_sheet:
                 new["nearest"] = save_nearest(
                     gan, data, built, new["conditions"], results_dir / nearest_of(new["samples"])
                 )
@@ -150,6 +162,9 @@ def fill(
             report(f"{path}: not filled, {error}")
             continue
         write_whole(path, json.dumps(new, indent=2, allow_nan=False) + "\n")
-        report(f"{path}: added {', '.join(added)} from {checkpoint}")
-        changed.append(path)
+        if added or no_sheet:
+            report(f"{path}: added {', '.join(added) or 'the sheet of nearest images'} from {checkpoint}")
+            changed.append(path)
+        else:
+            report(f"{path}: nothing to add, {'; '.join(new['absent'].values())}")
     return changed

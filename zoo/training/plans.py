@@ -97,7 +97,7 @@ class Planned:
             pairs = (
                 (self.model, config.get("model") or {}),
                 (self.data, _settings(config.get("data") or {})),
-                (self.scored, row["conditions"]),
+                (self.scored, {"n_seeds": 1} | row["conditions"]),
             )
             if same and whole and all(alike(has.get(k), v) for wanted, has in pairs for k, v in wanted.items()):
                 return row

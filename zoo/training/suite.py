@@ -9,6 +9,7 @@ lost folder of runs.
 """
 
 import contextlib
+import os
 import signal
 import subprocess
 import time
@@ -80,7 +81,8 @@ def suite(
     `only` leaves out runs whose name, such as `sngan/tiny seed 0`, does not hold it; `dry_run` trains nothing.
 
     A first SIGINT or SIGTERM is handed on: each run saves and stops, and the same command goes on exactly there.
-    What another suite trains at the time is left to it.
+    What another suite of the same plan's name trains at the time is left to it: a run belongs to its plan, whose
+    name is in its folder's.
 
     Raises:
         FileNotFoundError, ValueError: for a plan that is none, damaged rows, or folders that cannot be written to.
@@ -106,6 +108,8 @@ def suite(
                 try:
                     if process := _begin(one, results):
                         running[one] = process
+                        if stopped:  # the signal came while this one began
+                            process.terminate()
                 except (OSError, ValueError) as error:
                     failed.append(one.name)
                     print(f"{one.name} cannot begin, the rest goes on: {sentence(error)}", flush=True)
@@ -172,6 +176,7 @@ def _begin(one: Planned, results: Path) -> subprocess.Popen | None:
         # a session of its own: Ctrl-C reaches it once, through `_handing_on`
         return subprocess.Popen(
             command,
+            env=os.environ | {"OMP_NUM_THREADS": "1"},  # what scores again has no option for it
             stdout=log,
             stderr=subprocess.STDOUT,
             start_new_session=True,
