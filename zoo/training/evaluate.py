@@ -38,11 +38,11 @@ class Evaluate(Checked, L.Callback):
     """Scores the model every so many thousand images and at the end of training, and writes the results row.
 
     Training is the same with and without it: global random numbers, train/eval modes and batch norm's
-    statistics are as they were. All ranks share the work. Weights that are a file of the user's
-    (`weights`, ZOO_INCEPTION, ZOO_DINOV2, NAME:FILE) must be there before training; an extractor whose package or
-    download cannot be had is told once, its metrics are absent from the row with the reason, and training goes on.
-    An interrupted run leaves no row. Every evaluation stands in `evaluations.jsonl` of the run's folder and in the row's `history`, also those before
-    a resume. What is None is as the protocol says.
+    statistics are as they were. All ranks share the work. Weights that are a file of the user's (`weights`,
+    ZOO_INCEPTION, ZOO_DINOV2, NAME:FILE) must be there before training; an extractor whose package or download
+    cannot be had is told once, its metrics are absent from the row with the reason, and training goes on. An
+    interrupted run leaves no row. Every evaluation stands in `evaluations.jsonl` of the run's folder and in the
+    row's `history`, also those before a resume. What is None is as the protocol says.
 
     Args:
         every_kimg: thousands of real images between evaluations; None for the one at the end.
