@@ -39,6 +39,11 @@ def test_sample_and_evaluate_a_checkpoint(tmp_path, monkeypatch, capsys):
         assert one["training"][key] == two["training"][key]
     assert one["training"]["hours"] == pytest.approx(two["training"]["hours"], abs=1e-3)
     assert one["data"] == two["data"]
+    main(["evaluate", last, *common[:-1], "others", "--extras", "[ms_ssim]", "--threads", "1"])
+    (other,) = (tmp_path / "others" / "sngan").glob("*.json")
+    three = json.loads(other.read_text())["metrics"]
+    assert "ms_ssim" in three
+    assert "ms_ssim" not in two["metrics"]
 
 
 def test_floor_of_a_recipe(tmp_path, capsys):

@@ -17,10 +17,12 @@ def evaluate(
     ema: bool | None = None,
     rounding: Literal["round", "truncate"] | None = None,
     protocol: str | None = None,
+    extras: list[str] | None = None,
     weights: Path | None = None,
     results_dir: Path | None = Path("results"),
     device: str = "cpu",
     data: str | None = None,
+    threads: Processes | None = None,
 ) -> None:
     """Score a checkpoint against the data it was trained on and write a results row.
 
@@ -40,17 +42,19 @@ def evaluate(
         ema: Use the average of G where the model keeps one.
         rounding: How float images become bytes.
         protocol: Named conditions, such as zoo, torch-fidelity, sngan-2018, ttur-2017, biggan-2019.
+        extras: Metrics beyond those of features, such as fwd, auth_pct, swd and ms_ssim.
         weights: File of the Inception weights.
         results_dir: Folder of the results rows; null writes none.
         device: Where to compute, such as cuda.
         data: What to score against instead: a folder, a zip or a set by its name, such as CIFAR10. Imported weights
             need it.
+        threads: CPU threads of PyTorch.
     """
     from zoo.training.rescore import rescore
 
     given = {"n_fake": n_fake, "n_real": n_real, "extractors": extractors, "truncation": truncation, "seed": seed}
     given |= {"n_seeds": n_seeds, "ema": ema, "rounding": rounding, "protocol": protocol}
-    given |= {"weights": str(weights) if weights else None}
+    given |= {"extras": extras, "threads": threads, "weights": str(weights) if weights else None}
     rescore(checkpoint, given, results_dir, device, data)
 
 

@@ -82,7 +82,8 @@ class Planned:
         """
         if replace(self, scored={}).row(rows) and self.progress()[0] >= self.total_kimg:
             words = [sys.executable, "-m", "zoo", "evaluate", last_checkpoint(self.base), "--results_dir", results]
-            return [str(word) for word in words] + [f"--{k}={v}" for k, v in self.scored.items()]
+            words += ["--threads", 1, *(f"--{k}={v}" for k, v in self.scored.items())]
+            return [str(word) for word in words]
         words = [sys.executable, self.script, *_configs(*self.before, self.file)]
         words += ["--seed_everything", self.seed, "--threads", 1, "--evaluation.results_dir", results]
         words += ["--wandb", "false", "--run_dir", self.base, "--ckpt_path", "last", *self.options]

@@ -34,7 +34,7 @@ def rescore(
     images = data_to_score(config, gan)
     kept = {k: v for k, v in config["evaluation"].items() if not (given["protocol"] and k in OPTIONS)}
     options = kept | {k: v for k, v in given.items() if v is not None}
-    options |= {"results_dir": str(results_dir) if results_dir else None}
+    options |= {"results_dir": str(results_dir) if results_dir else None, "every_extras": ()}
     about = {"model": config["model"], "data": config["data"]}
     if values:
         out = folder / f"truncation-kimg-{gan.nimg / 1000:09.1f}"
@@ -44,7 +44,7 @@ def rescore(
     callback.config, callback.run = about, run
     callback.history = history_of(checkpoint, gan.nimg)
     result = callback.score(gan, images)
-    if all(v is None for v in given.values()):  # scored as the run itself scores
+    if all(v is None for k, v in given.items() if k != "threads"):  # scored as the run itself scores
         callback.note(gan, result)
     for line in absences(result):
         print(line)

@@ -9,7 +9,6 @@ lost folder of runs.
 """
 
 import contextlib
-import os
 import signal
 import subprocess
 import time
@@ -176,7 +175,6 @@ def _begin(one: Planned, results: Path) -> subprocess.Popen | None:
         # a session of its own: Ctrl-C reaches it once, through `_handing_on`
         return subprocess.Popen(
             command,
-            env=os.environ | {"OMP_NUM_THREADS": "1"},  # what scores again has no option for it
             stdout=log,
             stderr=subprocess.STDOUT,
             start_new_session=True,
