@@ -60,6 +60,13 @@ def test_floor_of_a_recipe(tmp_path, capsys):
     assert row["spread"]["fd_random"] > 0
     assert len(set(row["data"]["same_images"])) == 2  # with labels and without
 
+    recipe.write_text(
+        f"{data}\nevaluation: {{extractors: [random], protocol: sngan-2018}}\n"
+    )  # 5,000 against 10,000
+    with pytest.raises(SystemExit):
+        main(["floor", str(recipe), "--results_dir", "null"])
+    assert "5000 images that are not among the 10000 reals are not there" in capsys.readouterr().err
+
 
 def test_floor_of_other_images_than_the_recipes(tmp_path):
     """`unseen` are faces like the reference's; a zip of dark noise is far from them, and near to itself."""

@@ -42,7 +42,7 @@ def floor(
     from zoo.evaluation.extractors import DEFAULT
     from zoo.evaluation.floors import floor as score
     from zoo.evaluation.folders import absences
-    from zoo.evaluation.protocols import OPTIONS
+    from zoo.evaluation.protocols import OPTIONS, PROTOCOLS
     from zoo.leaderboard.rows import check_writable, make_row, write_row
     from zoo.options.checked import check
     from zoo.training.evaluate import Evaluate
@@ -56,7 +56,8 @@ def floor(
     check(Evaluate, (), given)
     reals = opened()
     others = _held_out(reals, held_out, opened)
-    n_fake, n_real = n_fake or given.get("n_fake") or 50_000, n_real or given.get("n_real")
+    own = PROTOCOLS[given.get("protocol", "zoo")]
+    n_fake, n_real = n_fake or given.get("n_fake") or own.n_fake, n_real or given.get("n_real") or own.n_real
     about = {k: v for k, v in given.items() if k in {"protocol", *OPTIONS} - {"n_fake", "n_real", "n_is"}}
     named = list(extractors or given.get("extractors") or DEFAULT)
     result = score(reals, named, n_fake, n_real, others, n_seeds, **about)
