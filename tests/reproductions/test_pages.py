@@ -256,6 +256,8 @@ def test_why_readme_s_first_command_is_sngan_s_stands_in_rows():
         "ctgan": "CT-GAN (306, 332)",
         "rothgan": "the regularised GAN (320, 311)",
         "ttur": "TTUR (341, 329)",
+        "biggan": "BigGAN's 260 and 260",
+        "stylegan": "StyleGAN's 245 and 237",
     }
     for paper, sentence in told.items():
         assert sentence.format("FD EfficientNet-Lite0") in page
@@ -272,6 +274,9 @@ def test_why_readme_s_first_command_is_sngan_s_stands_in_rows():
     assert (min(hours["sngan"]), max(hours["sngan"])) == (234, 258)
     assert "VGAN's 277 and 268 took 291 seconds and more" in page
     assert min(hours["vgan"]) == 291
+    later = [row for _, row in read_rows(ROOT / "results") if row["recipe"] == "tiny"]
+    later = [round(3600 * row["training"]["hours"]) for row in later if row["paper"] in ("biggan", "stylegan")]
+    assert f"trained in {min(later)} to {max(later)} seconds" in page
 
 
 @pytest.mark.parametrize(
