@@ -156,8 +156,7 @@ def check_name(name: str, weights: str | Path | None = None) -> None:
         with suppress(MissingWeights):  # told when it is built
             efficientnet.weights()
         return
-    known = ("inception", "random")
-    if kind not in known:
+    if kind not in ("inception", "random"):
         from zoo.evaluation import fidelity_nets
 
         if kind == "domain" or kind not in fidelity_nets.names():

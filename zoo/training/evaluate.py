@@ -37,12 +37,11 @@ from zoo.training.run import EVALUATIONS, of_trained_stage
 class Evaluate(Checked, L.Callback):
     """Scores the model every so many thousand images and at the end of training, and writes the results row.
 
-    Training is the same with and without it: global random numbers, train/eval modes and batch norm's
-    statistics are as they were. All ranks share the work. Weights that are a file of the user's (`weights`,
-    ZOO_INCEPTION, ZOO_DINOV2, NAME:FILE) must be there before training; an extractor whose package or download
-    cannot be had is told once, its metrics are absent from the row with the reason, and training goes on. An
-    interrupted run leaves no row. Every evaluation stands in `evaluations.jsonl` of the run's folder and in the
-    row's `history`, also those before a resume. What is None is as the protocol says.
+    Training is the same with and without it: global random numbers, train/eval modes and batch norm's statistics
+    are as they were. All ranks share the work. Weights that are a file of the user's (`weights`, ZOO_INCEPTION,
+    ZOO_DINOV2, NAME:FILE) must be there before training; an extractor whose package or download cannot be had is
+    told once, and its metrics are absent from the row with the reason. An interrupted run has no row. All
+    evaluations, a resumed run's too, stand in `evaluations.jsonl` and the row's `history`. None: the protocol's.
 
     Args:
         every_kimg: thousands of real images between evaluations; None for the one at the end.
