@@ -113,7 +113,7 @@ def test_published_numbers_have_their_own_table(tmp_path):
     assert [line[1] for line in published[2:]] == ["ResNet", "CNN"]
     first = dict(zip(published[0], published[2], strict=True))
     assert first["published FID ↓"] == "21.7 ± .21"
-    assert first["checked in the paper"] == "yes"
+    assert first["read at that source"] == "yes"
     assert "Protocol (1): 10,000 real, 5,000 generated" in text
     assert stl[2][1] == "CNN"
     assert "No rows yet" in text

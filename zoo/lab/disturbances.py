@@ -36,15 +36,14 @@ def disturb(images: Tensor, others: Tensor, kind: str, level: float, seed: int) 
 
 
 def faces_and_foreign(seed: int) -> tuple[ImageDataModule, Tensor, Tensor]:
-    """LFW faces as reals (a random half), N other faces, and N images of CIFAR-10, at 32 px."""
-    every = ImageDataModule("data/lfw-faces-64.zip", SIDE, labels=False, source_resolution=64, name="LFW faces")
-    every.setup()
-    order = torch.randperm(len(every), generator=torch.Generator().manual_seed(seed))
-    others = every.images(order[:N])
+    """LFW faces as reals (6,000 of them), N of those left, and N images of CIFAR-10, at 32 px."""
     reals = ImageDataModule(
         "data/lfw-faces-64.zip", SIDE, labels=False, source_resolution=64, name="LFW faces", limit=6000
     )
     reals.setup()
+    left = reals.held_out()
+    order = torch.randperm(len(left), generator=torch.Generator().manual_seed(seed))
+    others = left[order[:N]][0]
     objects = ImageDataModule("data/cifar10-train-1.zip", SIDE, labels=False)
     objects.setup()
     chosen = torch.randperm(len(objects), generator=torch.Generator().manual_seed(seed))[:N]

@@ -148,7 +148,7 @@ BUG = (
 FIGURES = {
     "m18-counterexample": Figure(
         "M18's figure (number not known) of the Dirac-GAN's two players at several moments",
-        "The generator passes the data while D still points away, and the distance stays what it was.",
+        "The generator passes the data while D still points away, and nothing brings the two nearer.",
         "Moments, step size and axis ranges are ours; the paper shows two moments.",
         counterexample,
     ),
@@ -179,7 +179,7 @@ FIGURES = {
     ),
     "rates": Figure(
         "No figure of the papers: rates over gamma and step size",
-        "The borders are h = 4 gamma and M17's bound.",
+        "Of simultaneous steps the borders are h = 4 gamma up to gamma = 1 and M17's bound.",
         "Ours.",
         silent(draw_rates),
     ),

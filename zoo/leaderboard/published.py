@@ -99,6 +99,6 @@ def published_table(numbers: list[dict[str, str]]) -> str:
             cells.append(number["value"] + spread if number else "")
         table.append([paper, model, *cells, f"({protocols.index(protocol) + 1})", source, note, verified])
     head = ["paper", "model", *(f"published {title(name)}" for name in names)]
-    head += ["protocol", "table", "note", "checked in the paper"]
+    head += ["protocol", "table", "note", "read at that source"]
     notes = "".join(f"\nProtocol ({k}): {cell(protocol)}\n" for k, protocol in enumerate(protocols, 1))
     return as_table(head, table) + notes

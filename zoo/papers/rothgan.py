@@ -72,7 +72,7 @@ class RothGAN(GAN):
         divergence: which f-divergence D estimates; "gan" is the standard game.
         saturating: G minimises D's own objective instead of the non-saturating loss.
         regularizer: "js" (the authors' two-sided form, for "gan" and "js"), "generic" (Omega_f on fakes, for every
-            divergence) or "none".
+            divergence), "noise" (no penalty but noise of variance gamma on all that D sees) or "none".
         gamma: variance of the noise that the penalty stands for, at the start.
         annealing: gamma's last value as a fraction of the first; 1 for a constant gamma.
         n_dis: D steps per G step.

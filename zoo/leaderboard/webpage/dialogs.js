@@ -2,7 +2,7 @@
 // A row large, and two rows side by side.
 const FACTS = { dataset: "data set", paper: "paper", recipe: "recipe", model: "model", measured: "measured", kimg: "kimg",
   hours: "hours", hardware: "hardware", seed: "seed", ema: "average of G", precision: "precision", commit: "commit",
-  date: "date", file: "row", table: "table", note: "note", verified: "checked in the paper" };
+  date: "date", file: "row", table: "table", note: "note", verified: "read at that source" };
 const filled = ([, value]) => value !== undefined && value !== null && value !== "";
 
 const detail = (r) => {
