@@ -72,7 +72,7 @@ def test_zips_join_in_the_order_given(make_zip):
 
 
 def test_zips_that_disagree_about_labels(make_zip):
-    a, b = make_zip("a.zip"), make_zip("b.zip", classes=0)
+    a, b = make_zip("a.zip"), make_zip("b.zip", classes=0, start=50)
     with pytest.raises(ValueError, match=r"a\.zip has labels and .*b\.zip has none.*labels to false"):
         open_([a, b])
     assert open_([a, b], labels=False).labels is None
@@ -165,7 +165,9 @@ def test_file_that_is_no_zip(tmp_path):
 
 
 def test_wrong_resolution_names_file_and_both_mends(make_zip):
-    with pytest.raises(BadImage, match=r"img00000000\.png is 8x8 px, not 16x16: set resolution to 8.*prepare"):
+    with pytest.raises(BadImage, match=r"img00000000\.png is 8x8 px, not 4x4: set resolution to 8, or .*prepare"):
+        open_(make_zip(), resolution=4)
+    with pytest.raises(BadImage, match=r"8x8 px, not 16x16: set resolution to 8, since nothing is ever enlarged\."):
         open_(make_zip(), resolution=16)
 
 

@@ -26,10 +26,10 @@ def test_box_down_is_the_repeated_mean_rounded_once_to_even(levels, seed):
     assert np.array_equal(box_down(x, 2**levels).numpy(), np.rint(mean).clip(0, 255).astype(np.uint8))
 
 
-def level(path, resolution: int, value: int) -> None:
-    """A zip of four grey images."""
+def level(path, resolution: int, value: int, n: int = 4) -> None:
+    """A zip of grey images."""
     with zipfile.ZipFile(path, "w") as z:
-        for i in range(4):
+        for i in range(n):
             buffer = io.BytesIO()
             Image.new("RGB", (resolution, resolution), (value + i,) * 3).save(buffer, format="png")
             z.writestr(f"{i}.png", buffer.getvalue())
@@ -39,9 +39,8 @@ def values(data: ImageDataModule) -> list[int]:
     return data.images(range(4))[:, 0, 0, 0].tolist()
 
 
-def test_a_zip_of_the_stages_own_resolution_is_served_and_the_full_one_not_opened(tmp_path):
+def test_a_zip_of_the_stages_own_resolution_is_served_and_the_full_one_need_not_be_there(tmp_path):
     level(tmp_path / "set-8.zip", 8, 100)
-    (tmp_path / "set-32.zip").write_bytes(b"not a zip yet")
     data = ImageDataModule(str(tmp_path / "set-{resolution}.zip"), resolution=32, batch_size=2)
     data.enter(Stage(8, 4))
     assert values(data) == [100, 101, 102, 103]
@@ -53,6 +52,15 @@ def test_a_zip_of_the_stages_own_resolution_is_served_and_the_full_one_not_opene
     assert data.images([0]).shape == (1, 3, 16, 16)
     data.enter(Stage(32, 2))
     assert data.images([0]).shape == (1, 3, 32, 32)
+
+
+def test_levels_of_different_sets_are_refused_at_the_start(tmp_path):
+    level(tmp_path / "set-8.zip", 8, 100)
+    level(tmp_path / "set-32.zip", 32, 50, n=5)
+    data = ImageDataModule(str(tmp_path / "set-{resolution}.zip"), resolution=32, batch_size=2)
+    data.enter(Stage(8, 4))
+    with pytest.raises(ValueError, match=r"set-8.zip and .*set-32.zip hold 4 images and 5, .*--pyramid true"):
+        data.setup()
 
 
 def test_the_images_of_another_stage_are_released():
@@ -94,7 +102,7 @@ def test_a_later_stage_starts_at_once_and_keeps_what_it_reads(tmp_path, monkeypa
     assert data.opened.pixels is not None  # the first stage is read, and checked, as a whole
     decoded = []
     monkeypatch.setattr(
-        "zoo.data.module.decode", lambda files, r, indices: decoded.extend(indices) or real(files, r, indices)
+        "zoo.data.opening.decode", lambda files, r, indices: decoded.extend(indices) or real(files, r, indices)
     )
     data.enter(Stage(16, 2))
     assert data.opened.pixels is None

@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from pictures import pixels, png
 
-from zoo.data import EndlessBatches, ImageDataModule, MissingDataset
+from zoo.data import BadImage, EndlessBatches, ImageDataModule, MissingDataset
 from zoo.data.order import windowed
 
 sizes = st.lists(st.integers(1, 9), min_size=1, max_size=12)
@@ -99,3 +99,14 @@ def test_streams_that_are_not_there(chunks, tmp_path):
     shutil.rmtree(chunks)
     with pytest.raises(MissingDataset):
         data(chunks).setup()
+
+
+def test_images_that_cannot_be_streamed_are_named_before_anything_is_written(make_zip, tmp_path):
+    pytest.importorskip("litdata", reason="needs litdata (the data extra)")
+    from zoo.data.streaming import write_stream
+
+    for name, content in (("odd", png(5, (9, 9))), ("torn", png(5)[:60])):
+        path = make_zip(f"{name}.zip", files={"00000/img00000005.png": content})
+        with pytest.raises(BadImage, match=f"{name}.zip: 00000/img00000005.png"):
+            write_stream(path, tmp_path / name)
+        assert not (tmp_path / name).exists()

@@ -28,4 +28,7 @@ def test_photos_are_rebuilt_and_moved(tmp_path):
 def test_nearest_finds_the_image_itself():
     images = torch.randint(0, 256, (9, 3, 16, 16), dtype=torch.uint8, generator=torch.Generator().manual_seed(0))
     shown = images[4].permute(1, 2, 0).repeat_interleave(20, 0).repeat_interleave(20, 1).numpy()
-    assert playing.nearest(images, shown, 3)[0] == 4
+    near = playing.nearest([(part, None) for part in images.split(2)], shown, 3)
+    far = (images.float() - images[4].float()).square().mean((1, 2, 3))
+    assert [i for i, _ in near] == far.argsort()[:3].tolist()
+    assert all(torch.equal(image, images[i]) for i, image in near)

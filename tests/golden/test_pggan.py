@@ -347,7 +347,7 @@ def test_data_levels_and_records(path, tmp_path):
     for key in sides.values():
         data = v.arrays[f"output/tfrecord_bytes/{key}"].tobytes()
         (tmp_path / f"set-{key}.tfrecords").write_bytes(data)
-    records = TFRecords(tmp_path)
+    records = TFRecords(sorted(tmp_path.iterdir()))
     assert records.levels == tuple(sorted(sides, reverse=True))
     assert len(records) == len(images)
     channels_last = images.permute(0, 2, 3, 1).numpy()

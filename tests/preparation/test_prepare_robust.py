@@ -110,8 +110,8 @@ def test_small_disk_is_noticed_before_anything_is_written(tmp_path, monkeypatch)
     (tmp_path / "in" / "a.png").write_bytes(png(0))
     monkeypatch.setattr(module.shutil, "disk_usage", lambda folder: SimpleNamespace(free=100))
     with pytest.raises(OSError, match=r"GB will be written to .* GB are free: choose another destination"):
-        prepare("folder", tmp_path / "in", tmp_path / "out.zip", 8)
-    assert not (tmp_path / "out.zip").exists()
+        prepare("folder", tmp_path / "in", tmp_path / "new" / "out.zip", 8)
+    assert [p.name for p in tmp_path.iterdir()] == ["in"]
 
 
 @given(data=st.binary(max_size=200))

@@ -94,3 +94,14 @@ def test_rebuilds_photos(tmp_path, capsys):
     assert Image.open(tmp_path / "pairs.png").width >= 64
     assert "PSNR" in capsys.readouterr().out
     weights.export(path, "torchscript", "E")
+
+
+def test_takes_the_place_of_an_import_and_of_nothing_else(tmp_path):
+    path = imported("r1gan", tmp_path)
+    assert imported("r1gan", tmp_path) == path
+    last = tmp_path / "last.ckpt"
+    torch.save({"zoo": {"paper": "r1gan"}, "state_dict": {}}, last)
+    before = last.read_bytes()
+    with pytest.raises(ValueError, match=r"last.ckpt exists and was not imported, .*: name another with --out"):
+        zoo.import_weights(FILES["r1gan"](tmp_path), last)
+    assert last.read_bytes() == before

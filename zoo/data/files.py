@@ -18,8 +18,8 @@ import torch
 from PIL import Image, UnidentifiedImageError
 
 from zoo.data.colours import BadImage, upright_rgb
-from zoo.data.labels import check_places, from_folders, from_table, parsed, slashed
-from zoo.data.paths import EXTENSIONS, is_hidden, is_image, refuse_dangers, walk
+from zoo.data.labels import check_places, from_folders, from_table, parsed, refuse_splits, slashed
+from zoo.data.paths import EXTENSIONS, in_order, is_hidden, is_image, one_snapshot, refuse_dangers, walk
 
 METADATA = ("dataset.json", "manifest.json")
 TINY = "use a tiny.yaml recipe (--config reproductions/<paper>/tiny.yaml), which needs no files"
@@ -30,7 +30,7 @@ class MissingDataset(FileNotFoundError):
 
 
 class Files:
-    """The images of one folder or zip, sorted by name, with their labels.
+    """The images of one folder or zip, in the order of their names' numbers (2.jpg before 10.jpg); with labels.
 
     Labels come from `dataset.json` (`{"labels": [[path, class], ...]}`, or `{"labels": null}` for none), at the top
     or in the one folder that holds everything; a folder without that file is labelled by its sub-folders in sorted
@@ -38,7 +38,7 @@ class Files:
     straight from the file at their place, without a handle that workers would have to share.
 
     Args:
-        labels: False does not look for labels.
+        labels: False makes no classes of folders, and reads no dataset.json but that of a prepared set.
 
     Attributes:
         names: paths inside the folder or zip, with `/`.
@@ -50,8 +50,8 @@ class Files:
 
     Raises:
         MissingDataset: nothing is at `path`.
-        ValueError: it is neither a folder nor a zip, holds no image, labels or manifest do not fit the images, or
-            a name in the zip leads out of it or a member unpacks to more than an image.
+        ValueError: it is neither a folder nor a zip, holds no image or those of several splits, labels or manifest
+            do not fit the images, or a name in the zip leads out of it or a member unpacks to more than an image.
     """
 
     def __init__(self, path: str | Path, labels: bool = True) -> None:
@@ -77,11 +77,12 @@ class Files:
                 slashed(i.filename): (i.header_offset, i.file_size, i.CRC) for i in members if _is_stored(i)
             }
         elif self.path.is_dir():
+            one_snapshot(self.path)
             infos = {name: str(size) for name, size in walk(self.path)}
         else:
             raise MissingDataset(f"there is no folder or zip at {path}: check the path.")
 
-        self.names = sorted(name for name in infos if is_image(name))
+        self.names = in_order(name for name in infos if is_image(name))
         self.stamps = [infos[name] for name in self.names]
         if not self.names:
             raise ValueError(
@@ -93,11 +94,19 @@ class Files:
         self.root = check_places(visible, self.names, path)
         metadata = {f"{self.root}{name}" for name in METADATA}
         self.others = sorted(set(visible) - set(self.names) - metadata)
-        self.labels = self._labels(f"{self.root}dataset.json" in infos) if labels else None
-        self.manifest = self._manifest(f"{self.root}manifest.json" in infos)
+        labelled, told = (f"{self.root}{name}" in infos for name in METADATA)
+        if not labelled:
+            refuse_splits(self.names, path, self.zipped)
+        self.labels = self._labels(labelled) if labels or told else None
+        self.manifest = self._manifest(told)
 
     def __len__(self) -> int:
         return len(self.names)
+
+    @property
+    def class_names(self) -> tuple[str, ...]:
+        """Names of the classes, as folders or the manifest have them, or nothing."""
+        return self.classes or tuple((self.manifest or {}).get("classes") or ())
 
     def _open(self) -> zipfile.ZipFile:
         # a handle shared with a forked worker would share its file position too
@@ -237,7 +246,8 @@ def check_size(source: Files, i: int, size: tuple[int, int], resolution: int) ->
     )
     if width != height:
         raise BadImage(f"{source.where(i)} is {width}x{height} px, not square: crop the set with `{prepare}`.")
+    mend = f"or resize the set with `{prepare}`" if width > resolution else "since nothing is ever enlarged"
     raise BadImage(
         f"{source.where(i)} is {width}x{height} px, not {resolution}x{resolution}: "
-        f"set resolution to {width}, or resize the set with `{prepare}`."
+        f"set resolution to {width}, {mend}."
     )

@@ -8,6 +8,18 @@ from pathlib import PurePosixPath
 from typing import Any
 
 MOST_CLASSES = 1_000_000
+#: folders and shards of a split, by its name in `--split`
+SPLITS = {
+    "train": {"train", "training"},
+    "val": {"val", "valid", "validation"},
+    "test": {"test", "testing"},
+}
+SPLIT_FOLDERS = frozenset().union(*SPLITS.values())
+
+
+def words_of(split: str) -> set[str]:
+    """The names that a split goes by."""
+    return next((words for words in SPLITS.values() if split in words), {split})
 
 
 def slashed(name: str) -> str:
@@ -97,8 +109,31 @@ def from_table(table: dict[str, Any], names: Sequence[str], root: str, where: st
     return [table[name] for name in names]
 
 
+def split_folders(names: Sequence[str]) -> list[str]:
+    """The top folders, or those in the one that holds all, where they are splits (train, val ...), not classes."""
+    root = root_of(names)
+    tops = {"".join(name.removeprefix(root).partition("/")[:2]) for name in names}
+    tops = {top.removesuffix("/") if top.endswith("/") else "" for top in tops}
+    splits = len(tops) > 1 and all(top.lower() in SPLIT_FOLDERS for top in tops)
+    return sorted(root + top for top in tops) if splits else []
+
+
+def refuse_splits(names: Sequence[str], where: object, zipped: bool) -> None:
+    """ValueError where images of several splits lie side by side: they would all be trained on."""
+    if found := split_folders(names):
+        mend = "unpack it and give" if zipped else "give the folder of"
+        raise ValueError(f"{where} holds {listed(found)}, which are splits and not classes: {mend} one of them.")
+
+
+def listed(names: Sequence[str]) -> str:
+    """The first few names, in words."""
+    return ", ".join(names[:5]) + (f" and {len(names) - 5} more" if len(names) > 5 else "")
+
+
 def from_folders(names: Sequence[str], where: object) -> tuple[list[int] | None, tuple[str, ...]]:
     """Class of each image and the classes' names, by the top folders in sorted order; None without folders.
+
+    A folder that holds all the others is none of them.
 
     Raises:
         ValueError: if only some images lie in folders.
@@ -106,6 +141,8 @@ def from_folders(names: Sequence[str], where: object) -> tuple[list[int] | None,
     parents = [PurePosixPath(name).parts[:-1] for name in names]
     if not any(parents):
         return None, ()
+    while all(len(parent) > 1 for parent in parents) and len({parent[0] for parent in parents}) == 1:
+        parents = [parent[1:] for parent in parents]
     if not all(parents):
         raise ValueError(
             f"{where} holds images both directly ({names[parents.index(())]}) and in sub-folders: "

@@ -2,35 +2,9 @@
 
 import hashlib
 import json
-from collections.abc import Sequence
 from pathlib import Path
 
-import torch
-from torch import Tensor
-
-from zoo.data.files import TINY, Files, MissingDataset
 from zoo.data.images import Images
-
-
-def at_resolution(path: str, resolution: int) -> str:
-    """`path` with {resolution} replaced."""
-    return path.replace("{resolution}", str(resolution))
-
-
-def prepared(path: str, kind: str, resolution: int) -> Files:
-    """The files at `path`.
-
-    Raises:
-        MissingDataset: if there are none, with the command that makes them.
-    """
-    try:
-        return Files(path)
-    except MissingDataset:
-        dest = path if path.endswith(".zip") else f"{path}.zip"
-        raise MissingDataset(
-            f"no data set at {path}: make it with `zoo data prepare {kind} SOURCE {dest} "
-            f"--resolution {resolution}`, or {TINY}."
-        ) from None
 
 
 def check_manifest(
@@ -99,30 +73,3 @@ def note_fingerprint(known: dict[int, str], new: str, name: str, resolution: int
             f"{new[:12]}, the checkpoint was trained on {known[resolution][:12]}; give it the same files, "
             "labels and limit, or start a new run."
         )
-
-
-def check_tests(path: str) -> None:
-    """Refuse a `test_path` where nothing is, before training.
-
-    Raises:
-        MissingDataset: if so.
-    """
-    if not Path(path).exists():
-        raise MissingDataset(f"there are no test images at {path}: prepare them, or set data.test_path to null")
-
-
-def joined_labels(files: Sequence[Files]) -> Tensor | None:
-    """Labels of joined files, int64 (n,), or None if none has any.
-
-    Raises:
-        ValueError: if some have and some have not.
-    """
-    labelled = [source.labels is not None for source in files]
-    if all(labelled):
-        return torch.tensor([c for source in files for c in source.labels])
-    if any(labelled):
-        with_, without = files[labelled.index(True)].path, files[labelled.index(False)].path
-        raise ValueError(
-            f"{with_} has labels and {without} has none, so they do not join: label both, or set labels to false."
-        )
-    return None

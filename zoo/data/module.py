@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import copy
-import functools
 import math
 import os
 from collections.abc import Iterator, Sequence
@@ -16,8 +15,7 @@ import torch
 from torch import Tensor
 from torch.utils.data import DataLoader
 
-from zoo.data import manifests
-from zoo.data.files import check_size, decode
+from zoo.data import manifests, opening
 from zoo.data.floats import to_float
 from zoo.data.images import Batch, Images, loader, worth_workers
 from zoo.data.order import EndlessBatches, seed_of, subset
@@ -114,33 +112,27 @@ class ImageDataModule(Checked, L.LightningDataModule):
             MissingDataset: nothing is at `path`.
             ValueError: the files do not make a data set of this resolution.
         """
-        if len(self.paths) == 1 and is_stream(where := manifests.at_resolution(self.paths[0], self.resolution)):
+        if len(self.paths) == 1 and is_stream(where := opening.at_resolution(self.paths[0], self.resolution)):
             images, manifest = open_stream(where, self.cache_gib)
             manifests.check_manifest(where, manifest, self.resolution, self.filter, self.stretch)
             self.left_out = manifest.get("skipped", 0)
             return images
-        paths = [manifests.at_resolution(p, self.resolution) for p in self.paths]
-        files = [manifests.prepared(p, self.kind, self.resolution) for p in paths]
-        for source in files:
-            manifests.check_manifest(source.path, source.manifest or {}, self.resolution, self.filter, self.stretch)
-            # the rest is checked when it is decoded
-            check_size(source, 0, source.image(0).size, self.resolution)
-        self.left_out = sum((source.manifest or {}).get("skipped", 0) for source in files)
-        return Images(
-            read=functools.partial(decode, files, self.resolution),
-            n=sum(map(len, files)),
-            content=" ".join(source.listing(labels=False) for source in files),
-            labels=manifests.joined_labels(files) if self.use_labels else None,
-        )
+        paths = [opening.at_resolution(p, self.resolution) for p in self.paths]
+        asked = (self.kind, self.resolution, self.use_labels, self.filter, self.stretch)
+        images, self.left_out = opening.open_files(paths, *asked)
+        return images
 
     def has_level(self, resolution: int) -> bool:
         """Whether a lower resolution of a growing model has files of its own: {resolution} in `path`."""
-        there = [Path(manifests.at_resolution(p, resolution)).exists() for p in self.paths if "{resolution}" in p]
+        there = [Path(opening.at_resolution(p, resolution)).exists() for p in self.paths if "{resolution}" in p]
         return len(there) == len(self.paths) and all(there)
 
     def _open_level(self) -> Images:
         """The source at the present resolution; one below the full has its own files, or is averaged down."""
-        if self.resolution == self.full_resolution or self.has_level(self.resolution):
+        if self.resolution == self.full_resolution:
+            return self.open()
+        if self.has_level(self.resolution):
+            opening.check_level(self.paths, self.resolution, self.full_resolution)
             return self.open()
         full = copy.copy(self)
         full.resolution = self.full_resolution
@@ -162,9 +154,10 @@ class ImageDataModule(Checked, L.LightningDataModule):
         if self._images is not None and self._opened_at == self.resolution:
             return
         if self.test_path:
-            manifests.check_tests(manifests.at_resolution(self.test_path, self.full_resolution))
-            self.test_images()[torch.tensor([0])]  # of another size: told now, not after training
+            opening.check_tests(opening.at_resolution(self.test_path, self.full_resolution))
         images = self._open_level()
+        if self.test_path:
+            opening.check_unseen(self.test_images(), images, self.test_path, self.paths)
         if not self.use_labels:
             images = replace(images, labels=None)
         n_classes = 0 if images.labels is None else int(images.labels.max()) + 1
@@ -227,9 +220,14 @@ class ImageDataModule(Checked, L.LightningDataModule):
         """The data set's own test images, or None where it has none."""
         if self.test_path is None:
             return None
-        tests = copy.copy(self)
-        tests.paths = [self.test_path]
-        return tests._open_level()
+        same = {"labels": self.use_labels, "filter": self.filter, "stretch": self.stretch}
+        tests = ImageDataModule(self.test_path, self.resolution, source_resolution=self.full_resolution, **same)
+        tests.kind = self.kind
+        return self.chosen(tests._open_level())
+
+    def chosen(self, images: Images) -> Images:
+        """Those of a source's images that belong to the set."""
+        return images
 
     def unseen(self) -> Images | None:
         """Images of the set that training does not see: those that `limit` leaves out, else its test images."""

@@ -12,8 +12,8 @@ from zoo.data import drawn
 from zoo.data.floats import cropped
 from zoo.data.images import Batch, Images, Remembered
 from zoo.data.kinds import KINDS
-from zoo.data.manifests import at_resolution
 from zoo.data.module import ImageDataModule
+from zoo.data.opening import at_resolution
 from zoo.data.order import seed_of
 from zoo.options.ranges import Fraction, NonNegativeInt, PositiveInt, Side
 
@@ -144,6 +144,9 @@ class ImageNet(ImageDataModule):
             raise ValueError(
                 f"ImageNet has 1000 classes, {self.paths[0]} labels {classes}: its folders must be named by synset."
             )
+        return self.chosen(images)
+
+    def chosen(self, images: Images) -> Images:
         return images if self.classes is None else between_classes(images, *self.classes)
 
 

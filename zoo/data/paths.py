@@ -6,7 +6,7 @@ import os
 import posixpath
 import re
 import zipfile
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 
 EXTENSIONS = frozenset({".png", ".jpg", ".jpeg", ".webp", ".bmp", ".ppm", ".tif", ".tiff"})
@@ -40,16 +40,67 @@ def refuse_dangers(path: Path, member: zipfile.ZipInfo) -> None:
         )
 
 
+def natural(name: str) -> list[int | str]:
+    """Sorting key by which 2.jpg comes before 10.jpg."""
+    return [int(part) if part.isdecimal() else part for part in re.split(r"(\d+)", name)]
+
+
+def in_order(names: Iterable[str]) -> list[str]:
+    """Names by the value of their numbers, those alike as text."""
+    names = sorted(names)
+    if len({name.translate(_DIGITS) for name in names}) > 1:  # else the numbers are padded: that is their order
+        names.sort(key=natural)
+    return names
+
+
+_DIGITS = str.maketrans("123456789", "0" * 9)
+
+
 def walk(root: Path) -> Iterator[tuple[str, int]]:
-    """(path below `root` with `/`, size) of every file; links are followed, loops of links once."""
+    """(path below `root` with `/`, size) of every file that is not hidden; links are followed, loops of links once.
+
+    Raises:
+        ValueError: a folder cannot be listed, an image is a link to nothing, or a name is not UTF-8.
+    """
+
+    def refuse(error: OSError) -> None:
+        raise ValueError(
+            f"{error.filename} cannot be listed ({error.strerror}): make it readable, or move it away; images that "
+            "go missing would number the classes anew."
+        ) from error
+
     seen = set()
-    for folder, folders, files in os.walk(root, followlinks=True):
+    for folder, folders, files in os.walk(root, followlinks=True, onerror=refuse):
         real = os.path.realpath(folder)
         if real in seen:
             folders.clear()
             continue
         seen.add(real)
+        # in one order on every machine, since of two links to a folder the first counts
+        folders[:] = sorted(name for name in folders if not is_hidden(name) and name != "lost+found")
         for name in files:
             file = Path(folder, name)
-            if file.is_file():  # not a dangling link
-                yield file.relative_to(root).as_posix(), file.stat().st_size
+            if file.is_file():
+                yield _utf8(file.relative_to(root).as_posix(), root), file.stat().st_size
+            elif file.is_symlink() and is_image(name):
+                raise ValueError(f"{file} is a link to nothing: fetch the file, or remove the link.")
+
+
+def _utf8(name: str, root: Path) -> str:
+    try:
+        name.encode()
+    except UnicodeEncodeError:
+        raise ValueError(
+            f"the name {os.fsencode(name)!r} in {root} is not UTF-8: rename the file, such as with "
+            "`convmv -f latin1 -t utf8 --notest -r`."
+        ) from None
+    return name
+
+
+def one_snapshot(path: Path) -> None:
+    """ValueError for a cache of the Hugging Face hub that holds a data set in several versions."""
+    snapshots = sorted(p for p in path.glob("snapshots/*") if p.is_dir())
+    if len(snapshots) > 1:
+        raise ValueError(
+            f"{path} holds {len(snapshots)} versions of the data set: give one of them, such as {snapshots[0]}."
+        )

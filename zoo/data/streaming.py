@@ -20,7 +20,7 @@ import torch
 from PIL import Image
 
 from zoo.data.colours import upright_rgb
-from zoo.data.files import BadImage, Files, MissingDataset, reason
+from zoo.data.files import BadImage, Files, MissingDataset, check_size, reason
 from zoo.data.images import Images
 from zoo.data.labels import MOST_CLASSES
 from zoo.data.whole import write_whole
@@ -57,6 +57,7 @@ def write_stream(source: str | Path, dest: str | Path, chunk_mb: int = 64) -> in
 
     Raises:
         FileExistsError: there is something in `dest`.
+        BadImage: an image cannot be decoded, or is of another size than the first.
         ValueError: `source` is no data set, or chunk_mb is not positive.
     """
     _litdata()
@@ -71,6 +72,8 @@ def write_stream(source: str | Path, dest: str | Path, chunk_mb: int = 64) -> in
     width, height = files.image(0).size
     if width != height:
         raise ValueError(f"{files.where(0)} is {width}x{height} px, not square: prepare the set first.")
+    for i in track(range(len(files)), len(files), what="images looked at"):
+        check_size(files, i, files.image(i).size, width)  # all of them, before anything is written
     dest.mkdir(parents=True, exist_ok=True)
     cache = Cache(str(dest), chunk_bytes=f"{chunk_mb}MB")
     for i, name in enumerate(track(files.names, len(files.names), what="images cut")):

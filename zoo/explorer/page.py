@@ -119,9 +119,8 @@ def latent_tab(gr: Any, page: Any, shelf: Shelf, models: list, folder: Path) -> 
             data = data_of(yaml.safe_load((run / "config.yaml").read_text()))
             data.enter(gan.trained_stage)
             data.setup("fit")
-            images = data.images(torch.arange(len(data)))
-            near = playing.nearest(images, playing.picture(gan, read(list(values))))
-            return [[(images[i].permute(1, 2, 0).numpy(), f"image {i}") for i in near]]
+            near = playing.nearest(data.batches(256), playing.picture(gan, read(list(values))))
+            return [[(image.permute(1, 2, 0).numpy(), f"image {i}") for i, image in near]]
 
         return told(work, 1)
 

@@ -1,5 +1,6 @@
 """What the explorer's controls mean: numbers in, pictures out. Knows no page."""
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -7,6 +8,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from zoo.data.images import Batch
 from zoo.engine.encoders import decode, encode
 from zoo.engine.gan import GAN
 from zoo.networks.stylegan import mix
@@ -135,10 +137,19 @@ def reconstruction(gan: GAN, photo: Tensor, vector: Tensor | None, strength: flo
     return enlarged(decode(gan, z if vector is None else z + strength * vector, average))
 
 
-def nearest(images: Tensor, shown: np.ndarray, k: int = 5) -> list[int]:
-    """Numbers of the k images, uint8 (N, 3, R, R), nearest to a picture as `picture` gives it, by mean square."""
-    side = images.shape[-1]
-    factor = shown.shape[0] // side
-    target = torch.from_numpy(shown[::factor, ::factor].copy()).permute(2, 0, 1).float()
-    parts = [(part.float() - target).square().mean((1, 2, 3)) for part in images.split(1024)]
-    return torch.cat(parts).topk(min(k, len(images)), largest=False).indices.tolist()
+def nearest(batches: Iterable[Batch], shown: np.ndarray, k: int = 5) -> list[tuple[int, Tensor]]:
+    """The k images nearest to a picture as `picture` gives it, by mean square: numbers and uint8 (3, R, R).
+
+    Args:
+        batches: (uint8 (N, 3, R, R), labels) of all images in their order, of which one batch is held at a time.
+    """
+    best: list[tuple[float, int, Tensor]] = []
+    start = 0
+    for images, _ in batches:
+        factor = shown.shape[0] // images.shape[-1]
+        target = torch.from_numpy(shown[::factor, ::factor].copy()).permute(2, 0, 1).float()
+        far = (images.float() - target).square().mean((1, 2, 3)).tolist()
+        best = sorted([*best, *((d, start + i, images[i]) for i, d in enumerate(far))], key=lambda one: one[:2])[:k]
+        best = [(d, i, image.clone()) for d, i, image in best]  # and not the batch behind it
+        start += len(images)
+    return [(i, image) for _, i, image in best]

@@ -9,8 +9,8 @@ import re
 from pathlib import Path
 
 from zoo.data.files import MissingDataset
-from zoo.data.paths import EXTENSIONS, walk
-from zoo.preparation.sources import Source, natural, stamp
+from zoo.data.paths import is_image, natural, walk
+from zoo.preparation.sources import Source, stamp
 
 SYNSET = re.compile(r"n\d{8}")
 # `n01440764_10026.JPEG` (ILSVRC) or `ILSVRC2012_val_00000293_n01440764.JPEG`, `..._n01440764.JPEG` (Hugging Face)
@@ -22,7 +22,7 @@ def folders(path: Path, split: str) -> Source | None:
 
     Raises:
         MissingDataset: only another split is there.
-        ValueError: the class of a file cannot be told.
+        ValueError: there are archives in the place of images, or the class of a file cannot be told.
     """
     names = ("train", "train_images") if split == "train" else ("val", "validation", "val_images")
     roots = [path, path / "ILSVRC" / "Data" / "CLS-LOC", path / "Data" / "CLS-LOC"]
@@ -35,7 +35,10 @@ def folders(path: Path, split: str) -> Source | None:
             return None
         root = path
     files = sorted(walk(root), key=lambda f: natural(f[0]))
-    images = [(name, size) for name, size in files if Path(name).suffix.lower() in EXTENSIONS]
+    images = [(name, size) for name, size in files if is_image(name)]
+    if not images:
+        tar = next((f", such as {name}" for name, _ in files if name.endswith(".tar")), "")
+        raise ValueError(f"{root} holds no images: unpack its archives{tar}, each into a folder of its synset.")
     table = _table(path)
     synsets = [_synset(root, name, table) for name, _ in images]
     classes = tuple(sorted(set(synsets)))
@@ -47,7 +50,8 @@ def folders(path: Path, split: str) -> Source | None:
         stamp(*(f"{name} {size}" for name, size in images)),
         labels=[number[s] for s in synsets],
         classes=classes,
-        ignored=[name for name, _ in files if Path(name).suffix.lower() not in EXTENSIONS],
+        ignored=[name for name, _ in files if not is_image(name)],
+        split=root != path,
     )
 
 

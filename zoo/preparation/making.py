@@ -65,19 +65,20 @@ class Work(Dataset):
 
 
 def estimate(work: Work, count: int, path: Path) -> int:
-    """Bytes that all levels of `count` images will take, from a few of them all over the source.
+    """Bytes that all levels of `count` images will take, from a few of them from everywhere, or the first usable.
 
     Raises:
-        ValueError: none of these can be used.
+        ValueError: none can be used.
     """
-    numbers = sorted({k * (count - 1) // 15 for k in range(16)})
+    few = sorted({k * (count - 1) // 15 for k in range(16)})
     sizes, reason = [], ""
-    for i in numbers:
+    for place, i in enumerate([*few, *range(count)]):
+        if sizes and place >= len(few):
+            break
         try:
             sizes.append(sum(map(len, work.make(i)[0].values())))
         except BadImage as error:
             reason = reason or f"{work.source.names[i]} {error}"
     if not sizes:
-        few = "no image of" if len(numbers) == count else f"none of {len(numbers)} images taken from everywhere in"
-        raise ValueError(f"{few} {path} could be used: {reason}.")
+        raise ValueError(f"no image of {path} could be used: {reason}.")
     return sum(sizes) * count // len(sizes)

@@ -25,7 +25,7 @@ from zoo.preparation.making import Settings, Work, estimate
 from zoo.preparation.pixels import FILTERS, FORMATS, crop_of
 from zoo.preparation.report import Report
 from zoo.preparation.sources import Source, open_source
-from zoo.preparation.writing import Zips
+from zoo.preparation.writing import Zips, part_of
 
 TOOL = "zoo data prepare, version 2"  # raise it when other bytes come out
 CHUNK = 64  # images that a worker hands over at once
@@ -71,34 +71,33 @@ def prepare(
         MissingDataset: nothing is at `source`.
         FileExistsError: `dest` exists.
         OSError: the disk is too small.
-        ValueError: an option is not one of its values, or no image can be used.
+        ValueError: an option is not one of its values, the source was resized by another filter, or no image can
+            be used.
     """
     about = _kind(kind, filter, format, duplicates)
     resolution = _resolution(about.resolution if resolution is None else resolution, limit)
     crop, filter = crop or about.crop, filter or about.filter
     crop_of(crop)
     dests = _dests(Path(dest), resolution, pyramid)
-    split = split or next(iter(about.counts or ["train"]))
-    opened = _checked(kind, Path(source), split, download)
-    settings = Settings(tuple(dests), crop, filter, max(min_side or 0, resolution), format, stretch)
+    opened, split = _checked(kind, Path(source), split, download)
+    _check_made(source, opened.made, dests, filter)
+    least = 0 if crop == "wide" else resolution  # a wide crop is as wide as the image, which may be lower
+    settings = Settings(tuple(dests), crop, filter, max(min_side or 0, least), format, stretch)
     identity = {"tool": TOOL, "pillow": PIL.__version__, "kind": kind, "split": split, "limit": limit}
     identity |= {"duplicates": duplicates, "source": opened.stamp} | vars(settings)
     facts = {"kind": kind, "split": split, "source": Path(source).name}
     count = min(len(opened), limit or len(opened))
     work = Work(opened, settings)
-    need = estimate(work, count, Path(source))
+    _check_disk(dests, estimate(work, count, Path(source)))
     zips = Zips(dests, identity, format)
-    _write(zips, work, count, need, workers, duplicates == "drop", facts)
+    _write(zips, work, count, workers, duplicates == "drop", facts)
     return _report(dests[resolution], zips.records, opened, count, limit, split)
 
 
-def _write(
-    zips: Zips, work: Work, count: int, need: int, workers: int | None, drop: bool, facts: dict[str, str]
-) -> None:
+def _write(zips: Zips, work: Work, count: int, workers: int | None, drop: bool, facts: dict[str, str]) -> None:
     """Make what the zips lack and put them in place; what was made is kept unless the images are at fault."""
     try:
         if not zips.finished:
-            _check_disk(zips.top.parent, need, zips)
             _run(work, count, zips, drop, os.cpu_count() or 1 if workers is None else workers)
             _finish(zips, work.source, work.settings, facts)
         zips.commit()
@@ -152,16 +151,34 @@ def _dests(dest: Path, resolution: int, pyramid: bool) -> dict[int, Path]:
     return {r: Path(str(dest).replace("{resolution}", str(r))) for r in sizes}
 
 
-def _checked(kind: str, path: Path, split: str, download: bool) -> Source:
+def _checked(kind: str, path: Path, split: str | None, download: bool) -> tuple[Source, str]:
+    """The source, and the split that was asked for or is the usual one."""
     counts = KINDS[kind].counts
-    if counts and "all" in counts and split != "all":
+    chosen = split or next(iter(counts or ["train"]))
+    if counts and "all" in counts and chosen != "all":
         raise ValueError(f"{KINDS[kind].title} is prepared as a whole: leave out --split and give it to training.")
-    return open_source(kind, path, split, download)
+    opened = open_source(kind, path, chosen, download)
+    if split and not counts and not opened.split:
+        raise ValueError(f"{path} is not divided into splits: leave out --split.")
+    return opened, chosen
 
 
-def _check_disk(folder: Path, need: int, zips: Zips) -> None:
-    need = int(need * 1.05) - sum(p.stat().st_size for p in zips.parts.values())
-    free = shutil.disk_usage(folder).free
+def _check_made(source: str | Path, made: dict, dests: dict[int, Path], filter: str) -> None:
+    """Refuse to resize a prepared set by another filter than it was made by: the manifest could name but one."""
+    before = made.get("filter") if made.get("resized", True) else None
+    if before and filter not in (before, "mean") and set(dests) != {made["resolution"]}:
+        raise ValueError(
+            f"{source} was resized with the filter {before} (manifest.json), and would be with {filter} once more: "
+            f"give --filter {before}, or prepare the originals."
+        )
+
+
+def _check_disk(dests: dict[int, Path], need: int) -> None:
+    """OSError where the disk is too small for what is not there yet."""
+    parts = [part for dest in dests.values() if (part := part_of(dest)).exists()]
+    need = int(need * 1.05) - sum(part.stat().st_size for part in parts)
+    folder = max(dests.items())[1].parent
+    free = shutil.disk_usage(next(p for p in (folder, *folder.absolute().parents) if p.exists())).free
     if need > free:
         raise OSError(
             f"about {need / 1e9:.1f} GB will be written to {folder}, where {free / 1e9:.1f} GB are free: "
@@ -197,6 +214,7 @@ def _finish(zips: Zips, source: Source, settings: Settings, facts: dict) -> None
     labels = [r["label"] for r in used] if source.labels is not None else None
     per_class = Counter(labels or [])
     top_resized = sum(u["resized"] for u in used)
+    before = source.made.get("filter") if source.made.get("resized", True) else None
     for r in settings.resolutions:
         stamps = list(zips.stamps(r))
         pairs = None if labels is None else [[name, c] for (name, _), c in zip(stamps, labels, strict=True)]
@@ -218,9 +236,9 @@ def _finish(zips: Zips, source: Source, settings: Settings, facts: dict) -> None
             "per_class": {str(c): per_class[c] for c in sorted(per_class)},
             "resolution": r,
             "crop": settings.crop,
-            "filter": settings.filter if top_resized else "mean" if resized else None,
-            "resized": resized,
-            "stretch": settings.stretch,
+            "filter": before or (settings.filter if top_resized else "mean" if resized else None),
+            "resized": resized or (len(used) if before else 0),
+            "stretch": settings.stretch or bool(source.made.get("stretch")),
             "pyramid_of": settings.resolutions[0] if below else None,
             "min_side": settings.min_side,
             "listing_sha256": listing_hash((*s, c) for s, c in zip(stamps, labels or "-" * len(used), strict=True)),

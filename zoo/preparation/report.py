@@ -38,10 +38,12 @@ class Report:
         return [("left out", self.skipped), ("twice", self.same), ("no image, ignored", self.ignored)]
 
     def write(self) -> None:
-        """The whole lists, as a text file."""
+        """The whole lists, as a text file in the place of an earlier zip's."""
         lines = [f"{title}: {line}" for title, entries in self._lists() for line in entries]
         if lines:
             write_whole(self.file, "\n".join(lines) + "\n")
+        else:
+            self.file.unlink(missing_ok=True)
 
     def __str__(self) -> str:
         m = self.manifest

@@ -5,7 +5,6 @@ from __future__ import annotations
 import functools
 import hashlib
 import io
-import re
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -16,7 +15,9 @@ import numpy as np
 from zoo.data.files import TINY, BadImage, Files, MissingDataset
 from zoo.data.kinds import KINDS
 from zoo.data.labels import MOST_CLASSES
+from zoo.data.paths import natural, one_snapshot
 from zoo.preparation.arrays import read_memory, read_npy, read_stack
+from zoo.preparation.splits import folder_of, rather_images, shards_of
 
 # sub-folders in which a data set's release keeps its images, and where others are to be ignored
 FOLDERS = {
@@ -40,6 +41,8 @@ class Source:
         classes: names of the classes, where known.
         levels: resolutions that are ready-made.
         ignored: files that hold no image of the set.
+        split: whether this is the part that `--split` names.
+        made: manifest of a source that `zoo data prepare` has made.
     """
 
     read: Callable[[int, int], bytes | np.ndarray]
@@ -50,6 +53,8 @@ class Source:
     classes: tuple[str, ...] = ()
     levels: tuple[int, ...] = ()
     ignored: list[str] = field(default_factory=list)
+    split: bool = False
+    made: dict[str, Any] = field(default_factory=dict)
 
     def __len__(self) -> int:
         return len(self.names)
@@ -64,17 +69,12 @@ def sizes(paths: Sequence[Path]) -> str:
     return stamp(*(f"{p.name} {p.stat().st_size}" for p in paths))
 
 
-def natural(name: str) -> list[Any]:
-    """Sorting key by which 2.jpg comes before 10.jpg."""
-    return [int(part) if part.isdigit() else part for part in re.split(r"(\d+)", name)]
-
-
 def open_source(kind: str, path: Path, split: str, download: bool = False) -> Source:
-    """The images of data set `kind` at `path`, in whichever layout they are.
+    """The images of data set `kind` at `path`, in whichever layout they are; of several splits those of `split`.
 
     Raises:
         MissingDataset: nothing is there.
-        ValueError: it is no layout that is known, or damaged.
+        ValueError: it is no layout that is known, lacks the split, or is damaged.
     """
     counts = KINDS[kind].counts
     if counts and split not in counts:
@@ -90,6 +90,8 @@ def open_source(kind: str, path: Path, split: str, download: bool = False) -> So
         if found is not None:
             return found
     path = _inner(kind, path)
+    if path.is_dir():
+        one_snapshot(path)
     source = next(opened for layout in _LAYOUTS if (opened := layout(kind, path, split)) is not None)
     if not len(source):
         raise ValueError(f"{path} holds no images: give a folder, zip, parquet, TFRecords, lmdb or NPY of them.")
@@ -114,7 +116,8 @@ def _tfrecords(kind: str, path: Path, split: str) -> Source | None:
         return None
     from zoo.preparation.tfrecords import TFRecords
 
-    records = TFRecords(path)
+    files, parted = shards_of(path, files, split)
+    records = TFRecords(files, from_one=kind == "imagenet")
     return Source(
         records.read,
         _Numbered(records.name, len(records)),
@@ -122,16 +125,18 @@ def _tfrecords(kind: str, path: Path, split: str) -> Source | None:
         sizes(files),
         labels=records.labels,
         levels=records.levels,
+        split=parted,
     )
 
 
 def _parquet(kind: str, path: Path, split: str) -> Source | None:
     files = [path] if path.suffix == ".parquet" else sorted(path.rglob("*.parquet")) if path.is_dir() else []
-    if not files:
+    if not files or rather_images(path, files):
         return None
     from zoo.preparation.stores import Parquet
 
-    table = Parquet(_of_split(files, split))
+    files, parted = shards_of(path, files, split)
+    table = Parquet(files)
     return Source(
         table.read,
         _Numbered(table.name, len(table)),
@@ -139,14 +144,8 @@ def _parquet(kind: str, path: Path, split: str) -> Source | None:
         sizes(table.files),
         labels=table.labels,
         classes=table.classes,
+        split=parted,
     )
-
-
-def _of_split(files: list[Path], split: str) -> list[Path]:
-    """The shards of one split, where the names tell (`train-00000-of-00294.parquet`, `validation/...`)."""
-    words = {"val": ("val", "validation"), "train": ("train", "training")}.get(split, (split,))
-    chosen = [p for p in files if {w for part in p.parts[-2:] for w in re.split(r"[^a-z]+", part)} & set(words)]
-    return chosen or files
 
 
 def _lmdb(kind: str, path: Path, split: str) -> Source | None:
@@ -175,7 +174,7 @@ def _npy(kind: str, path: Path, split: str) -> Source | None:
         names = _Numbered(functools.partial("{}#{}".format, path.name), len(stack))
         return Source(functools.partial(read_stack, path), names, "NPY array", sizes([path]))
     files = sorted(path.rglob("*.npy"), key=lambda p: natural(p.as_posix())) if path.is_dir() else []
-    if not files:
+    if not files or rather_images(path, files):
         return None
     return Source(
         functools.partial(read_npy, files), [str(p.relative_to(path)) for p in files], "NPY files", sizes(files)
@@ -183,16 +182,18 @@ def _npy(kind: str, path: Path, split: str) -> Source | None:
 
 
 def _files(kind: str, path: Path, split: str) -> Source:
-    files = Files(path, labels=KINDS[kind].labelled)
-    order = sorted(range(len(files)), key=lambda i: natural(files.names[i]))
+    part = folder_of(path, split) if path.is_dir() else path
+    files = Files(part, labels=KINDS[kind].labelled)
     return Source(
-        functools.partial(read_file, files, [files.names[i] for i in order]),
-        [files.names[i] for i in order],
+        functools.partial(read_file, files, files.names),
+        files.names,
         "zip" if files.zipped else "folder",
         files.listing(),
-        labels=None if files.labels is None else [files.labels[i] for i in order],
-        classes=files.classes,
+        labels=files.labels,
+        classes=files.class_names if files.labels is not None else (),
         ignored=files.others,
+        split=part != path,
+        made=files.manifest or {},
     )
 
 

@@ -33,12 +33,21 @@ class Parquet:
             schema = opened.schema_arrow
             self.image, self.label, self.classes = _columns(file, schema)
             counts += [(file, g, opened.metadata.row_group(g).num_rows) for g in range(opened.num_row_groups)]
-            if self.label:
-                labels += opened.read(columns=[self.label]).column(0).to_pylist()
+            rows = opened.read(columns=[self.label]).column(0).to_pylist() if self.label else []
+            known = [isinstance(c, int) and c >= 0 for c in rows]  # test splits have the label -1
+            labels.append(rows if any(known) or (self.label and not rows) else None)
+            if any(known) and not all(known):
+                i = known.index(False)
+                raise ValueError(
+                    f"{file} has no class for row {i} ({self.label} {rows[i]}), but for others: give each row "
+                    "one, or none."
+                )
         self.groups = [(file, group) for file, group, _ in counts]
         self.ends = np.cumsum([n for _, _, n in counts])
-        bad = any(not isinstance(c, int) or c < 0 for c in labels)  # test splits have the label -1
-        self.labels = None if bad or not labels else labels
+        without = [file for file, some in zip(files, labels, strict=True) if some is None]
+        if without and len(without) < len(files):
+            raise ValueError(f"{without[0]} has no labels, but other files have: label all of them, or none.")
+        self.labels = None if without else [c for some in labels for c in some]
 
     def __len__(self) -> int:
         return int(self.ends[-1]) if len(self.ends) else 0

@@ -10,7 +10,7 @@ import io
 import os
 import re
 import struct
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -116,18 +116,18 @@ _VALUES = {1: lambda data: (value for _, value in fields(data)), 2: _floats, 3: 
 
 
 class TFRecords:
-    """Images of a folder or file of TFRecords, by number.
+    """Images of TFRecords files, by number.
+
+    Args:
+        files: of one folder.
+        from_one: `image/class/label` numbers the classes from 1 on, as TF-slim's ImageNet does.
 
     Attributes:
         levels: resolutions for which the files hold every image ready-made (PGGAN's layout), falling.
         labels: class of each image, or None.
     """
 
-    def __init__(self, path: Path) -> None:
-        if path.is_file():
-            files = [path]
-        else:
-            files = sorted(p for p in path.iterdir() if ".tfrecord" in p.name and p.is_file())
+    def __init__(self, files: Sequence[Path], from_one: bool = False) -> None:
         by_level = {2 ** int(m[1]): p for p in files if (m := LEVEL.search(p.name))}
         self.levels = tuple(sorted(by_level, reverse=True))
         self.files = [by_level[r] for r in self.levels] or files
@@ -135,10 +135,12 @@ class TFRecords:
         if self.levels:
             counts = {p.name: len(i) for p, i in zip(self.files, self.index, strict=True)}
             if len(set(counts.values())) > 1:
-                raise ValueError(f"the levels of {path} have different counts ({counts}): copy them again.")
+                raise ValueError(
+                    f"the levels of {self.files[0].parent} have different counts ({counts}): copy them again."
+                )
         self.ends = np.cumsum([len(i) for i in (self.index[:1] if self.levels else self.index)])
         self._open: dict[int, io.FileIO] = {}  # read by position, so that workers may share them
-        self.labels = self._labels(path if path.is_dir() else path.parent)
+        self.labels = self._labels(files[0].parent, from_one)
 
     def __len__(self) -> int:
         return int(self.ends[-1])
@@ -184,7 +186,7 @@ class TFRecords:
                 return features[name][0]
         raise BadImage(f"holds no image, only {', '.join(sorted(features)) or 'nothing'}")
 
-    def _labels(self, folder: Path) -> list[int] | None:
+    def _labels(self, folder: Path, from_one: bool) -> list[int] | None:
         tables = sorted(folder.glob("*.labels"))
         if tables:
             table = np.load(tables[0], allow_pickle=False)
@@ -196,6 +198,8 @@ class TFRecords:
         try:
             first = self.features(0)
             name = next((n for n in LABELS if n in first), None)
-            return None if name is None else [int(self.features(i)[name][0]) for i in range(len(self))]
+            labels = name and [int(self.features(i)[name][0]) for i in range(len(self))]
+            from_one = from_one and name == "image/class/label" and min(labels) > 0
+            return [c - 1 for c in labels] if from_one else labels
         except (BadImage, KeyError, IndexError) as error:
             raise ValueError(f"the labels of {self.files[0]} cannot be read ({error}): copy it again.") from error

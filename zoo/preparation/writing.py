@@ -25,6 +25,11 @@ def member_name(n: int, extension: str) -> str:
     return f"{n // 1000:05d}/img{n:08d}.{extension}"
 
 
+def part_of(dest: Path) -> Path:
+    """Where a zip lies while it is written."""
+    return dest.with_name(f".{dest.name}.part")
+
+
 def _info(name: str, data_size: int, crc: int, offset: int) -> zipfile.ZipInfo:
     info = zipfile.ZipInfo(name, date_time=(1980, 1, 1, 0, 0, 0))  # no clock: the same input, the same bytes
     info.external_attr = 0o644 << 16
@@ -54,7 +59,7 @@ class Zips:
 
     def __init__(self, dests: dict[int, Path], settings: dict, extension: str) -> None:
         self.dests, self.extension = dests, extension
-        self.parts = {r: dest.with_name(f".{dest.name}.part") for r, dest in dests.items()}
+        self.parts = {r: part_of(dest) for r, dest in dests.items()}
         self.top = dests[max(dests)]
         self.journal_path = self.top.with_name(f".{self.top.name}.journal")
         self.settings = json.dumps(settings, sort_keys=True)

@@ -10,7 +10,7 @@ from pathlib import Path
 from torch import Tensor, nn
 
 from zoo.data import ImageDataModule
-from zoo.data.manifests import at_resolution, prepared
+from zoo.data.opening import at_resolution, prepared
 from zoo.data.streaming import is_stream
 from zoo.engine.gan import GAN
 from zoo.training.loading import read

@@ -37,6 +37,8 @@ def import_weights(path: str | Path, out: str | Path | None = None, paper: str |
     out = Path(out) if out is not None else path.with_name(f"{path.stem if path.is_file() else path.name}.ckpt")
     if out.exists() and out.resolve() == path.resolve():
         raise ValueError(f"{out} is the file itself: name another with --out")
+    if out.exists() and not is_import(out):
+        raise ValueError(f"{out} exists and was not imported, so it is not replaced: name another with --out")
     if not out.parent.is_dir():
         raise ValueError(f"there is no folder {out.parent} to write {out.name} to: make it, or name another --out")
     found = containers.recognise(path, paper)
@@ -50,6 +52,14 @@ def import_weights(path: str | Path, out: str | Path | None = None, paper: str |
     write(gan, about, out)
     print(tell(found, gan, path), flush=True)
     return out
+
+
+def is_import(path: Path) -> bool:
+    """Whether a file is a checkpoint that was imported, which can be imported again."""
+    try:
+        return "imported" in torch.load(path, map_location="meta", mmap=True, weights_only=True)["zoo"]
+    except Exception:  # whatever else it may be
+        return False
 
 
 def assemble(found: Found) -> tuple[GAN, dict]:
