@@ -223,3 +223,12 @@ def test_modules_do_not_draw_from_the_global_stream(tmp_path):
     next(iter(dm.train_dataloader()))
     list(dm.batches(2))
     assert torch.equal(torch.rand(2), expected)
+
+
+def test_test_images_of_imagenet_need_not_be_as_many_and_are_of_the_same_classes(make_zip, monkeypatch):
+    small(monkeypatch, "imagenet", train=1000)
+    train, tests = make_zip(n=1000, classes=1000), make_zip("val.zip", n=500, classes=500, start=1000)
+    data = ImageNet(train, 8, seed=0, classes=(151, 293), test_path=tests)
+    assert (len(data), len(data.test_images())) == (143, 143)
+    assert data.test_images().labels.tolist() == list(range(143))
+    assert len(ImageNet(train, 8, seed=0, labels=False, test_path=tests).test_images()) == 500

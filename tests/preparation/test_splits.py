@@ -149,3 +149,14 @@ def test_a_list_of_an_earlier_zip_is_not_left_behind(tmp_path):
     out.unlink()
     prepare("folder", tmp_path / "in", out, 8, workers=0)
     assert not (tmp_path / "out.report.txt").exists()
+
+
+def test_a_table_beside_the_images_it_lists_is_no_source_of_images(tmp_path):
+    pytest.importorskip("pyarrow", reason="needs pyarrow (the data extra)")
+    import pyarrow as pa
+    import pyarrow.parquet as pq
+
+    put(tmp_path, *(f"00000/{i}.png" for i in range(3)))
+    pq.write_table(pa.table({"url": ["a", "b", "c"]}), tmp_path / "00000.parquet")
+    found = open_source("folder", tmp_path, "train")
+    assert (len(found), found.ignored) == (3, ["00000.parquet"])
