@@ -110,16 +110,18 @@ class Checkpoints(Checked, Callback):
                 self.number(file.parent, gan)
 
     def write(self, trainer: L.Trainer, gan: GAN, name: str) -> Path | None:
-        """Write the run as `checkpoints/<name>`, whole or not at all; its path, or None if the disk refused."""
-        file = Path(trainer.default_root_dir, "checkpoints", name)
+        """Write the run as `checkpoints/<name>`, whole or not at all; on every rank its path, or None if the disk
+        refused."""
+        file, whole = Path(trainer.default_root_dir, "checkpoints", name), True
         with gan.off_the_clock():
             try:
                 trainer.save_checkpoint(file)
             except OSError as error:  # only the writing rank comes here; the others wait for it
                 trainer.strategy.barrier()
                 self.complain(gan, error)
-                return None
-        return file
+                whole = False
+            # every rank must know: whoever tries again does so in a collective
+            return file if trainer.strategy.broadcast(whole) else None
 
     @staticmethod
     def complain(gan: GAN, error: OSError) -> None:
