@@ -22,9 +22,12 @@ from zoo.options.ranges import NonNegativeFloat, PositiveInt
 
 
 def resumed_here(trainer: L.Trainer) -> bool:
-    """Whether the run goes on from the last checkpoint of its own folder."""
-    last = Path(trainer.default_root_dir, "checkpoints", "last.ckpt")
-    return bool(trainer.ckpt_path) and Path(trainer.ckpt_path).resolve() == last.resolve()
+    """Whether the run goes on in its own folder: from its last checkpoint, or from its best if there is no last."""
+    if not trainer.ckpt_path:
+        return False
+    folder = Path(trainer.default_root_dir, "checkpoints")
+    newest = folder / ("last.ckpt" if (folder / "last.ckpt").exists() else "best.ckpt")
+    return Path(trainer.ckpt_path).resolve() == newest.resolve()
 
 
 class WholeFiles(TorchCheckpointIO):
@@ -72,12 +75,13 @@ class Checkpoints(Checked, Callback):
         """Where a run goes on in its own folder, what it left behind the point where it stands is made again."""
         folder = Path(trainer.default_root_dir, "checkpoints")
         if resumed_here(trainer):
-            self.saved_at = gan.nimg
+            last = Path(trainer.ckpt_path).name == "last.ckpt"
+            self.saved_at = gan.nimg if last else -1
             if trainer.is_global_zero:
                 for later in self.numbered(folder, gan):
                     if float(later.stem.partition("-")[2]) > round(gan.nimg / 1000, 1):
                         later.unlink()
-                if gan.nimg and (gan.finished or gan.passed(self.every_kimg)):
+                if last and gan.nimg and (gan.finished or gan.passed(self.every_kimg)):
                     self.number(folder, gan)  # a kill may have come between the two files
 
     @staticmethod

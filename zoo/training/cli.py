@@ -13,6 +13,7 @@ import os
 import sys
 import warnings
 from contextlib import ExitStack
+from functools import partial
 from pathlib import Path
 
 import lightning.pytorch as L
@@ -31,7 +32,7 @@ from zoo.engine.stop import Stop
 from zoo.training import cluster
 from zoo.training.ancestry import begin_from, names_of
 from zoo.training.arguments import add_run_arguments
-from zoo.training.changes import check_resume, computed
+from zoo.training.changes import check_resume, computed, fits
 from zoo.training.checks import (
     TRAINER,
     check_half,
@@ -97,14 +98,14 @@ class ZooCLI(LightningCLI):
         base = cluster.base_of(self.config.run_dir, paper, self.recipe)
         config = yaml.safe_load(self.parser.dump(self.config, skip_none=False))
         config["evaluation"]["recipe"] = self.recipe  # the folder may have another name
-        given = self.resumed(base, config) if decided is None else decided["ckpt_path"]
-        self.ckpt_path = Path(given) if given else None
         check_devices(self.config.trainer)
         self.model.half_penalties = check_half(self.config, self.model)
         self.model.compiled, self.model.checkpoint_activations = check_ways(self.config, self.model)
         self.spread = about_spread(self.model, processes(self.config.trainer))
         self.datamodule.enter(self.model.stage)
         now = computed(self.model, self.datamodule, self.config.trainer)
+        given = self.resumed(base, config, now) if decided is None else decided["ckpt_path"]
+        self.ckpt_path = Path(given) if given else None
         names = names_of(self.datamodule) if self.model.n_classes and rank_zero_only.rank == 0 else ()
         self.model.origin |= {"computed": now, "class_names": list(names)}
         if rank_zero_only.rank == 0:
@@ -115,7 +116,8 @@ class ZooCLI(LightningCLI):
                     print(f"from {self.config.init_from}: {line}")
             self.datamodule.prepare_data()
             self.datamodule.setup("fit")
-            check_run(self.model, self.datamodule, self.config_init, self.ckpt_path, base)
+            own = self.ckpt_path.parents[1] if self.last and self.ckpt_path else None
+            check_run(self.model, self.datamodule, self.config_init, self.ckpt_path, base, own)
         trial = on_trial(self.config.trainer)
         check_machine(self.config.trainer, lambda: super(ZooCLI, self).instantiate_trainer(**trial))
 
@@ -143,9 +145,13 @@ class ZooCLI(LightningCLI):
             self.config_init.evaluation.run = run_id(self.run.folder)
         return super().instantiate_trainer(**own)
 
-    def resumed(self, base: Path, config: dict) -> Path | None:
+    def resumed(self, base: Path, config: dict, now: dict) -> Path | None:
         """The checkpoint to go on from; rank 0 looks for the last one once for all, since another run may write one
         in between. A job that was put back in the queue goes on with its own.
+
+        Args:
+            config: what this command asks for.
+            now: what `computed` says of it.
 
         Raises:
             ValueError: for a name that is empty, and for a file beside `--init_from`.
@@ -155,14 +161,15 @@ class ZooCLI(LightningCLI):
         if self.config.init_from and self.config.ckpt_path not in (None, "last"):
             raise ValueError("--ckpt_path goes on with a run and --init_from begins one: give one of them")
         self.last = self.config.ckpt_path == "last"
+        fitting = partial(fits, model=self.model, now=now)
         if self.config.ckpt_path is None and cluster.job():
-            own = last_checkpoint(base)
+            own = last_checkpoint(base, config)
             self.last = cluster.of_this_job(own, config)
             self.last = self.last and not self.over(own)
         if not self.last:
             return Path(self.config.ckpt_path) if self.config.ckpt_path else None
         known = os.environ.get("ZOO_LAST_CHECKPOINT") if rank_zero_only.rank else None
-        found = last_checkpoint(base) if known is None else Path(known) if known else None
+        found = last_checkpoint(base, config, fitting) if known is None else Path(known) if known else None
         os.environ["ZOO_LAST_CHECKPOINT"] = str(found or "")
         if found is None and rank_zero_only.rank == 0:
             print(f"no checkpoint under {base}-* yet: starting from scratch")

@@ -32,7 +32,7 @@ from zoo.leaderboard.naming import token_of, written
 from zoo.leaderboard.rows import check_writable
 from zoo.options.ranges import NonNegativeFloat, PositiveInt, Processes, Seed
 from zoo.training import cluster
-from zoo.training.changes import check_resume, computed
+from zoo.training.changes import check_resume, computed, fits
 from zoo.training.checks import TRAINER, check_disk, check_folder
 from zoo.training.ends import leave, tell_stop, watched
 from zoo.training.history import Rewind
@@ -95,19 +95,19 @@ def begin(
     name = type(model).__name__.lower()
     base = cluster.base_of(config.run_dir, name, recipe)
     ckpt = Path(config.ckpt_path) if config.ckpt_path else None
-    own = last_checkpoint(base) if config.ckpt_path is None else None
+    own = last_checkpoint(base, plain) if config.ckpt_path is None else None
     if cluster.of_this_job(own, plain) and not over(config, own, model):
         config.ckpt_path = "last"
     if config.ckpt_path == "last":
-        ckpt = last_checkpoint(base)
+        ckpt = last_checkpoint(base, plain, partial(fits, model=model, now=computed(model)))
         if ckpt is None:
             print(f"no checkpoint under {base}-* yet: starting from scratch")
     if ckpt:
         check_resume(ckpt, model, computed(model), partial(owed, config, ckpt))
-    check_disk(model, config.checkpoints.keep, check_folder("--run_dir", base.parent))
     last = config.ckpt_path == "last"
-    killed = unbegun(base) if last or cluster.job() else None
-    folder = ckpt.parents[1] if ckpt and last else killed or new_folder(base)
+    own = ckpt.parents[1] if ckpt and last else None
+    check_disk(model, config.checkpoints.keep, check_folder("--run_dir", base.parent), own)
+    folder = own or (unbegun(base) if last or cluster.job() else None) or new_folder(base)
     held.enter_context(locked(folder))
     begin_in(folder, plain)
     return Run(name, recipe, folder, plain), ckpt
