@@ -60,6 +60,8 @@ MODEL = {
         --evaluation.n_prdc 0 | n_prdc
         --evaluation.results_dir photo.png/x | results_dir
         --evaluation.results_dir /proc/zoo | results_dir
+        --init_from nan-weight.ckpt | nan-weight.ckpt
+        --trainer.callbacks+=zoo.engine.collapse.CollapseWatch --trainer.callbacks.held_out nowhere.zip | nowhere.zip
         --threads -1 | threads
         --seed_everything -1 | seed_everything
         --trainer.limit_train_batches 1.5 | limit_train_batches
@@ -73,6 +75,7 @@ MODEL = {
     """,
     "pggan": """
         --model.stddev_group 3 | stddev_group
+        --trainer.callbacks+=zoo.engine.collapse.CollapseWatch | CollapseWatch
         --model.gamma 0 | gamma
     """,
     "stylegan": """
@@ -92,6 +95,7 @@ MODEL = {
         --model.widths [4,0] | widths
         --model.vae_kimg -1 | vae_kimg
         --model.weight_kl -1 | weight_kl
+        --trainer.callbacks+=zoo.engine.collapse.CollapseWatch | CollapseWatch
     """,
     "vgan": """
         --model.information -1 | information

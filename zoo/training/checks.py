@@ -15,6 +15,7 @@ from torch import nn
 from zoo.data import ImageDataModule
 from zoo.engine import speed
 from zoo.engine.best import check_best
+from zoo.engine.collapse import CollapseWatch
 from zoo.engine.gan import GAN
 from zoo.evaluation.extractors import metric_names
 from zoo.options.folders import check_folder
@@ -217,7 +218,7 @@ def check_run(
     """Refuse what cannot work with this data and on this disk, while nothing is written yet.
 
     Args:
-        parts: the callbacks of the command line, `checkpoints` and `evaluation`.
+        parts: the callbacks of the command line: `checkpoints`, `evaluation`, and those under `trainer`.
         checkpoint: what is to be gone on from.
         base: the run's folder is this with a number behind it.
         folder: the run's, if it goes on in one.
@@ -229,6 +230,9 @@ def check_run(
     if checkpoint:
         check_data(checkpoint, data)
     parts.evaluation.check(model, data)
+    for watch in parts.trainer.callbacks or []:
+        if isinstance(watch, CollapseWatch):
+            watch.check(model, data)
     known = scores_on_the_way(model, parts.evaluation.extractors)
     check_best([parts.checkpoints], parts.evaluation.every_kimg, known)
     files = checkpoint_files(model, parts.checkpoints.keep, parts.checkpoints.best_by)
