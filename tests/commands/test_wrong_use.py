@@ -61,7 +61,7 @@ MODEL = {
         --evaluation.results_dir photo.png/x | results_dir
         --evaluation.results_dir /proc/zoo | results_dir
         --init_from nan-weight.ckpt | nan-weight.ckpt
-        --trainer.callbacks+=zoo.engine.collapse.CollapseWatch --trainer.callbacks.held_out nowhere.zip | nowhere.zip
+        --trainer.callbacks+=zoo.engine.collapse.CollapseWatch --trainer.callbacks.held_out no.zip | no.zip
         --threads -1 | threads
         --seed_everything -1 | seed_everything
         --trainer.limit_train_batches 1.5 | limit_train_batches

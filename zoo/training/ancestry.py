@@ -28,7 +28,7 @@ def begin_from(path: Path, model: GAN, names: tuple[str, ...] = ()) -> list[str]
         names: of the model's classes, where the data name them.
 
     Raises:
-        FileNotFoundError, ValueError: if there is no such file, it is none of this paper, a number in it is not finite,
+        FileNotFoundError, ValueError: if there is no such file, it is none of this paper, some of it is not finite,
             or nothing in it fits.
     """
     checkpoint = read(path)
