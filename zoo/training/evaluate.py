@@ -29,7 +29,7 @@ from zoo.options.checked import Checked
 from zoo.pictures.grids import sample_grid, save_grid, save_own_pictures
 from zoo.training.checks import scores_on_the_way
 from zoo.training.history import evaluations
-from zoo.training.loggers import wandb_summary
+from zoo.training.loggers import log_row
 from zoo.training.nearest import nearest_of, save_nearest
 from zoo.training.run import EVALUATIONS, of_trained_stage
 
@@ -197,8 +197,7 @@ class Evaluate(Checked, L.Callback):
             with isolate_rng(), gan.off_the_clock():
                 row = self.write(gan, trainer.datamodule, self._last[1], self._software, token)
             for logger in trainer.loggers:
-                if isinstance(logger, L.loggers.WandbLogger):
-                    logger.experiment.summary.update({"row": wandb_summary(row)})
+                log_row(logger, row)
 
     def _extractors(self) -> tuple[list[Extractor], dict[str, str]]:
         # kept here, not on the model: they must stay out of checkpoints, DDP and averages of weights
