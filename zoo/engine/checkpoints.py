@@ -163,7 +163,9 @@ class Checkpoints(Checked, Callback):
 
     def on_train_batch_end(self, trainer: L.Trainer, gan: GAN, outputs, batch, batch_idx: int) -> None:
         if gan.steps % trainer.log_every_n_steps == 0:
+            scaled = getattr(trainer.precision_plugin, "scaler", None) is not None
             bad = [k for k, v in gan.scalars.items() if not math.isfinite(v)]
+            bad = [k for k in bad if not (scaled and k.startswith("grad/"))]  # such a step is left out
             # every rank must stop at the same batch
             if trainer.strategy.reduce_boolean_decision(bool(bad), all=False):
                 raise NotFinite(self.tell(trainer, gan, " and ".join(bad) or "a loss of another process"))
