@@ -68,9 +68,7 @@ def test_clipping_is_allowed_under_a_gradient_scaler():
 
 
 @pytest.mark.parametrize("clip", [None, 0.01])
-def test_gradients_are_told_and_clipped_without_their_scale_and_overflow_by_right(
-    clip, tmp_path, monkeypatch
-):
+def test_gradients_are_told_and_clipped_without_their_scale_and_overflow_by_right(clip, tmp_path, monkeypatch):
     monkeypatch.setattr(R1GAN, "update", partialmethod(GAN.update, clip=clip))
 
     def norms(scale: float, steps: int) -> list[float]:

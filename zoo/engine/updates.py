@@ -76,7 +76,7 @@ def apply_gradients(self: "GAN", optimizer: LightningOptimizer, clip: float | No
 
 
 def scale_of(gan: "GAN") -> float:
-    """What gradients are multiplied by until the optimizer's step, so that they do not vanish in float16 (16-mixed).
+    """What gradients are multiplied by until their optimizer steps, so that none vanishes in float16 (16-mixed).
 
     The scaler looks for the largest that does: it overflows now and then by design, and leaves out that step.
     """
