@@ -52,7 +52,7 @@ class Checkpoints(Checked, Callback):
         every_kimg: thousands of images between two checkpoints; 0 leaves only the one at the end.
         keep: how many numbered checkpoints are kept beside `last.ckpt`.
         best_by: a score of the evaluation, such as fd_random: `best.ckpt` is then the evaluated model that had the
-            best one, beside the newest.
+            best one, beside the newest. Another score, or other conditions of it, begin anew where a run goes on.
     """
 
     def __init__(
