@@ -61,6 +61,12 @@ MODEL = {
         --evaluation.results_dir photo.png/x | results_dir
         --evaluation.results_dir /proc/zoo | results_dir
         --init_from nan-weight.ckpt | nan-weight.ckpt
+        --init_from '' | --init_from is empty
+        --run_dir '' | --run_dir is empty
+        --run_dir= | --run_dir is empty
+        --evaluation.results_dir '' | --evaluation.results_dir is empty
+        --run_dir . | --run_dir . has no name
+        --run_dir big/.. | --run_dir big/.. has no name
         --trainer.callbacks+=zoo.engine.collapse.CollapseWatch --trainer.callbacks.held_out no.zip | no.zip
         --threads -1 | threads
         --seed_everything -1 | seed_everything
@@ -148,6 +154,7 @@ VERBS = """
     sample no-state.ckpt | no-state.ckpt
     sample no-extra.ckpt | no-extra.ckpt
     sample LAST --n 100000000000 | n takes
+    sample LAST --out '' | --out is empty
     sample LAST --seed -1 | seed
     sample LAST --out a.xyz | a.xyz
     sample LAST --out picture | picture

@@ -199,7 +199,7 @@ def test_another_papers_weights_are_refused(first, tmp_path, capsys):
 @pytest.mark.parametrize(
     ("words", "message"),
     [
-        (["--ckpt_path", ""], "--ckpt_path is empty: give 'last' or a file"),
+        (["--ckpt_path", ""], "--ckpt_path is empty: give it a value, or leave it out"),
         (["--ckpt_path", "a.ckpt", "--init_from", "b.ckpt"], "--init_from begins one: give one of them"),
         (["--evaluation.extractors", "[random,random]"], "names one twice"),
     ],

@@ -42,7 +42,7 @@ from zoo.training.checks import (
     check_ways,
     on_trial,
 )
-from zoo.training.ends import leave, part, tell_stop, watched
+from zoo.training.ends import leave, part, tell_early, tell_stop, watched
 from zoo.training.evaluate import Evaluate
 from zoo.training.history import Rewind
 from zoo.training.loading import read
@@ -157,10 +157,8 @@ class ZooCLI(LightningCLI):
             now: what `computed` says of it.
 
         Raises:
-            ValueError: for a name that is empty, for a file beside `--init_from`, and as `check_choice`.
+            ValueError: for a file beside `--init_from`, and as `check_choice`.
         """
-        if self.config.ckpt_path == "":
-            raise ValueError("--ckpt_path is empty: give 'last' or a file, or leave it out for a new run")
         if self.config.init_from and self.config.ckpt_path not in (None, "last"):
             raise ValueError("--ckpt_path goes on with a run and --init_from begins one: give one of them")
         self.last = self.config.ckpt_path == "last"
@@ -289,4 +287,6 @@ def _train(
     if stop.interrupted:
         tell_stop(cli.trainer, stop.signal or "a signal to another process")
         leave(stop, held)
+    if not (cli.model.finished or cli.trainer.fast_dev_run):
+        tell_early(cli.trainer, cli.config.trainer)
     return cli

@@ -32,7 +32,13 @@ def job() -> str | None:
 
 
 def base_of(run_dir: str | None, paper: str, recipe: str) -> Path:
-    """What the run's folder is called, but for its number: a job's runs are its own."""
+    """What the run's folder is called, but for its number: a job's runs are its own.
+
+    Raises:
+        ValueError: for a `run_dir` without a name.
+    """
+    if run_dir and Path(run_dir).name in ("", ".."):
+        raise ValueError(f"--run_dir {run_dir} has no name to put a number behind: give one, such as runs/mine")
     base = Path(run_dir) if run_dir else Path("runs", paper, recipe)
     return base.with_name(f"{base.name}-{job()}") if job() else base
 
