@@ -159,6 +159,17 @@ VERBS = """
     sample LAST --out a.xyz | a.xyz
     sample LAST --out picture | picture
     sample BIGGAN --sheet classes --label 3 | label
+    sample LAST --seeds 0-1 --sheet classes | --sheet
+    sample LAST --seeds 0-1 --n 9 | --n does nothing with --seeds
+    sample LAST --sheet mixing --n 9 | --n does nothing with --sheet mixing
+    sample LAST --sheet truncation --truncation 0.5 | --truncation does nothing with --sheet truncation
+    sample LAST --labels 1 | --labels does nothing with --sheet grid
+    sample LAST --seeds 0 --out photo.png/x | --out photo.png
+    walk BIGGAN --classes 1,2 --label 3 --out w.gif | --label does nothing with --classes
+    walk BIGGAN --truncations [0.5,1] --truncation 0.5 --out w.gif | --truncation does nothing with --truncations
+    walk INTROVAE --photos [photo.png] --kind spline --out w.gif | --kind does nothing with --photos
+    walk LAST --grid 99999x99999 --out w.gif | --grid
+    walk LAST --grid 0x3 --out w.gif | --grid
     evaluate LAST --truncation 1:0.1:5 | truncation
     evaluate LAST --seed -3 --results_dir out | seed
     evaluate --real single --fake single --extractors [random] | image
@@ -179,6 +190,14 @@ VERBS = """
     data prepare folder bomb.npy out.zip --resolution 16 | bomb.npy
     train-domain classes out.pt --resolution 16 --epochs 0 | epochs
     train-domain classes out.pt --resolution 16 --epochs -1 | epochs
+    train-domain classes photo.png/out.pt --resolution 16 | photo.png
+    train-domain classes out.txt --resolution 16 | out out.txt
+    compare --real classes --fake classes --extractors [random] --out photo.png/x.json | --out photo.png
+    compare --real classes --fake classes --extractors [random] --out big | --out big is a folder
+    bench gpu --out photo.png/x --device cpu | --out photo.png
+    encode INTROVAE single | one image has no neighbours
+    encode INTROVAE big --out notes.txt | --out notes.txt
+    encode INTROVAE big --out photo.png/latents.npz | --out photo.png
     encode INTROVAE big --rows 0 | rows
     encode INTROVAE big --rows -2 | rows
     attribute INTROVAE big big big --n 0 | n takes
