@@ -60,6 +60,14 @@ MODEL = {
         --evaluation.n_prdc 0 | n_prdc
         --evaluation.results_dir photo.png/x | results_dir
         --evaluation.results_dir /proc/zoo | results_dir
+        --init_from nan-weight.ckpt | nan-weight.ckpt
+        --init_from '' | --init_from is empty
+        --run_dir '' | --run_dir is empty
+        --run_dir= | --run_dir is empty
+        --evaluation.results_dir '' | --evaluation.results_dir is empty
+        --run_dir . | --run_dir . has no name
+        --run_dir big/.. | --run_dir big/.. has no name
+        --trainer.callbacks+=zoo.engine.collapse.CollapseWatch --trainer.callbacks.held_out no.zip | no.zip
         --threads -1 | threads
         --seed_everything -1 | seed_everything
         --trainer.limit_train_batches 1.5 | limit_train_batches
@@ -73,6 +81,7 @@ MODEL = {
     """,
     "pggan": """
         --model.stddev_group 3 | stddev_group
+        --trainer.callbacks+=zoo.engine.collapse.CollapseWatch | CollapseWatch
         --model.gamma 0 | gamma
     """,
     "stylegan": """
@@ -92,6 +101,7 @@ MODEL = {
         --model.widths [4,0] | widths
         --model.vae_kimg -1 | vae_kimg
         --model.weight_kl -1 | weight_kl
+        --trainer.callbacks+=zoo.engine.collapse.CollapseWatch | CollapseWatch
     """,
     "vgan": """
         --model.information -1 | information
@@ -144,10 +154,22 @@ VERBS = """
     sample no-state.ckpt | no-state.ckpt
     sample no-extra.ckpt | no-extra.ckpt
     sample LAST --n 100000000000 | n takes
+    sample LAST --out '' | --out is empty
     sample LAST --seed -1 | seed
     sample LAST --out a.xyz | a.xyz
     sample LAST --out picture | picture
     sample BIGGAN --sheet classes --label 3 | label
+    sample LAST --seeds 0-1 --sheet classes | --sheet
+    sample LAST --seeds 0-1 --n 9 | --n does nothing with --seeds
+    sample LAST --sheet mixing --n 9 | --n does nothing with --sheet mixing
+    sample LAST --sheet truncation --truncation 0.5 | --truncation does nothing with --sheet truncation
+    sample LAST --labels 1 | --labels does nothing with --sheet grid
+    sample LAST --seeds 0 --out photo.png/x | --out photo.png
+    walk BIGGAN --classes 1,2 --label 3 --out w.gif | --label does nothing with --classes
+    walk BIGGAN --truncations [0.5,1] --truncation 0.5 --out w.gif | --truncation does nothing with --truncations
+    walk INTROVAE --photos [photo.png] --kind spline --out w.gif | --kind does nothing with --photos
+    walk LAST --grid 99999x99999 --out w.gif | --grid
+    walk LAST --grid 0x3 --out w.gif | --grid
     evaluate LAST --truncation 1:0.1:5 | truncation
     evaluate LAST --seed -3 --results_dir out | seed
     evaluate --real single --fake single --extractors [random] | image
@@ -168,6 +190,14 @@ VERBS = """
     data prepare folder bomb.npy out.zip --resolution 16 | bomb.npy
     train-domain classes out.pt --resolution 16 --epochs 0 | epochs
     train-domain classes out.pt --resolution 16 --epochs -1 | epochs
+    train-domain classes photo.png/out.pt --resolution 16 | photo.png
+    train-domain classes out.txt --resolution 16 | out out.txt
+    compare --real classes --fake classes --extractors [random] --out photo.png/x.json | --out photo.png
+    compare --real classes --fake classes --extractors [random] --out big | --out big is a folder
+    bench gpu --out photo.png/x --device cpu | --out photo.png
+    encode INTROVAE single | one image has no neighbours
+    encode INTROVAE big --out notes.txt | --out notes.txt
+    encode INTROVAE big --out photo.png/latents.npz | --out photo.png
     encode INTROVAE big --rows 0 | rows
     encode INTROVAE big --rows -2 | rows
     attribute INTROVAE big big big --n 0 | n takes

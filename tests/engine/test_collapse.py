@@ -6,6 +6,7 @@ from types import SimpleNamespace
 
 import pytest
 import torch
+from made import small as model
 from torch import nn
 
 from zoo.data import Drawn
@@ -169,6 +170,19 @@ def test_training_images_are_no_held_out_ones(tmp_path):
     watch = CollapseWatch(held_out=str(Path(tmp_path, "nowhere.zip")))
     with pytest.raises(OSError, match=r"nowhere\.zip"):
         watch.on_fit_start(SimpleNamespace(is_global_zero=True, datamodule=data), small())
+
+
+def test_a_model_that_cannot_be_watched_is_refused_and_no_look_is_none():
+    gan, watch = model("pggan"), CollapseWatch()
+    with pytest.raises(ValueError, match="cannot watch PGGAN, since it grows: leave the callback out"):
+        watch.on_fit_start(SimpleNamespace(is_global_zero=True, datamodule=None), gan)
+    with pytest.raises(ValueError, match="cannot watch BiGAN, since its D does not judge images alone"):
+        watch.check(model("bigan"), None)
+    off, trainer = CollapseWatch(every_kimg=0), SimpleNamespace(is_global_zero=True, datamodule=None)
+    off.on_fit_start(trainer, gan)
+    gan.nimg = 5000
+    off.look(trainer, gan)
+    assert off.at == 0
 
 
 def test_spread_covers_the_range():

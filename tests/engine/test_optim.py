@@ -1,11 +1,17 @@
 """Adam's first steps in closed form: with a constant gradient g the corrected moments are always g and g^2."""
 
 import math
+from functools import partialmethod
 
+import lightning.pytorch as L
 import pytest
 import torch
 from lightning.pytorch.plugins import MixedPrecision
+from made import small
+from torch.utils.data import DataLoader
 
+from zoo.engine.checkpoints import Checkpoints
+from zoo.engine.gan import GAN
 from zoo.engine.optim import AdamEpsilonHat
 from zoo.papers.biggan import BigGAN
 from zoo.papers.introvae import IntroVAE
@@ -59,6 +65,36 @@ def test_clipping_is_allowed_under_a_gradient_scaler():
     plugin = MixedPrecision("16-mixed", "cpu", torch.amp.GradScaler("cpu"))
     optimizer = AdamEpsilonHat(weights(), 0.1, (0.5, 0.9))
     plugin.clip_gradients(optimizer, clip_val=1.0)
+
+
+@pytest.mark.parametrize("clip", [None, 0.01])
+def test_gradients_are_told_and_clipped_without_their_scale_and_overflow_by_right(clip, tmp_path, monkeypatch):
+    monkeypatch.setattr(R1GAN, "update", partialmethod(GAN.update, clip=clip))
+
+    def norms(scale: float, steps: int) -> list[float]:
+        torch.manual_seed(0)
+        gan, seen = small("r1gan"), []
+        gan.on_train_batch_end = lambda *_: seen.append(float(gan.scalars["grad/d"]))
+        images = torch.rand(32, 3, 32, 32) * 2 - 1
+        trainer = L.Trainer(
+            plugins=[MixedPrecision("16-mixed", "cpu", torch.amp.GradScaler("cpu", init_scale=scale))],
+            callbacks=[Checkpoints(0)],
+            accelerator="cpu",
+            max_epochs=1,
+            log_every_n_steps=1,
+            default_root_dir=tmp_path,
+            **dict.fromkeys(
+                ("logger", "enable_checkpointing", "enable_progress_bar", "enable_model_summary"), False
+            ),
+        )
+        trainer.fit(gan, DataLoader([images] * steps, batch_size=None))
+        return seen
+
+    (plain,), (scaled,) = norms(1.0, 1), norms(1024.0, 1)
+    assert scaled == pytest.approx(plain, rel=0.02)
+    assert clip is None or scaled == pytest.approx(clip, rel=0.01)
+    overflowed = norms(2.0**60, 2)  # halved after each
+    assert not math.isfinite(overflowed[0])
 
 
 @pytest.mark.parametrize(

@@ -1,5 +1,6 @@
 """Any two folders or zips: the numbers, and one sentence for each thing that can be wrong with them."""
 
+import json
 import re
 import zipfile
 from pathlib import Path
@@ -105,3 +106,17 @@ def test_sets_that_do_not_fit_are_told(tmp_path, capsys):
         with pytest.raises(SystemExit):
             main(["evaluate", "--real", str(real), "--extractors", "[random]", *map(str, args)])
         assert sentence in capsys.readouterr().err
+
+
+def test_what_took_long_goes_into_a_folder_that_is_made(tmp_path, monkeypatch, capsys):
+    monkeypatch.chdir(tmp_path)
+    real, fake = (write(tmp_path / name) for name in ("real", "fake"))
+    words = ["--real", str(real), "--fake", str(fake), "--extractors", "[random]"]
+    main(["compare", *words, "--out", "new/scores.json"])
+    assert "fd_random" in json.loads(Path("new", "scores.json").read_text())["metrics"]
+    (tmp_path / "labelled").mkdir()
+    for folder in (real, fake):  # as two classes
+        folder.rename(tmp_path / "labelled" / folder.name)
+    main(["train-domain", "labelled", "new/er/domain.pt", "--resolution", "16", "--epochs", "1"])
+    assert "domain:" in capsys.readouterr().out
+    assert Path("new", "er", "domain.pt").is_file()

@@ -153,6 +153,30 @@ def test_the_rewards_are_the_papers_and_the_released_ones():
     assert torch.equal(vairl.reward(obs, obs), -vairl.E(obs, sample=False))
 
 
+def test_a_checkpoint_that_lies_anywhere_is_left_alone_there(tmp_path, monkeypatch, capsys):
+    """A finished run's file, copied: nothing is owed for it, and its folder is no run's."""
+    run("gail", tmp_path, ksteps=0.1)
+    (tmp_path / "deep").mkdir()
+    last = (tmp_path / "run-001" / "checkpoints" / "last.ckpt").read_bytes()
+    monkeypatch.chdir(tmp_path)
+    for name in ("mine.ckpt", "deep/mine.ckpt"):
+        Path(name).write_bytes(last)
+        with pytest.raises(SystemExit) as refused:
+            run("gail", tmp_path, "--ckpt_path", name, "--evaluation.results_dir", "results", ksteps=0.1)
+        assert refused.value.code == 2
+        assert f"{name} has already reached 0.1 ksteps" in capsys.readouterr().err
+    assert not Path("run_id").exists()
+    assert not list(tmp_path.glob("run-002"))
+
+
+@pytest.mark.parametrize("name", ["FOO", "SIGKILL"])
+def test_a_signal_that_cannot_tell_a_time_limit_is_refused(name, tmp_path, capsys):
+    with pytest.raises(SystemExit) as refused:
+        run("gail", tmp_path, "--requeue_signal", name)
+    assert refused.value.code == 2
+    assert "requeue_signal takes SIGUSR1, SIGUSR2, SIGHUP, SIGINT, SIGTERM" in capsys.readouterr().err
+
+
 def test_a_run_ends_with_a_row_and_choices_can_be_imitated(tmp_path, capsys):
     from zoo.lab.expert import lab
 

@@ -110,8 +110,8 @@ def test_every_command_ends_in_a_picture(photos, checkpoint, tmp_path, monkeypat
     main(["reconstruct", checkpoint, black, "--n", "3"])
     assert "PSNR" in capsys.readouterr().out
     assert Image.open("reconstructions.png").size == (6 * 98 + 2, 98 + 2)
-    main(["encode", checkpoint, blond, "--rows", "2"])
-    with np.load("latents.npz") as z:
+    main(["encode", checkpoint, blond, "--rows", "2", "--out", "new/latents.npz"])
+    with np.load("new/latents.npz") as z:
         assert z["latents"].shape == (4, 8)
         assert list(z["names"]) == sorted(p.name for p in (photos / "blond").iterdir())
     assert Image.open("neighbours.png").size == (4 * 98 + 2, 2 * 98 + 2)

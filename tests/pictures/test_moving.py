@@ -222,7 +222,10 @@ def test_a_run_grows_at_one_size(tmp_path):
         (["sample", "sngan", "--seeds", "9-3"], "'9-3' names no numbers"),
         (["sample", "sngan", "--seeds", "0", "--out", "a.png"], "a folder or an .npz, not a.png"),
         (["sample", "sngan", "--seeds", "0", "--labels", "1", "--out", "a"], "trained without classes"),
-        (["sample", "sngan", "--labels", "1"], "--labels belongs to --seeds"),
+        (
+            ["sample", "sngan", "--labels", "1"],
+            "--labels does nothing with --sheet grid: leave it out, for it goes",
+        ),
         (["grow", "nowhere"], "no sheets in nowhere"),
     ],
 )

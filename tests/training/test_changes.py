@@ -1,10 +1,12 @@
 """What a run may go on with otherwise; and new runs from another's weights."""
 
 import json
+import os
 from pathlib import Path
 
 import pytest
 import torch
+import yaml
 from made import small
 from pictures import png
 from runs import final_state, own_cache, run  # noqa: F401
@@ -13,6 +15,7 @@ from torch import nn
 from zoo.imitation import algorithm_class
 from zoo.training import ancestry, imitate
 from zoo.training.loading import load
+from zoo.training.run import last_checkpoint
 
 
 @pytest.fixture(scope="module")
@@ -76,6 +79,36 @@ def test_cadence_length_and_threads_may_change(first, tmp_path):
     path = str(first / "run-001" / "checkpoints" / "last.ckpt")
     free = ("--samples.every_kimg", "0.064", "--checkpoints.keep", "1", "--threads", "1")
     assert run("sngan", tmp_path, "--ckpt_path", path, *free, kimg=0.064).model.nimg == 64
+
+
+def test_of_several_runs_the_command_s_own_is_gone_on_with(tmp_path):
+    """By all that it asks for; else by what may not change; else the newest, of which is told what differs."""
+    made = []
+    for number, config in enumerate([{"lr": 1, "keep": 2}, {"lr": 2, "keep": 2}, {"lr": 1, "keep": 3}, None], 1):
+        folder = tmp_path / f"run-{number:03d}"
+        (folder / "checkpoints").mkdir(parents=True)
+        made.append(folder / "checkpoints" / "last.ckpt")
+        made[-1].touch()
+        os.utime(made[-1], (number, number))
+        if config:
+            (folder / "config.yaml").write_text(yaml.safe_dump(config | {"ckpt_path": "of its start"}))
+    base, asked = tmp_path / "run", {"lr": 1, "keep": 2, "ckpt_path": "last"}
+    assert last_checkpoint(base) == made[3]
+    assert last_checkpoint(base, asked) == made[0]
+    assert last_checkpoint(base, asked | {"keep": 3}) == made[2]
+    assert last_checkpoint(base, asked | {"keep": 4}, fits=lambda path: path in made[:2]) == made[1]
+    assert last_checkpoint(base, asked | {"keep": 4}, fits=lambda path: False) == made[3]
+
+
+def test_the_earlier_of_two_runs_goes_on_by_its_own_command(tmp_path, capsys):
+    for seed in "12":
+        run("sngan", tmp_path, "--seed_everything", seed, kimg=0.032)
+    cli = run("sngan", tmp_path, "--seed_everything", "1", "--ckpt_path", "last", kimg=0.064)
+    assert cli.run.folder == tmp_path / "run-001"
+    assert cli.model.nimg == 64
+    with pytest.raises(SystemExit):  # of a third one the newest tells what differs
+        run("sngan", tmp_path, "--seed_everything", "3", "--ckpt_path", "last", kimg=0.096)
+    assert "seed_everything 1 -> 3" in capsys.readouterr().err
 
 
 def test_a_new_run_begins_with_anothers_weights(first, tmp_path, capsys):
@@ -166,7 +199,7 @@ def test_another_papers_weights_are_refused(first, tmp_path, capsys):
 @pytest.mark.parametrize(
     ("words", "message"),
     [
-        (["--ckpt_path", ""], "--ckpt_path is empty: give 'last' or a file"),
+        (["--ckpt_path", ""], "--ckpt_path is empty: give it a value, or leave it out"),
         (["--ckpt_path", "a.ckpt", "--init_from", "b.ckpt"], "--init_from begins one: give one of them"),
         (["--evaluation.extractors", "[random,random]"], "names one twice"),
     ],

@@ -7,7 +7,7 @@ import pytest
 import torch
 from made import small
 from refusals import attempt, of_paper
-from runs import SMALL, own_cache  # noqa: F401
+from runs import SMALL, own_cache, run  # noqa: F401
 
 from zoo.training import checks, loggers
 from zoo.training.mistakes import door, sentence
@@ -21,8 +21,32 @@ def test_a_full_disk_is_told_before_training(tmp_path, monkeypatch):
     assert size > (tmp_path / "weights").stat().st_size * 0.9
     monkeypatch.setattr(checks.shutil, "disk_usage", lambda path: SimpleNamespace(free=3 * size))
     checks.check_disk(gan, 2, tmp_path)
-    with pytest.raises(ValueError, match=r"4 checkpoints of about .* do not fit .* lower --checkpoints.keep 3"):
+    with pytest.raises(ValueError, match=r"4 checkpoints of about .* do not fit .* lower --checkpoints.keep"):
         checks.check_disk(gan, 3, tmp_path)
+
+
+def test_a_run_that_fitted_on_the_disk_goes_on_there(tmp_path, monkeypatch, capsys):
+    """Its own checkpoints give way to the next ones; a new run beside it has no room."""
+    gan = run("sngan", tmp_path, kimg=0.032).model
+    size, folder = checks.checkpoint_bytes(gan), tmp_path / "run-001"
+    monkeypatch.setattr(checks.shutil, "disk_usage", lambda path: SimpleNamespace(free=2.1 * size))
+    with pytest.raises(SystemExit):
+        run("sngan", tmp_path, kimg=0.064)
+    assert "3 checkpoints of about" in capsys.readouterr().err
+    assert run("sngan", tmp_path, "--ckpt_path", "last", kimg=0.064).run.folder == folder
+    assert len(list((folder / "checkpoints").iterdir())) == 3  # two files, one of them with two names
+    monkeypatch.setattr(checks.shutil, "disk_usage", lambda path: SimpleNamespace(free=1.1 * size))
+    checks.check_disk(gan, 2, tmp_path, folder)
+    with pytest.raises(ValueError, match=r"4 checkpoints of about .* beside the .* of those that are there do not"):
+        checks.check_disk(gan, checks.checkpoint_files(gan, 2, "fd_random"), tmp_path, folder)
+    monkeypatch.setattr(checks.shutil, "disk_usage", lambda path: SimpleNamespace(free=0.9 * size))
+    with pytest.raises(ValueError, match="do not fit"):  # a file is written before an old one goes
+        checks.check_disk(gan, 1, tmp_path, folder)
+
+
+def test_a_best_and_one_from_before_a_collapse_count_as_well():
+    assert checks.checkpoint_files(small("sngan"), 2) == 2
+    assert checks.checkpoint_files(small("biggan"), 2, "fd_random") == 4
 
 
 def test_folders_that_take_no_files(tmp_path):

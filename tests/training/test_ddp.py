@@ -5,6 +5,7 @@
 
 import os
 import runpy
+import signal
 import subprocess
 import sys
 from pathlib import Path
@@ -12,6 +13,9 @@ from pathlib import Path
 import pytest
 import torch
 from forks import forked
+from runs import own_cache, run  # noqa: F401
+
+from zoo.engine.checkpoints import Checkpoints, WholeFiles
 
 HERE = Path(__file__).parents[1] / "helpers"
 
@@ -107,3 +111,26 @@ def test_two_processes_with_cross_replica_batch_norm_end_with_the_weights_of_one
     (one,), two = start(tmp_path / "one", 1, "biggan"), start(tmp_path / "two", 2, "biggan")
     same(one, two)
     assert len(list((tmp_path / "two").glob("run-*/csv/*/metrics.csv"))) == 1
+
+
+def test_a_disk_that_refuses_the_last_checkpoint_leaves_no_process_waiting(tmp_path, monkeypatch):
+    """It is refused at a step that is also the end, where all processes try once more; the second attempt works."""
+    save, refused = WholeFiles.save_checkpoint, []
+
+    def full_once(self, checkpoint, path, storage_options=None):
+        if checkpoint["state_dict"]["_extra_state"]["nimg"] == 64 and not refused:
+            refused.append(path)
+            raise OSError(28, "No space left on device")
+        save(self, checkpoint, path, storage_options)
+
+    monkeypatch.setattr(WholeFiles, "save_checkpoint", full_once)
+
+    def train(world: int) -> None:
+        signal.alarm(90)  # a process that waits for the other waits for ever
+        cli = run("sngan", tmp_path, "--trainer.devices", str(world), kimg=0.064)
+        (keeper,) = (c for c in cli.trainer.callbacks if isinstance(c, Checkpoints))
+        assert keeper.saved_at == 64
+
+    assert forked(train, 2)
+    last = torch.load(tmp_path / "run-001" / "checkpoints" / "last.ckpt", weights_only=True)
+    assert last["state_dict"]["_extra_state"]["nimg"] == 64

@@ -1,9 +1,12 @@
 """How many processes are asked for, the authors' presets for them, and batches that do not divide."""
 
 import re
+import shutil
+from pathlib import Path
 
 import pytest
-from runs import ROOT
+from refusals import TRAINING, attempt
+from runs import ROOT, SMALL
 
 from zoo.engine.checks import reached
 from zoo.papers.introvae import IntroVAE
@@ -55,6 +58,31 @@ def test_devices_that_are_no_number_are_told():
 def test_the_authors_preset_for_so_many_devices(recipe, args, name):
     chosen = preset(recipe, args.split())
     assert (chosen and chosen.stem) == name
+
+
+def test_devices_that_are_not_named_choose_no_preset_whatever_the_machine_has(monkeypatch):
+    monkeypatch.setattr("torch.cuda.device_count", lambda: 8)
+    assert preset(PGGANS, ["--model.total_kimg", "1"]) is None
+    assert preset(PGGANS, ["--trainer.devices", "auto"]).stem == "release-8gpu"
+
+
+def test_a_run_of_another_preset_is_not_begun_anew_in_silence(tmp_path, monkeypatch):
+    """The recipe follows the number of devices, and a run may go on with any."""
+    for folder in ("paper-001", "2gpu-001"):
+        (tmp_path / "runs" / "stylegan" / folder / "checkpoints").mkdir(parents=True)
+    (tmp_path / "runs" / "stylegan" / "paper-001" / "checkpoints" / "last.ckpt").touch()
+    words = ["reproductions/stylegan.py", *SMALL["stylegan"].split(), "--data", "Drawn", *TRAINING]
+    four = [*words, "--evaluation.n_real", "64", "--trainer.devices", "4"]
+    said = attempt([*four, "--ckpt_path", "last"], tmp_path, monkeypatch).refused("runs/stylegan/paper-001")
+    assert f"chooses the recipe 4gpu, which has no run to go on with, but there is {Path('runs')}" in said
+    assert re.search(
+        r"give --config \S+/paper.yaml to go on with that one, or --config \S+/4gpu.yaml to begin", said
+    )
+    monkeypatch.setenv("SLURM_JOB_ID", "7")  # another job's runs are not this one's
+    assert attempt(four, tmp_path, monkeypatch).code is None
+    (tmp_path / "runs" / "stylegan" / "paper-001").rename(tmp_path / "runs" / "stylegan" / "paper-7-001")
+    shutil.rmtree(tmp_path / "runs" / "stylegan" / "4gpu-7-001")
+    attempt(four, tmp_path, monkeypatch).refused("runs/stylegan/paper-7-001")
 
 
 def pggan(**more) -> PGGAN:

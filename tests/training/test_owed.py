@@ -18,6 +18,7 @@ from campaign import attempt, campaign, command, done
 
 from zoo.__main__ import main
 from zoo.engine.checkpoints import Checkpoints
+from zoo.papers.r1gan import R1GAN
 from zoo.training.evaluate import Evaluate
 from zoo.training.run import begin_in, unbegun
 
@@ -129,15 +130,46 @@ def test_a_score_at_a_stage_s_end_is_made_up_at_that_stage_s_size(tmp_path, monk
     assert compare(tmp_path / "whole", tmp_path / "stopped") == []
 
 
-def test_a_run_killed_before_its_first_checkpoint_begins_again_even_if_a_best_is_there(tmp_path):
+def test_a_run_killed_before_its_first_checkpoint_begins_again(tmp_path):
     folder = tmp_path / "run-001"
     (folder / "checkpoints").mkdir(parents=True)
-    (folder / "checkpoints" / "best.ckpt").touch()
     assert unbegun(tmp_path / "run") is None  # nobody knows of its process
     (folder / "process").write_text(f"{platform.node()} {2**30}\n")
+    (folder / "checkpoints" / f"last.ckpt.{2**30}.part").touch()
     assert unbegun(tmp_path / "run") == folder
-    begin_in(folder, {})
-    assert not list(folder.rglob("*.ckpt"))
-    (folder / "checkpoints").mkdir()
-    (folder / "checkpoints" / "kimg-0000001.0.ckpt").touch()
-    assert unbegun(tmp_path / "run") is None
+    begin_in(folder, {"model": {}})
+    assert not (folder / "checkpoints").exists()
+    for name in ("best.ckpt", "kimg-0000001.0.ckpt"):
+        (folder / "checkpoints").mkdir(exist_ok=True)
+        (folder / "checkpoints" / name).touch()
+        assert unbegun(tmp_path / "run") is None
+        begin_in(folder, {"model": {}})
+        assert (folder / "checkpoints" / name).exists()
+        (folder / "checkpoints" / name).unlink()
+
+
+def test_a_run_killed_before_its_first_checkpoint_goes_on_from_its_best(tmp_path, monkeypatch):
+    """Where scores come more often than checkpoints; in the end nothing tells the two runs apart."""
+    words = ["--checkpoints.best_by", "fd_random", "--evaluation.every_kimg", "0.064"]
+    words += ["--checkpoints.every_kimg", "0"]
+    for name in ("whole", "stopped"):
+        (tmp_path / name).mkdir()
+    monkeypatch.chdir(tmp_path / "whole")
+    run("r1gan", Path(), *words, kimg=0.16)
+    monkeypatch.chdir(tmp_path / "stopped")
+    step = R1GAN.training_step
+
+    def killed(self, batch, batch_idx):
+        if self.nimg == 96:
+            raise RuntimeError("power cut")
+        step(self, batch, batch_idx)
+
+    monkeypatch.setattr(R1GAN, "training_step", killed)
+    with pytest.raises(RuntimeError, match="power cut"):
+        run("r1gan", Path(), *words, kimg=0.16)
+    monkeypatch.setattr(R1GAN, "training_step", step)
+    assert [path.name for path in Path("run-001", "checkpoints").iterdir()] == ["best.ckpt"]
+    cli = run("r1gan", Path(), *words, "--ckpt_path", "last", kimg=0.16)
+    assert cli.ckpt_path.name == "best.ckpt"
+    found = compare(tmp_path / "whole", tmp_path / "stopped")
+    assert [line for line in found if "/ckpt_path" not in line] == []

@@ -4,8 +4,10 @@ import subprocess
 from pathlib import Path
 
 import pytest
+from PIL import Image
 
-from zoo.training.loggers import loggers, sync_hint
+from zoo.engine.stop import Interrupted
+from zoo.training.loggers import Untroubled, log_pictures, log_row, loggers, sync_hint
 from zoo.training.run import Run, run_id
 
 
@@ -36,6 +38,43 @@ def test_a_resumed_run_goes_on_in_its_wandb_run(tmp_path, offline, capsys):
     (tmp_path / "other").mkdir()
     assert run_id(tmp_path / "other") != ids[0]
     assert f"wandb sync --id {ids[0]} " in capsys.readouterr().out
+
+
+class Dead:
+    """A run whose process or network is gone: everything that is asked of it fails."""
+
+    def __getattr__(self, name):
+        raise BrokenPipeError(32, "Broken pipe")
+
+
+def test_trouble_with_anything_that_is_asked_of_wandb_is_told_once(tmp_path, monkeypatch, capsys):
+    pytest.importorskip("wandb")
+    monkeypatch.setattr("wandb.login", lambda **options: True)
+    monkeypatch.delenv("WANDB_MODE", raising=False)
+    dead = Untroubled()
+    dead._experiment = Dead()
+    monkeypatch.setattr("zoo.training.loggers.connected", lambda about, offline: (dead, offline))
+    logger = loggers(Run("sngan", "tiny", tmp_path, {}), True, "drawn faces")[-1]
+    logger.log_metrics({"a": 1.0})
+    logger.log_hyperparams({"a": 1.0})
+    Image.new("RGB", (8, 8)).save(tmp_path / "sheet.png")
+    log_pictures(logger, {"samples": tmp_path / "sheet.png"}, 1.0, 1, "kimg")
+    row = {"training": {"kimg": 1, "hours": 1}, "software": {"commit": "0"}, "conditions": {"protocol": "zoo"}}
+    log_row(logger, row | {"data": {"name": "a", "fingerprint": "0"}, "metrics": {}})
+    assert (
+        capsys.readouterr().out
+        == "W&B takes no more ([Errno 32] Broken pipe); training goes on, the CSV logs are whole\n"
+    )
+
+
+def test_a_signal_that_comes_while_wandb_is_busy_is_no_trouble_of_its():
+    def signalled():
+        raise Interrupted
+
+    logger = Untroubled()
+    with pytest.raises(Interrupted):
+        logger.attempt(signalled)
+    assert not logger.told
 
 
 def test_the_hint_covers_every_part_of_a_resumed_run_in_order(tmp_path):

@@ -208,6 +208,8 @@ def gpu(out: Path = Path("results/gpu"), minutes: ranges.PositiveFloat = 12, dev
     """
     from zoo.bench.gpu import run
     from zoo.engine.devices import device_here
+    from zoo.options.folders import check_folder
 
     device_here(device)
+    check_folder("--out", out)
     print(run(out, minutes, device))

@@ -261,7 +261,10 @@ def play(
         seed: Of starts and actions.
     """
     from zoo.lab.imitation import lab
+    from zoo.options.folders import check_folder
 
+    if out is not None:
+        check_folder("--out", out.parent)
     print(lab(checkpoint, out, episodes, best, seed))
 
 

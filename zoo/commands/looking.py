@@ -4,6 +4,16 @@ from pathlib import Path
 from typing import Any, Literal
 
 from zoo.options import ranges
+from zoo.options.heeded import check_heeded
+
+#: what is walked through -> what of the options that only some walks heed
+HEEDED = {
+    "--seeds": {"label", "truncation", "kind", "loop"},
+    "--classes": {"truncation", "loop"},
+    "--truncations": {"label"},
+    "--layers": {"truncation", "kind", "loop"},
+    "--photos": {"loop"},
+}
 
 
 def walk(
@@ -12,8 +22,8 @@ def walk(
     seeds: str = "0-3",
     frames: ranges.Steps = 60,
     fps: ranges.PositiveFloat = 30,
-    kind: Literal["spherical", "spline", "linear"] = "spherical",
-    loop: bool = True,
+    kind: Literal["spherical", "spline", "linear"] | None = None,
+    loop: bool | None = None,
     grid: str = "1x1",
     label: ranges.NonNegativeInt | None = None,
     truncation: ranges.FiniteFloat | None = None,
@@ -35,8 +45,8 @@ def walk(
         seeds: Stops such as 0-3 or 4,17,8: cells of a sheet.
         frames: Frames from one stop to the next.
         fps: Frames a second.
-        kind: Along the sphere, on a smooth curve through all stops, or on straight lines.
-        loop: Return to the first stop.
+        kind: Along the sphere (by default), on a smooth curve through all stops, or on straight lines.
+        loop: Return to the first stop, as is done by default.
         grid: Columns x rows of walks beside each other, such as 3x2; each takes the next seeds.
         label: One class for all; by default that of the first seed.
         truncation: Bound of the truncation trick; psi of StyleGAN.
@@ -55,8 +65,12 @@ def walk(
     video.check_kind(out)
     columns, rows = _sides(grid)
     ways = {"classes": classes, "truncations": truncations, "layers": layers, "photos": photos}
+    named = {name: way for name, way in ways.items() if way is not None}
+    kept = {"label": label, "truncation": truncation, "kind": kind, "loop": loop}
+    check_heeded(f"--{next(iter(named), 'seeds')}", HEEDED, **kept)
+    kind, loop = kind or "spherical", loop is not False
     numbers = parse(seeds)
-    gan, way, stops = _way(checkpoint, device, {name: way for name, way in ways.items() if way is not None})
+    gan, way, stops = _way(checkpoint, device, named)
     common = {"frames": frames, "kind": kind, "loop": loop, "label": label, "truncation": truncation}
     step = max(numbers) - min(numbers) + 1
     seeds_of = [[i * step + number for number in numbers] for i in range(columns * rows)]
@@ -70,10 +84,12 @@ def _sides(grid: str) -> tuple[int, int]:
     """Columns and rows of a grid such as 3x2."""
     import re
 
-    sides = re.fullmatch(r"(\d+)x(\d+)", grid)
-    if not sides or "0" in sides.groups():
-        raise ValueError(f"--grid is columns x rows, such as 3x2, not {grid}")
-    return int(sides[1]), int(sides[2])
+    sides = re.fullmatch(r"(\d{1,5})x(\d{1,5})", grid)
+    columns, rows = (int(sides[1]), int(sides[2])) if sides else (0, 0)
+    if not 1 <= columns * rows <= ranges.SheetSize.high:
+        most = f"{ranges.SheetSize.high:,}"
+        raise ValueError(f"--grid is columns x rows, such as 3x2, at most {most} walks, not {ranges.shown(grid)}")
+    return columns, rows
 
 
 def _way(checkpoint: Path, device: str, ways: dict[str, Any]) -> tuple[Any, tuple[str, Any] | None, int | None]:

@@ -3,6 +3,8 @@
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
+from zoo.options.folders import check_file, check_folder
+from zoo.options.heeded import check_heeded
 from zoo.options.ranges import FiniteFloat, NonNegativeInt, Seed, SheetSize
 
 if TYPE_CHECKING:
@@ -11,16 +13,27 @@ if TYPE_CHECKING:
     from zoo.engine.gan import GAN
 
 
+#: ways to draw samples -> what of the options that only some of them heed
+HEEDED = {
+    "--seeds": {"label", "labels", "truncation"},
+    "--sheet grid": {"n", "label", "truncation"},
+    "--sheet latents": {"n", "label", "truncation"},
+    "--sheet classes": {"n", "truncation"},
+    "--sheet mixing": set(),
+    "--sheet truncation": set(),
+}
+
+
 def sample(
     checkpoint: Path,
     out: Path = Path("samples.png"),
-    n: SheetSize = 64,
+    n: SheetSize | None = None,
     label: NonNegativeInt | None = None,
     truncation: FiniteFloat | None = None,
     seed: Seed = 0,
     ema: bool = True,
     device: str = "cpu",
-    sheet: Literal["grid", "mixing", "truncation", "classes", "latents"] = "grid",
+    sheet: Literal["grid", "mixing", "truncation", "classes", "latents"] | None = None,
     seeds: str | None = None,
     labels: str | None = None,
 ) -> None:
@@ -32,14 +45,15 @@ def sample(
     Args:
         checkpoint: A run's checkpoints/last.ckpt or any other.
         out: The picture to write; with --seeds a folder, or an .npz (arr_0 uint8 N x R x R x 3, classes in arr_1).
-        n: Number of samples.
+        n: Number of samples; 64 by default.
         label: One class for all samples; --class is the same.
         truncation: Bound of the truncation trick.
         seed: Names the latents; the same seed gives the same latents.
         ema: Use the average of G where the model keeps one.
         device: Where to compute, such as cuda.
-        sheet: Independent samples; of StyleGAN styles mixed, or one latent a row truncated more and more; or rows
-            that walk from class to class (of models with a shared class embedding), or from latent to latent.
+        sheet: Independent samples (grid, by default); of StyleGAN styles mixed, or one latent a row truncated more
+            and more; or rows that walk from class to class (of models with a shared class embedding), or from
+            latent to latent.
         seeds: Numbers such as 0-49999 or 0,5,8-11: one PNG each, named by it. What is there already is left; under
             torchrun the processes share the work.
         labels: Classes such as 0-9 that the seeds take in turn; by default each seed draws its own.
@@ -47,15 +61,15 @@ def sample(
     from zoo.pictures.grids import check_picture, save_grid
     from zoo.training.loading import load
 
-    if label is not None and sheet not in ("grid", "latents"):
-        raise ValueError(f"--label belongs to the sheets grid and latents: leave it out for --sheet {sheet}")
+    if seeds is not None and sheet is not None:
+        raise ValueError("--sheet is one picture and --seeds are many: give one of them")
+    way = f"--sheet {sheet or 'grid'}" if seeds is None else "--seeds"
+    check_heeded(way, HEEDED, n=n, label=label, labels=labels, truncation=truncation)
     if seeds is not None:
         return _sample_seeds(checkpoint, out, seeds, labels, label, truncation, seed, ema, device)
-    if labels is not None:
-        raise ValueError("--labels belongs to --seeds; a sheet takes one --label")
     check_picture(out)
     gan = load(checkpoint, device)
-    images, columns = _sheet(gan, sheet, n, label, truncation, seed, ema)
+    images, columns = _sheet(gan, sheet or "grid", n or 64, label, truncation, seed, ema)
     save_grid(images, out, columns)
     print(f"{out}: {len(images)} samples at {gan.nimg / 1000:g} kimg")
 
@@ -110,6 +124,7 @@ def _sample_seeds(
         raise ValueError("several processes write a folder of PNGs, not one .npz: give --out a folder")
     if out.suffix not in ("", ".npz"):
         raise ValueError(f"--seeds writes a folder or an .npz, not {out}: choose another --out")
+    check_folder("--out", out.parent if out.suffix else out)
     gan = load(checkpoint, device)
     options = (classes, truncation, ema, seed)
     if out.suffix == ".npz":
@@ -181,7 +196,7 @@ def encode(
     Args:
         checkpoint: A model with an encoder, such as introvae's.
         images: Folder or zip of photos; the central square of each is taken.
-        out: The file to write: arrays "latents" (photos, latent_dim) and "names".
+        out: The .npz to write: arrays "latents" (photos, latent_dim) and "names".
         picture: The picture to write.
         rows: Photos whose neighbours are shown.
         device: Where to compute, such as cuda.
@@ -189,18 +204,22 @@ def encode(
     import numpy as np
 
     from zoo.data.photos import read_photos
+    from zoo.data.whole import replacing
     from zoo.engine import encoders
     from zoo.pictures import encoded
     from zoo.pictures.grids import check_picture
     from zoo.training.loading import load_encoder
 
+    check_file("--out", out, ".npz")
     check_picture(picture, "--picture")
     gan = load_encoder(checkpoint, device)
     photos, names = read_photos(images, gan.resolution)
     z = encoders.encode(gan, photos)
+    sheet = encoded.neighbours(photos, z, rows)
     out.parent.mkdir(parents=True, exist_ok=True)
-    np.savez(out, latents=z.float().numpy(), names=np.array(names))
-    encoded.neighbours(photos, z, rows).save(picture)
+    with replacing(out) as part, part.open("wb") as file:
+        np.savez(file, latents=z.float().numpy(), names=np.array(names))
+    sheet.save(picture)
     print(f"{out}: latents of {len(z)} photos, {z.shape[1]} numbers each")
     print(f"{picture}: in each row a photo, then those nearest to it in latent space")
 

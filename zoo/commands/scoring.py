@@ -3,6 +3,7 @@
 from pathlib import Path
 from typing import Literal
 
+from zoo.options.folders import check_file
 from zoo.options.ranges import BatchSize, FiniteFloat, PositiveFloat, PositiveInt, Processes, Seed, Side
 
 
@@ -94,10 +95,13 @@ def compare(
 
     if real is None or fake is None:
         raise ValueError("name both sets: --real FOLDER_OR_ZIP --fake FOLDER_OR_ZIP")
+    if out:
+        check_file("--out", out)
     options = {"n_fake": n_fake, "n_real": n_real, "extras": extras, "protocol": protocol, "batch_size": batch_size}
     result = folders.compare(real, fake, extractors, device, weights=weights, **options)
     print(folders.report(result))
     if out:
+        out.parent.mkdir(parents=True, exist_ok=True)
         write_whole(out, json.dumps(result, indent=2) + "\n")
 
 
@@ -124,14 +128,14 @@ def train_domain(
     from zoo.data import ImageDataModule
     from zoo.evaluation import domain
 
-    if out.is_dir() or out.suffix not in (".pt", ".pth"):
-        raise ValueError(f"out {out} is no file of weights: end it with .pt")
+    check_file("out", out, ".pt", ".pth")
     if resolution is None:
         raise ValueError("say how large the images are, such as --resolution 32")
     if threads:
         torch.set_num_threads(threads)
     data = ImageDataModule(path, resolution)
     trained = domain.train(data, epochs, seed=seed, report=lambda text: print(text, flush=True))
+    out.parent.mkdir(parents=True, exist_ok=True)
     name = domain.save(trained, out)
     accuracy = trained["about"]["held_out_accuracy"]
     print(f"{out}: domain:{name}, {100 * accuracy:.1f} % right on held-out images")

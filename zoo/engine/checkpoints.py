@@ -22,9 +22,12 @@ from zoo.options.ranges import NonNegativeFloat, PositiveInt
 
 
 def resumed_here(trainer: L.Trainer) -> bool:
-    """Whether the run goes on from the last checkpoint of its own folder."""
-    last = Path(trainer.default_root_dir, "checkpoints", "last.ckpt")
-    return bool(trainer.ckpt_path) and Path(trainer.ckpt_path).resolve() == last.resolve()
+    """Whether the run goes on in its own folder: from its last checkpoint, or from its best if there is no last."""
+    if not trainer.ckpt_path:
+        return False
+    folder = Path(trainer.default_root_dir, "checkpoints")
+    newest = folder / ("last.ckpt" if (folder / "last.ckpt").exists() else "best.ckpt")
+    return Path(trainer.ckpt_path).resolve() == newest.resolve()
 
 
 class WholeFiles(TorchCheckpointIO):
@@ -49,7 +52,7 @@ class Checkpoints(Checked, Callback):
         every_kimg: thousands of images between two checkpoints; 0 leaves only the one at the end.
         keep: how many numbered checkpoints are kept beside `last.ckpt`.
         best_by: a score of the evaluation, such as fd_random: `best.ckpt` is then the evaluated model that had the
-            best one, beside the newest.
+            best one, beside the newest. Another score, or other conditions of it, begin anew where a run goes on.
     """
 
     def __init__(
@@ -72,12 +75,13 @@ class Checkpoints(Checked, Callback):
         """Where a run goes on in its own folder, what it left behind the point where it stands is made again."""
         folder = Path(trainer.default_root_dir, "checkpoints")
         if resumed_here(trainer):
-            self.saved_at = gan.nimg
+            last = Path(trainer.ckpt_path).name == "last.ckpt"
+            self.saved_at = gan.nimg if last else -1
             if trainer.is_global_zero:
                 for later in self.numbered(folder, gan):
                     if float(later.stem.partition("-")[2]) > round(gan.nimg / 1000, 1):
                         later.unlink()
-                if gan.nimg and (gan.finished or gan.passed(self.every_kimg)):
+                if last and gan.nimg and (gan.finished or gan.passed(self.every_kimg)):
                     self.number(folder, gan)  # a kill may have come between the two files
 
     @staticmethod
@@ -110,16 +114,18 @@ class Checkpoints(Checked, Callback):
                 self.number(file.parent, gan)
 
     def write(self, trainer: L.Trainer, gan: GAN, name: str) -> Path | None:
-        """Write the run as `checkpoints/<name>`, whole or not at all; its path, or None if the disk refused."""
-        file = Path(trainer.default_root_dir, "checkpoints", name)
+        """Write the run as `checkpoints/<name>`, whole or not at all; on every rank its path, or None if the disk
+        refused."""
+        file, whole = Path(trainer.default_root_dir, "checkpoints", name), True
         with gan.off_the_clock():
             try:
                 trainer.save_checkpoint(file)
             except OSError as error:  # only the writing rank comes here; the others wait for it
                 trainer.strategy.barrier()
                 self.complain(gan, error)
-                return None
-        return file
+                whole = False
+            # every rank must know: whoever tries again does so in a collective
+            return file if trainer.strategy.broadcast(whole) else None
 
     @staticmethod
     def complain(gan: GAN, error: OSError) -> None:
@@ -157,7 +163,9 @@ class Checkpoints(Checked, Callback):
 
     def on_train_batch_end(self, trainer: L.Trainer, gan: GAN, outputs, batch, batch_idx: int) -> None:
         if gan.steps % trainer.log_every_n_steps == 0:
+            scaled = getattr(trainer.precision_plugin, "scaler", None) is not None
             bad = [k for k, v in gan.scalars.items() if not math.isfinite(v)]
+            bad = [k for k in bad if not (scaled and k.startswith("grad/"))]  # such a step is left out
             # every rank must stop at the same batch
             if trainer.strategy.reduce_boolean_decision(bool(bad), all=False):
                 raise NotFinite(self.tell(trainer, gan, " and ".join(bad) or "a loss of another process"))

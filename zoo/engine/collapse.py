@@ -2,17 +2,20 @@
 
 What is said of that paper is from a third party's digest of it.
 
-BigGAN has it on, every `watch_kimg`. For other papers, or with other settings:
+BigGAN has it on, every `watch_kimg`. With other settings, or for other papers that do not grow and whose D judges
+images alone:
 
     --trainer.callbacks+=zoo.engine.collapse.CollapseWatch --trainer.callbacks.every_kimg 100
 
 A collapse is not come back from: what helps is to have kept a checkpoint from before.
 """
 
+import inspect
 import math
 import sys
 from functools import partial
 from pathlib import Path
+from typing import Any
 
 import lightning.pytorch as L
 import torch
@@ -60,7 +63,7 @@ class CollapseWatch(Checked, Callback):
     From then on `checkpoints/before-collapse.ckpt` is the last checkpoint at which nothing of it could be seen.
 
     Args:
-        every_kimg: thousands of images between two looks.
+        every_kimg: thousands of images between two looks; 0 for none.
         held_out: zip or folder of images that training does not see; None takes those that the data's `limit`
             leaves out, else the data set's test images, if there are any.
         n: images of each kind that D is asked about.
@@ -92,14 +95,27 @@ class CollapseWatch(Checked, Callback):
             setattr(self, name, value)
 
     def on_fit_start(self, trainer: L.Trainer, gan: GAN) -> None:
-        """Open the held-out images.
+        """As `check`."""
+        if trainer.is_global_zero:
+            self.check(gan, trainer.datamodule)
+
+    def check(self, gan: GAN, data: Any) -> None:
+        """Refuse what cannot be watched, and open the held-out images of a data module.
 
         Raises:
-            ValueError, OSError: if they cannot be read, are the training set, or lack the model's classes.
+            ValueError, OSError: for a model that grows or whose D judges no images alone; for held-out images that
+                cannot be read, are the training set, or lack the model's classes.
         """
-        if not trainer.is_global_zero or trainer.datamodule is None:
+        if not self.every_kimg:
             return
-        data = trainer.datamodule
+        grows = gan.stage_at(0).end is not None
+        if grows or "label" not in inspect.signature(gan.D.forward).parameters:
+            why = "it grows" if grows else "its D does not judge images alone"
+            raise ValueError(
+                f"CollapseWatch cannot watch {type(gan).__name__}, since {why}: leave the callback out"
+            )
+        if data is None:
+            return
         self._others = data.unseen()
         if self.held_out:
             from zoo.data import ImageDataModule
@@ -121,7 +137,7 @@ class CollapseWatch(Checked, Callback):
     def look(self, trainer: L.Trainer, gan: GAN) -> None:
         """Measure, log, judge and keep, on rank 0, if a multiple of `every_kimg` was passed since the last look."""
         images = self.every_kimg * 1000
-        if trainer.is_global_zero and gan.nimg // images > self.at // images:
+        if images and trainer.is_global_zero and gan.nimg // images > self.at // images:
             perform(trainer, partial(self.measure, trainer, gan))
 
     def measure(self, trainer: L.Trainer, gan: GAN) -> None:

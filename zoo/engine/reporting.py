@@ -33,7 +33,7 @@ def report(self: "GAN", scalars: dict[str, Tensor | float]) -> None:
 
     Names are `loss/d`, `loss/g`, `logits/real`, `logits/fake`, `penalty/...`; `grad/d`, `grad/g`, `kimg`,
     `hours` and `speed/images_per_s` are added. Values are this step's, of rank 0, every `log_every_n_steps`
-    steps.
+    steps; the gradient of a step that 16-mixed's scaler leaves out is not finite.
     """
     due = self.report_due
     share.run(None)

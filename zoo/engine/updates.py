@@ -60,11 +60,12 @@ def apply_gradients(self: "GAN", optimizer: LightningOptimizer, clip: float | No
         params = (p for group in optimizer.param_groups for p in group["params"])
         sums.add_up([p.grad for p in params if p.grad is not None])
     if clip is not None:
-        self.clip_gradients(optimizer, gradient_clip_val=clip, gradient_clip_algorithm="norm")
+        bound = clip * scale_of(self)
+        self.clip_gradients(optimizer, gradient_clip_val=bound, gradient_clip_algorithm="norm")
     name = "grad/g" if optimizer is self.opt_g else "grad/d"
     if self.report_due:
         grads = [p.grad for group in optimizer.param_groups for p in group["params"]]
-        self.scalars[name] = nn.utils.get_total_norm([g for g in grads if g is not None])
+        self.scalars[name] = nn.utils.get_total_norm([g for g in grads if g is not None]) / scale_of(self)
     averaged = self.ema is not None and optimizer is self.opt_g
     if averaged and self.ema.before_step:
         self.update_ema()
@@ -72,6 +73,15 @@ def apply_gradients(self: "GAN", optimizer: LightningOptimizer, clip: float | No
     if averaged and not self.ema.before_step:
         self.update_ema()
     draws.begin(self)
+
+
+def scale_of(gan: "GAN") -> float:
+    """What gradients are multiplied by until their optimizer steps, so that none vanishes in float16 (16-mixed).
+
+    The scaler looks for the largest that does: it overflows now and then by design, and leaves out that step.
+    """
+    scaler = getattr(gan.trainer.precision_plugin, "scaler", None)
+    return 1.0 if scaler is None else scaler.get_scale()
 
 
 def update_ema(self: "GAN") -> None:

@@ -125,6 +125,11 @@ OWN = {
 }
 
 
+def terms(protocol: Protocol) -> dict[str, Any]:
+    """What of a protocol decides whether two scores on the way compare: all but its words and the extras."""
+    return {name: getattr(protocol, name) for name in OPTIONS if name != "extras"}
+
+
 def reals(protocol: Protocol, changed: dict[str, Any], n: int, name: str) -> int:
     """Real images that count of the n of a data set: what was asked for, else at most what the protocol says.
 

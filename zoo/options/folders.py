@@ -1,4 +1,4 @@
-"""Folders that users name, looked at before anything is computed for them."""
+"""Files and folders that users name, looked at before anything is computed for them."""
 
 import os
 import tempfile
@@ -25,3 +25,16 @@ def check_folder(option: str, folder: Path) -> Path:
         why = error.strerror or str(error)
         raise ValueError(f"{option} {folder} cannot be written to ({why}): choose another folder") from error
     return there
+
+
+def check_file(option: str, path: Path, *endings: str) -> None:
+    """Refuse a file that cannot be written, and one that does not end as its kind does.
+
+    Raises:
+        ValueError: naming the option.
+    """
+    if path.is_dir():
+        raise ValueError(f"{option} {path} is a folder: name a file in it")
+    if endings and path.suffix not in endings:
+        raise ValueError(f"{option} {path} is no file of its kind: end it with {' or '.join(endings)}")
+    check_folder(option, path.parent)

@@ -14,6 +14,7 @@ from zoo.data.opening import at_resolution, prepared
 from zoo.data.streaming import is_stream
 from zoo.engine.gan import GAN
 from zoo.training.loading import read
+from zoo.training.shapes import check_finite
 
 #: networks whose weights, where they are missing, are those of another
 OTHERWISE = {"G": "G_ema", "G_ema": "G", "D_average": "D"}
@@ -27,7 +28,8 @@ def begin_from(path: Path, model: GAN, names: tuple[str, ...] = ()) -> list[str]
         names: of the model's classes, where the data name them.
 
     Raises:
-        FileNotFoundError, ValueError: if there is no such file, it is none of this paper, or nothing in it fits.
+        FileNotFoundError, ValueError: if there is no such file, it is none of this paper, some of it is not finite,
+            or nothing in it fits.
     """
     checkpoint = read(path)
     about = checkpoint["zoo"]
@@ -35,6 +37,7 @@ def begin_from(path: Path, model: GAN, names: tuple[str, ...] = ()) -> list[str]
     if about["paper"] != paper:
         raise ValueError(f"--init_from {path} is a checkpoint of {about['paper']}, not of {type(model).__name__}")
     theirs = {k: v for k, v in checkpoint["state_dict"].items() if isinstance(v, Tensor)}
+    check_finite(path, theirs)
     there = {name.split(".")[0] for name in theirs}
     if "imported" in about:  # what the file lacked stands in the checkpoint as it was drawn
         there &= set(about["imported"]["networks"])

@@ -2,9 +2,19 @@
 
 from typing import Literal
 
+from jsonargparse import ArgumentParser
 from lightning.pytorch.cli import LightningArgumentParser
 
 from zoo.options.ranges import Processes
+
+
+def add_requeue_signal(parser: ArgumentParser) -> None:
+    parser.add_argument(
+        "--requeue_signal",
+        type=Literal["SIGUSR1", "SIGUSR2", "SIGHUP", "SIGINT", "SIGTERM"] | None,
+        default="SIGUSR1",
+        help="by which SLURM tells a time limit ahead: the run is saved, put back in the queue and ended",
+    )
 
 
 def add_run_arguments(parser: LightningArgumentParser) -> None:
@@ -21,12 +31,7 @@ def add_run_arguments(parser: LightningArgumentParser) -> None:
         default=None,
         help="a checkpoint whose weights a new run begins with; other data and settings are its own",
     )
-    parser.add_argument(
-        "--requeue_signal",
-        type=Literal["SIGUSR1", "SIGUSR2", "SIGHUP", "SIGINT", "SIGTERM"] | None,
-        default="SIGUSR1",
-        help="by which SLURM tells a time limit ahead: the run is saved, put back in the queue and ended",
-    )
+    add_requeue_signal(parser)
     parser.add_argument(
         "--run_dir",
         type=str | None,

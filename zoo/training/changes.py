@@ -8,10 +8,9 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
-import torch
-
 from zoo.engine.gan import GAN
-from zoo.training.shapes import check_checkpoint, check_training
+from zoo.training.loading import read
+from zoo.training.shapes import check_training
 
 #: of a precision, other ways to say it
 PRECISIONS = {None: "32-true", "32": "32-true", "16": "16-mixed", "bf16": "bf16-mixed", "64": "64-true"}
@@ -63,14 +62,10 @@ def check_resume(
     """
     if not path.is_file():
         raise FileNotFoundError(f"no checkpoint at {path}; --ckpt_path takes 'last' or a file")
-    try:
-        checkpoint = torch.load(path, map_location="cpu", weights_only=True, mmap=True)
-    except Exception as error:
-        raise ValueError(f"{path} is not a checkpoint of this project, or it is damaged: take another") from error
-    check_checkpoint(path, checkpoint)
-    old, nimg = checkpoint["zoo"], checkpoint["state_dict"]["_extra_state"]["nimg"]
+    checkpoint = read(path, mmap=True)
     if not checkpoint.get("optimizer_states"):
         raise ValueError(f"{path} holds weights and no training to go on with: begin by --init_from {path}")
+    old, nimg = checkpoint["zoo"], checkpoint["state_dict"]["_extra_state"]["nimg"]
     ended = nimg >= model.total_kimg * 1000
     if ended and not (owed and owed(model, nimg)):
         raise ValueError(
@@ -79,11 +74,8 @@ def check_resume(
         )
     if old["paper"] != type(model).__name__.lower():
         raise ValueError(f"{path} is a checkpoint of {old['paper']}, not of {type(model).__name__}")
-    before = known(checkpoint)
-    refused = [f"{k} {v} -> {now[k]}" for k, v in before.items() if k in now and now[k] != v]
-    changed = {k: (v, model.hparams[k]) for k, v in old["hparams"].items() if model.hparams.get(k, v) != v}
-    free = {k for k, (was, new) in changed.items() if may_change(k, was, new, nimg, old["hparams"], model)}
-    if refused := refused + [f"{k} {was} -> {new}" for k, (was, new) in changed.items() if k not in free]:
+    refused, changed = differences(checkpoint, model, now)
+    if refused:
         raise ValueError(
             f"{path} cannot go on with {', '.join(refused)}: give the run's own settings, begin another run from "
             "its weights by --init_from, or leave out --ckpt_path"
@@ -95,6 +87,24 @@ def check_resume(
         print(f"resuming with {', '.join(f'{k} {was} -> {new}' for k, (was, new) in changed.items())}")
     if "ancestor" in old:
         model.origin["ancestor"] = old["ancestor"]
+
+
+def differences(checkpoint: dict, model: GAN, now: dict[str, Any]) -> tuple[list[str], dict[str, tuple[Any, Any]]]:
+    """(what this command may not change of a checkpoint, `name old -> new`; all that it does of the model)."""
+    old, nimg = checkpoint["zoo"]["hparams"], checkpoint["state_dict"]["_extra_state"]["nimg"]
+    refused = [f"{k} {v} -> {now[k]}" for k, v in known(checkpoint).items() if k in now and now[k] != v]
+    changed = {k: (v, model.hparams[k]) for k, v in old.items() if model.hparams.get(k, v) != v}
+    free = {k for k, (was, new) in changed.items() if may_change(k, was, new, nimg, old, model)}
+    return refused + [f"{k} {was} -> {new}" for k, (was, new) in changed.items() if k not in free], changed
+
+
+def fits(path: Path, model: GAN, now: dict[str, Any]) -> bool:
+    """Whether this command may go on with a checkpoint; a damaged one is left to `check_resume`, which names it."""
+    try:
+        checkpoint = read(path, mmap=True)
+    except ValueError:
+        return True
+    return checkpoint["zoo"]["paper"] == type(model).__name__.lower() and not differences(checkpoint, model, now)[0]
 
 
 def may_change(name: str, was: Any, new: Any, nimg: int, old: dict, model: GAN) -> bool:

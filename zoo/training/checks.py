@@ -15,6 +15,7 @@ from torch import nn
 from zoo.data import ImageDataModule
 from zoo.engine import speed
 from zoo.engine.best import check_best
+from zoo.engine.collapse import CollapseWatch
 from zoo.engine.gan import GAN
 from zoo.evaluation.extractors import metric_names
 from zoo.options.folders import check_folder
@@ -177,18 +178,29 @@ def checkpoint_bytes(model: nn.Module) -> int:
     return state + 2 * sum(p.numel() * p.element_size() for p in model.parameters() if p.requires_grad)
 
 
-def check_disk(model: nn.Module, keep: int, there: Path) -> None:
-    """Refuse a run whose checkpoints would not fit on the disk: `keep` of them, and one that is being written.
+def checkpoint_files(model: nn.Module, keep: int, best_by: str | None = None) -> int:
+    """How many checkpoints a run has at the most, but for the one that is being written."""
+    return keep + bool(best_by) + bool(getattr(model, "watch_kimg", 0))  # before-collapse.ckpt
+
+
+def check_disk(model: nn.Module, files: int, there: Path, folder: Path | None = None) -> None:
+    """Refuse a run whose checkpoints would not fit on the disk: `files` of them, and one that is being written.
+
+    Args:
+        folder: of the run that is gone on with; its checkpoints give way to the new ones.
 
     Raises:
         ValueError: naming both sizes.
     """
     size, free = checkpoint_bytes(model), shutil.disk_usage(there).free
-    if (keep + 1) * size > free:
+    stats = [path.stat() for path in (folder / "checkpoints").glob("*.ckpt*")] if folder else []
+    held = sum({one.st_ino: one.st_size for one in stats}.values())  # a file may have two names
+    if max((files + 1) * size - held, size) > free:
+        beside = f" beside the {held / 2**30:.2f} GiB of those that are there" if held else ""
         raise ValueError(
-            f"{keep + 1} checkpoints of about {size / 2**30:.2f} GiB do not fit in the {free / 2**30:.2f} GiB "
-            f"that are free at {there}: free some space, give --run_dir another disk, or lower "
-            f"--checkpoints.keep {keep}"
+            f"{files + 1} checkpoints of about {size / 2**30:.2f} GiB{beside} do not fit in the "
+            f"{free / 2**30:.2f} GiB that are free at {there}: free some space, give --run_dir another disk, or "
+            "lower --checkpoints.keep"
         )
 
 
@@ -200,13 +212,16 @@ def scores_on_the_way(model: GAN, extractors: Sequence[str]) -> list[str]:
     return [name for name in names if name not in within] + (OWN_SCORES if own else [])
 
 
-def check_run(model: GAN, data: ImageDataModule, parts: Any, checkpoint: Path | None, base: Path) -> None:
+def check_run(
+    model: GAN, data: ImageDataModule, parts: Any, checkpoint: Path | None, base: Path, folder: Path | None
+) -> None:
     """Refuse what cannot work with this data and on this disk, while nothing is written yet.
 
     Args:
-        parts: the callbacks of the command line, `checkpoints` and `evaluation`.
+        parts: the callbacks of the command line: `checkpoints`, `evaluation`, and those under `trainer`.
         checkpoint: what is to be gone on from.
         base: the run's folder is this with a number behind it.
+        folder: the run's, if it goes on in one.
 
     Raises:
         ValueError, OSError: naming what is wrong.
@@ -215,9 +230,13 @@ def check_run(model: GAN, data: ImageDataModule, parts: Any, checkpoint: Path | 
     if checkpoint:
         check_data(checkpoint, data)
     parts.evaluation.check(model, data)
+    for watch in parts.trainer.callbacks or []:
+        if isinstance(watch, CollapseWatch):
+            watch.check(model, data)
     known = scores_on_the_way(model, parts.evaluation.extractors)
     check_best([parts.checkpoints], parts.evaluation.every_kimg, known)
-    check_disk(model, parts.checkpoints.keep, check_folder("--run_dir", base.parent))
+    files = checkpoint_files(model, parts.checkpoints.keep, parts.checkpoints.best_by)
+    check_disk(model, files, check_folder("--run_dir", base.parent), folder)
 
 
 def on_trial(trainer: Any) -> dict[str, Any]:

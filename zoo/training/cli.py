@@ -13,6 +13,7 @@ import os
 import sys
 import warnings
 from contextlib import ExitStack
+from functools import partial
 from pathlib import Path
 
 import lightning.pytorch as L
@@ -28,10 +29,10 @@ from zoo.engine.failures import Diverged
 from zoo.engine.gan import GAN
 from zoo.engine.progress import Progress
 from zoo.engine.stop import Stop
-from zoo.training import cluster
+from zoo.training import cluster, devices
 from zoo.training.ancestry import begin_from, names_of
 from zoo.training.arguments import add_run_arguments
-from zoo.training.changes import check_resume, computed
+from zoo.training.changes import check_resume, computed, fits
 from zoo.training.checks import (
     TRAINER,
     check_half,
@@ -41,8 +42,7 @@ from zoo.training.checks import (
     check_ways,
     on_trial,
 )
-from zoo.training.devices import about_preset, about_spread, check_devices, preset, processes, strategy_for
-from zoo.training.ends import leave, part, tell_stop, watched
+from zoo.training.ends import leave, part, tell_early, tell_stop, watched
 from zoo.training.evaluate import Evaluate
 from zoo.training.history import Rewind
 from zoo.training.loading import read
@@ -61,8 +61,8 @@ class ZooParser(Sentences, LightningArgumentParser):
 class ZooCLI(LightningCLI):
     """LightningCLI with the zoo's callbacks and with resolution and batch size told once, to the model."""
 
-    def __init__(self, *args, recipe: str, stop: Stop, held: ExitStack, **kwargs) -> None:
-        self.recipe, self.stop, self.held = recipe, stop, held
+    def __init__(self, *args, recipe: str, among: list[Path], stop: Stop, held: ExitStack, **kwargs) -> None:
+        self.recipe, self.among, self.stop, self.held = recipe, among, stop, held
         super().__init__(*args, **kwargs)
 
     def add_arguments_to_parser(self, parser: LightningArgumentParser) -> None:
@@ -94,17 +94,17 @@ class ZooCLI(LightningCLI):
     def prepare(self, decided: dict | None) -> L.Trainer:
         """As `instantiate_trainer`; `decided` is what rank 0 says, if it has not started this process."""
         paper = type(self.model).__name__.lower()
-        base = cluster.base_of(self.config.run_dir, paper, self.recipe)
+        base = self.base_of(self.recipe)
         config = yaml.safe_load(self.parser.dump(self.config, skip_none=False))
         config["evaluation"]["recipe"] = self.recipe  # the folder may have another name
-        given = self.resumed(base, config) if decided is None else decided["ckpt_path"]
-        self.ckpt_path = Path(given) if given else None
-        check_devices(self.config.trainer)
+        devices.check_devices(self.config.trainer)
         self.model.half_penalties = check_half(self.config, self.model)
         self.model.compiled, self.model.checkpoint_activations = check_ways(self.config, self.model)
-        self.spread = about_spread(self.model, processes(self.config.trainer))
+        self.spread = devices.about_spread(self.model, devices.processes(self.config.trainer))
         self.datamodule.enter(self.model.stage)
         now = computed(self.model, self.datamodule, self.config.trainer)
+        given = self.resumed(base, config, now) if decided is None else decided["ckpt_path"]
+        self.ckpt_path = Path(given) if given else None
         names = names_of(self.datamodule) if self.model.n_classes and rank_zero_only.rank == 0 else ()
         self.model.origin |= {"computed": now, "class_names": list(names)}
         if rank_zero_only.rank == 0:
@@ -115,7 +115,8 @@ class ZooCLI(LightningCLI):
                     print(f"from {self.config.init_from}: {line}")
             self.datamodule.prepare_data()
             self.datamodule.setup("fit")
-            check_run(self.model, self.datamodule, self.config_init, self.ckpt_path, base)
+            own = self.ckpt_path.parents[1] if self.last and self.ckpt_path else None
+            check_run(self.model, self.datamodule, self.config_init, self.ckpt_path, base, own)
         trial = on_trial(self.config.trainer)
         check_machine(self.config.trainer, lambda: super(ZooCLI, self).instantiate_trainer(**trial))
 
@@ -132,7 +133,7 @@ class ZooCLI(LightningCLI):
         if plugins := cluster.environment():
             own["plugins"] = [*(trainer.plugins or []), *plugins]
         if trainer.strategy == "auto":
-            own["strategy"] = strategy_for(trainer)
+            own["strategy"] = devices.strategy_for(trainer)
         if trainer.precision in (None, "32-true", "32", 32):
             torch.backends.cudnn.allow_tf32 = False  # the papers' float32; PyTorch's default convolves in TF32
         own["logger"] = self.begin(trainer.logger) if rank_zero_only.rank == 0 else False
@@ -143,26 +144,35 @@ class ZooCLI(LightningCLI):
             self.config_init.evaluation.run = run_id(self.run.folder)
         return super().instantiate_trainer(**own)
 
-    def resumed(self, base: Path, config: dict) -> Path | None:
+    def base_of(self, recipe: str) -> Path:
+        """What the folder of a run by a recipe is called, but for its number."""
+        return cluster.base_of(self.config.run_dir, type(self.model).__name__.lower(), recipe)
+
+    def resumed(self, base: Path, config: dict, now: dict) -> Path | None:
         """The checkpoint to go on from; rank 0 looks for the last one once for all, since another run may write one
         in between. A job that was put back in the queue goes on with its own.
 
+        Args:
+            config: what this command asks for.
+            now: what `computed` says of it.
+
         Raises:
-            ValueError: for a name that is empty, and for a file beside `--init_from`.
+            ValueError: for a file beside `--init_from`, and as `check_choice`.
         """
-        if self.config.ckpt_path == "":
-            raise ValueError("--ckpt_path is empty: give 'last' or a file, or leave it out for a new run")
         if self.config.init_from and self.config.ckpt_path not in (None, "last"):
             raise ValueError("--ckpt_path goes on with a run and --init_from begins one: give one of them")
         self.last = self.config.ckpt_path == "last"
+        if rank_zero_only.rank == 0 and (self.last or (cluster.job() and not self.config.ckpt_path)):
+            devices.check_choice(self.recipe, self.among, self.base_of)
+        fitting = partial(fits, model=self.model, now=now)
         if self.config.ckpt_path is None and cluster.job():
-            own = last_checkpoint(base)
+            own = last_checkpoint(base, config)
             self.last = cluster.of_this_job(own, config)
             self.last = self.last and not self.over(own)
         if not self.last:
             return Path(self.config.ckpt_path) if self.config.ckpt_path else None
         known = os.environ.get("ZOO_LAST_CHECKPOINT") if rank_zero_only.rank else None
-        found = last_checkpoint(base) if known is None else Path(known) if known else None
+        found = last_checkpoint(base, config, fitting) if known is None else Path(known) if known else None
         os.environ["ZOO_LAST_CHECKPOINT"] = str(found or "")
         if found is None and rank_zero_only.rank == 0:
             print(f"no checkpoint under {base}-* yet: starting from scratch")
@@ -239,10 +249,8 @@ def _train(
     cli = None
     try:
         args = sys.argv[1:] if args is None else list(args)
-        if recipe is not None and (chosen := preset(Path(recipe), args)):
-            if rank_zero_only.rank == 0:
-                print(about_preset(chosen, Path(recipe)))
-            args = ["--config", str(chosen), *args]
+        among = devices.choices(Path(recipe), args) if recipe is not None else []
+        args = args if recipe is None else devices.with_preset(Path(recipe), args)
         config, given, name = compose(recipe, args)
         if "data" not in config and not names_data(given):
             config["data"] = {"class_path": f"{data.__module__}.{data.__qualname__}"}
@@ -259,6 +267,7 @@ def _train(
             parser_class=ZooParser,
             parser_kwargs={"description": f"{model.__name__}: {inspect.getdoc(model).splitlines()[0]}"},
             recipe=name,
+            among=among,
             stop=stop,
             held=held,
         )
@@ -278,4 +287,6 @@ def _train(
     if stop.interrupted:
         tell_stop(cli.trainer, stop.signal or "a signal to another process")
         leave(stop, held)
+    if not (cli.model.finished or cli.trainer.fast_dev_run):
+        tell_early(cli.trainer, cli.config.trainer)
     return cli

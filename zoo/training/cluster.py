@@ -11,9 +11,10 @@ from pathlib import Path
 from typing import Any
 
 import torch.distributed as dist
-import yaml
 from lightning.pytorch.plugins.environments import SLURMEnvironment
 from lightning.pytorch.utilities.rank_zero import rank_zero_only
+
+from zoo.training.run import same_command
 
 WAIT = timedelta(hours=2)  # until rank 0 has prepared the data
 _kept: list[Any] = []  # stores that other processes may still ask
@@ -31,19 +32,20 @@ def job() -> str | None:
 
 
 def base_of(run_dir: str | None, paper: str, recipe: str) -> Path:
-    """What the run's folder is called, but for its number: a job's runs are its own."""
+    """What the run's folder is called, but for its number: a job's runs are its own.
+
+    Raises:
+        ValueError: for a `run_dir` without a name.
+    """
+    if run_dir and Path(run_dir).name in ("", ".."):
+        raise ValueError(f"--run_dir {run_dir} has no name to put a number behind: give one, such as runs/mine")
     base = Path(run_dir) if run_dir else Path("runs", paper, recipe)
     return base.with_name(f"{base.name}-{job()}") if job() else base
 
 
 def of_this_job(checkpoint: Path | None, config: dict) -> bool:
     """Whether a checkpoint is this job's own, of the same command before it was put back in the queue."""
-    if job() is None or checkpoint is None:
-        return False
-    file = checkpoint.parents[1] / "config.yaml"
-    known = yaml.safe_load(file.read_text()) if file.is_file() else {}
-    own = {"ckpt_path": None, "ancestor": None}  # the file's alone
-    return known | own == config | own
+    return job() is not None and checkpoint is not None and same_command(checkpoint.parents[1], config)
 
 
 def requeue() -> str:

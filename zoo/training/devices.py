@@ -3,16 +3,19 @@
 import os
 import re
 from collections import Counter
+from collections.abc import Callable
 from itertools import pairwise
 from pathlib import Path
 
 import torch
 import torch.distributed as dist
 from lightning.pytorch.strategies import DDPStrategy, Strategy
+from lightning.pytorch.utilities.rank_zero import rank_zero_only
 
 from zoo.engine.checks import reached
 from zoo.engine.gan import GAN
 from zoo.ranks.share import Share
+from zoo.training.run import last_checkpoint
 
 
 def processes(trainer: dict) -> int:
@@ -108,21 +111,60 @@ def about_spread(gan: GAN, world: int) -> str | None:
     )
 
 
-def preset(recipe: Path, args: list[str]) -> Path | None:
-    """The authors' settings for as many devices as the arguments name: `*<n>gpu.yaml` beside the recipe.
+def choices(recipe: Path, args: list[str]) -> list[Path]:
+    """The recipes among which the number of devices chooses: this one, and the authors' `*<n>gpu.yaml` beside it.
 
-    None where a --config chooses, where one device or none is named, or where the authors published none.
+    None where a --config chooses.
     """
     if any(word in ("-c", "--config") or word.startswith("--config=") for word in args):
-        return None
+        return []
+    return [recipe, *sorted(recipe.parent.glob("*gpu.yaml"))]
+
+
+def preset(recipe: Path, args: list[str]) -> Path | None:
+    """The authors' settings for as many devices as the arguments name.
+
+    None where a --config chooses, where --trainer.devices is not named or is one, whatever devices the machine has,
+    or where the authors published none.
+    """
     given = dict(word.partition("=")[::2] for word in args if "=" in word) | dict(pairwise(args))
+    if "--trainer.devices" not in given:
+        return None
     keys = {name: f"--trainer.{name}" for name in ("devices", "accelerator", "num_nodes")}
     n = processes({name: given[key] for name, key in keys.items() if key in given})
-    found = [p for p in recipe.parent.glob("*gpu.yaml") if re.fullmatch(rf"(.*\D)?{n}gpu", p.stem)]
+    found = [p for p in choices(recipe, args)[1:] if re.fullmatch(rf"(.*\D)?{n}gpu", p.stem)]
     return found[0] if n > 1 and found else None
 
 
-def about_preset(chosen: Path, recipe: Path) -> str:
-    """What is told of a preset that was chosen for the user."""
-    n = re.findall(r"\d+", chosen.stem)[-1]
-    return f"{n} devices: the authors' preset, {chosen}; --config {recipe} trains that recipe's own batches instead"
+def check_choice(chosen: str, among: list[Path], base_of: Callable[[str], Path]) -> None:
+    """Refuse to begin from scratch by the recipe that the number of devices has chosen, where a run by another of
+    them may be meant, since it may go on with any number of devices.
+
+    Args:
+        chosen: the recipe's name.
+        among: as `choices` says.
+        base_of: of a recipe's name what its runs' folders are called, but for their numbers.
+
+    Raises:
+        ValueError: naming that run and the option for either way.
+    """
+    runs = {recipe: last_checkpoint(base_of(recipe.stem)) for recipe in among}
+    own = next((recipe for recipe in among if recipe.stem == chosen), None)
+    others = {recipe: path for recipe, path in runs.items() if path}
+    if own is not None and runs[own] is None and others:
+        other, path = max(others.items(), key=lambda one: one[1].stat().st_mtime)
+        raise ValueError(
+            f"--trainer.devices chooses the recipe {chosen}, which has no run to go on with, but there is {path}: "
+            f"give --config {other} to go on with that one, or --config {own} to begin"
+        )
+
+
+def with_preset(recipe: Path, args: list[str]) -> list[str]:
+    """The arguments, with a --config for the preset that their number of devices chooses, which is told."""
+    if (chosen := preset(recipe, args)) is None:
+        return args
+    if rank_zero_only.rank == 0:
+        n = re.findall(r"\d+", chosen.stem)[-1]
+        otherwise = f"--config {recipe} trains that recipe's own batches instead"
+        print(f"{n} devices: the authors' preset, {chosen}; {otherwise}")
+    return ["--config", str(chosen), *args]

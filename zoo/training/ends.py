@@ -4,6 +4,7 @@ import signal
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
+from typing import Any
 
 import lightning.pytorch as L
 import torch.distributed as dist
@@ -13,15 +14,28 @@ from zoo.engine.checkpoints import Checkpoints
 from zoo.engine.stop import Stop
 from zoo.training import cluster
 
+#: options under --trainer that end training, whatever --model.total_kimg says
+LIMITS = ("max_steps", "max_epochs", "max_time")
 
-def tell_stop(trainer: L.Trainer, reason: str) -> None:
-    """Say where a run that can be gone on with was stopped."""
+
+def tell_early(trainer: L.Trainer, options: Any) -> None:
+    """Say that training has ended before its end, and by what: one of Lightning's options, or a callback."""
+    given = [f"--trainer.{name} {options[name]}" for name in LIMITS if options.get(name) not in (None, -1)]
+    if given:
+        again = f"the same command without {' and '.join(given)}, and with --ckpt_path last"
+        tell_stop(trainer, " or ".join(given), again)
+    else:
+        tell_stop(trainer, "a callback")
+
+
+def tell_stop(trainer: L.Trainer, reason: str, again: str = "the same command and --ckpt_path last") -> None:
+    """Say where a run that can be gone on with was stopped, and how it goes on."""
     if trainer.is_global_zero:
         model, last = trainer.lightning_module, Path(trainer.default_root_dir, "checkpoints", "last.ckpt")
         at = next((c.saved_at for c in trainer.callbacks if isinstance(c, Checkpoints)), -1)
         saved = f"saved {last}" if at == model.nimg else "but could not save"
         print(f"stopped by {reason} at {model.nimg / 1000:.1f} {model.unit}, {saved}")
-        print("go on with: the same command and --ckpt_path last")
+        print(f"go on with: {again}")
 
 
 @contextmanager

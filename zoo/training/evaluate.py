@@ -10,8 +10,7 @@ from typing import Any
 import lightning.pytorch as L
 from lightning.pytorch.utilities.seed import isolate_rng
 
-from zoo.data.whole import write_whole
-from zoo.engine.best import check_best, offer_best
+from zoo.engine.best import check_best, forget_best, offer_best
 from zoo.engine.devices import threads
 from zoo.engine.duties import perform
 from zoo.engine.gan import GAN
@@ -19,7 +18,7 @@ from zoo.engine.reporting import offer
 from zoo.evaluation.evaluate import build_extractors, evaluate
 from zoo.evaluation.extractors import DEFAULT, Extractor, check_name, headline_names
 from zoo.evaluation.extras import find
-from zoo.evaluation.protocols import resolve
+from zoo.evaluation.protocols import resolve, terms
 from zoo.evaluation.small import over_seeds
 from zoo.leaderboard.naming import token_of, written
 from zoo.leaderboard.ranking import higher
@@ -28,8 +27,8 @@ from zoo.options import ranges
 from zoo.options.checked import Checked
 from zoo.pictures.grids import sample_grid, save_grid, save_own_pictures
 from zoo.training.checks import scores_on_the_way
-from zoo.training.history import evaluations
-from zoo.training.loggers import wandb_summary
+from zoo.training.history import evaluations, write_evaluations
+from zoo.training.loggers import log_row
 from zoo.training.nearest import nearest_of, save_nearest
 from zoo.training.run import EVALUATIONS, of_trained_stage
 
@@ -118,6 +117,7 @@ class Evaluate(Checked, L.Callback):
         if late := set(every_extras) - set(self.protocol.extras):
             raise ValueError(f"evaluation.every_extras names {min(late)}: name it in evaluation.extras as well")
         self.n_seeds, self.threads, self.every_extras = n_seeds, threads, tuple(every_extras)
+        self.terms = self._before = terms(self.protocol) | {"seed": seed, "n_seeds": n_seeds}
         self.options = changes | {"protocol": protocol, "seed": seed, "batch_size": batch_size}
         self.config: dict | None = None  # of the whole run, when the command line knows it
         self.run: str | None = None  # what tells this run's rows from another's
@@ -126,10 +126,11 @@ class Evaluate(Checked, L.Callback):
         self._last: tuple[int, dict] | None = None  # nimg and result of the latest evaluation
 
     def state_dict(self) -> dict:
-        return {"history": list(self.history.values())}
+        return {"history": list(self.history.values()), "terms": self.terms}
 
     def load_state_dict(self, state_dict: dict) -> None:
         self.history |= {one["nimg"]: one for one in state_dict["history"]}
+        self._before = state_dict.get("terms", self.terms)  # older files do not say
 
     def check(self, gan: GAN, data: L.LightningDataModule | None) -> None:
         """Find out now, not after a week, what would stop the evaluation; of files that are named, by reading them.
@@ -167,11 +168,13 @@ class Evaluate(Checked, L.Callback):
                 print(f"evaluation goes on without {name}: {reason}")
 
     def on_train_start(self, trainer: L.Trainer, gan: GAN) -> None:
+        alike = self._before == self.terms  # whether scores so far compare with those to come
+        forget_best(trainer, gan, alike)
         known = trainer.strategy.broadcast(self.history.get(gan.nimg))
         if known is None:
             with of_trained_stage(gan, trainer.datamodule):
                 self.on_train_batch_end(trainer, gan)
-        elif not gan.finished:  # scored after the checkpoint, which cannot know whether that was the best
+        elif alike and not gan.finished:  # scored after the checkpoint, which cannot know whether that was the best
             offer_best(trainer, gan, known["metrics"], higher)
 
     def on_train_batch_end(self, trainer: L.Trainer, gan: GAN, *_: Any) -> None:
@@ -197,8 +200,7 @@ class Evaluate(Checked, L.Callback):
             with isolate_rng(), gan.off_the_clock():
                 row = self.write(gan, trainer.datamodule, self._last[1], self._software, token)
             for logger in trainer.loggers:
-                if isinstance(logger, L.loggers.WandbLogger):
-                    logger.experiment.summary.update({"row": wandb_summary(row)})
+                log_row(logger, row)
 
     def _extractors(self) -> tuple[list[Extractor], dict[str, str]]:
         # kept here, not on the model: they must stay out of checkpoints, DDP and averages of weights
@@ -215,11 +217,7 @@ class Evaluate(Checked, L.Callback):
         self.note(gan, result)
         offer_best(trainer, gan, result["metrics"], higher)
         if trainer.is_global_zero:
-            try:
-                lines = [json.dumps(self.history[nimg]) + "\n" for nimg in sorted(self.history)]
-                write_whole(self._file, "".join(lines))
-            except OSError as error:
-                print(f"{self._file} was not written ({error}); training goes on")
+            write_evaluations(self._file, self.history)
 
     def note(self, gan: GAN, result: dict) -> None:
         """Add a score to the history."""

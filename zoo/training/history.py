@@ -144,6 +144,14 @@ def evaluations(file: Path, nimg: int) -> dict[int, dict]:
     return found
 
 
+def write_evaluations(file: Path, history: dict[int, dict]) -> None:
+    """Write a run's `evaluations.jsonl`; a disk that refuses it is told, and costs no training."""
+    try:
+        write_whole(file, "".join(json.dumps(history[nimg]) + "\n" for nimg in sorted(history)))
+    except OSError as error:
+        print(f"{file} was not written ({error}); training goes on")
+
+
 def history_of(checkpoint: Path, nimg: int) -> dict[int, dict]:
     """The evaluations up to an image count of the run that a checkpoint lies in, by it; none for a lone file."""
     states = read(checkpoint).get("callbacks") or {}

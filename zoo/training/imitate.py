@@ -32,7 +32,8 @@ from zoo.leaderboard.naming import token_of, written
 from zoo.leaderboard.rows import check_writable
 from zoo.options.ranges import NonNegativeFloat, PositiveInt, Processes, Seed
 from zoo.training import cluster
-from zoo.training.changes import check_resume, computed
+from zoo.training.arguments import add_requeue_signal
+from zoo.training.changes import check_resume, computed, fits
 from zoo.training.checks import TRAINER, check_disk, check_folder
 from zoo.training.ends import leave, tell_stop, watched
 from zoo.training.history import Rewind
@@ -67,9 +68,7 @@ def parser_of(model: type[Imitation]) -> Parser:
     parser.add_argument(
         "--run_dir", type=str | None, default=None, help="default: runs/<algorithm>/<recipe>-<number>"
     )
-    parser.add_argument(
-        "--requeue_signal", type=str | None, default="SIGUSR1", help="by which SLURM tells a time limit ahead"
-    )
+    add_requeue_signal(parser)
     parser.add_argument("--wandb", type=bool, default=True, help="log to Weights & Biases beside CSV")
     parser.add_class_arguments(model, "model")
     parser.add_argument(
@@ -95,19 +94,19 @@ def begin(
     name = type(model).__name__.lower()
     base = cluster.base_of(config.run_dir, name, recipe)
     ckpt = Path(config.ckpt_path) if config.ckpt_path else None
-    own = last_checkpoint(base) if config.ckpt_path is None else None
+    own = last_checkpoint(base, plain) if config.ckpt_path is None else None
     if cluster.of_this_job(own, plain) and not over(config, own, model):
         config.ckpt_path = "last"
     if config.ckpt_path == "last":
-        ckpt = last_checkpoint(base)
+        ckpt = last_checkpoint(base, plain, partial(fits, model=model, now=computed(model)))
         if ckpt is None:
             print(f"no checkpoint under {base}-* yet: starting from scratch")
     if ckpt:
         check_resume(ckpt, model, computed(model), partial(owed, config, ckpt))
-    check_disk(model, config.checkpoints.keep, check_folder("--run_dir", base.parent))
     last = config.ckpt_path == "last"
-    killed = unbegun(base) if last or cluster.job() else None
-    folder = ckpt.parents[1] if ckpt and last else killed or new_folder(base)
+    own = ckpt.parents[1] if ckpt and last else None
+    check_disk(model, config.checkpoints.keep, check_folder("--run_dir", base.parent), own)
+    folder = own or (unbegun(base) if last or cluster.job() else None) or new_folder(base)
     held.enter_context(locked(folder))
     begin_in(folder, plain)
     return Run(name, recipe, folder, plain), ckpt
@@ -122,8 +121,10 @@ def over(config: Namespace, ckpt: Path, model: Imitation) -> bool:
 
 def owed(config: Namespace, ckpt: Path, model: Imitation, nimg: int) -> bool:
     """Whether a run that has ended at `nimg` lacks its row."""
-    results, token = config.evaluation.results_dir, token_of(run_id(ckpt.parents[1]), nimg)
-    return config.ckpt_path == "last" and results is not None and written(results, FOLDER, token) is None
+    results = config.evaluation.results_dir
+    if config.ckpt_path != "last" or results is None:  # a file may lie anywhere, and is no run's
+        return False
+    return written(results, FOLDER, token_of(run_id(ckpt.parents[1]), nimg)) is None
 
 
 def train(model: type[Imitation], recipe: str | Path | None = None, args: list[str] | None = None) -> Imitation:

@@ -1,11 +1,15 @@
 """CSV and Weights & Biases."""
 
 import os
-from collections.abc import Mapping
+from argparse import Namespace
+from collections.abc import Callable, Mapping
+from functools import partial
 from pathlib import Path
+from typing import Any
 
 import lightning.pytorch as L
 
+from zoo.engine.stop import Interrupted
 from zoo.training.history import History
 from zoo.training.run import Run, run_id
 
@@ -17,15 +21,29 @@ class Untroubled(L.loggers.WandbLogger):
 
     told = False
 
-    def log_metrics(self, metrics: Mapping[str, float], step: int | None = None) -> None:
+    def attempt(self, call: Callable[[], object]) -> None:
+        """Do what W&B may refuse: whatever is asked of its run goes through here."""
         try:
-            super().log_metrics(metrics, step)
+            call()
+        except Interrupted:
+            raise
         except Exception as error:  # W&B has kinds of its own, and lets those of its network through
             if not self.told:
                 print(
                     f"W&B takes no more ({' '.join(str(error).split())}); training goes on, the CSV logs are whole"
                 )
             self.told = True
+
+    def log_metrics(self, metrics: Mapping[str, float], step: int | None = None) -> None:
+        self.attempt(partial(super().log_metrics, metrics, step))
+
+    def log_hyperparams(self, params: dict[str, Any] | Namespace) -> None:  # Lightning's own, as training begins
+        self.attempt(partial(super().log_hyperparams, params))
+
+
+def attempt(logger: L.loggers.WandbLogger, call: Callable[[], object]) -> None:
+    """Do what W&B may refuse; trouble of a logger that the user has given is the user's to hear of."""
+    return logger.attempt(call) if isinstance(logger, Untroubled) else call()
 
 
 def connected(about: dict, offline: bool | str) -> tuple[Untroubled, bool | str]:
@@ -79,17 +97,21 @@ def loggers(run: Run, use_wandb: bool, trained_on: str, tags: tuple[str, ...] = 
             "settings": wandb.Settings(init_timeout=WAIT),
         }
         logger, offline = connected(about, offline)
-        logger.experiment.define_metric(unit)
-        logger.experiment.define_metric("*", step_metric=unit)
         # what dashboards group by: runs that differ by their seed are one recipe
-        logger.experiment.config.update(
-            run.config | {"paper": run.paper, "recipe": run.recipe}, allow_val_change=True
-        )
+        config = run.config | {"paper": run.paper, "recipe": run.recipe}
+        logger.attempt(partial(describe, logger, config, unit))
         if offline:
             why = "" if offline == "no answer" else " (not logged in)"
             print(f"W&B logs offline{why}; {sync_hint(run.folder)}")
         found.append(logger)
     return found
+
+
+def describe(logger: L.loggers.WandbLogger, config: dict, unit: str) -> None:
+    """Tell W&B's run its configuration, and the column that progress is counted in."""
+    logger.experiment.define_metric(unit)
+    logger.experiment.define_metric("*", step_metric=unit)
+    logger.experiment.config.update(config, allow_val_change=True)
 
 
 def sync_hint(folder: Path) -> str:
@@ -117,9 +139,7 @@ def beside(ours: list, given: object, config: dict) -> list:
 def log_pictures(logger: L.loggers.Logger, pictures: dict[str, Path], kimg: float, step: int, unit: str) -> None:
     """Show pictures where a logger can: W&B, TensorBoard and MLflow."""
     if isinstance(logger, L.loggers.WandbLogger):
-        import wandb
-
-        logger.experiment.log({name: wandb.Image(str(file)) for name, file in pictures.items()} | {unit: kimg})
+        attempt(logger, partial(show_in_wandb, logger, pictures, {unit: kimg}))
     elif isinstance(logger, L.loggers.TensorBoardLogger):
         import numpy as np
         from PIL import Image
@@ -130,6 +150,18 @@ def log_pictures(logger: L.loggers.Logger, pictures: dict[str, Path], kimg: floa
     elif isinstance(logger, L.loggers.MLFlowLogger):
         for name, file in pictures.items():
             logger.experiment.log_artifact(logger.run_id, str(file), f"{name}/{unit}-{kimg:09.1f}")
+
+
+def show_in_wandb(logger: L.loggers.WandbLogger, pictures: dict[str, Path], at: dict[str, float]) -> None:
+    import wandb
+
+    logger.experiment.log({name: wandb.Image(str(file)) for name, file in pictures.items()} | at)
+
+
+def log_row(logger: L.loggers.Logger, row: dict) -> None:
+    """Show a results row where a logger can: in the table of W&B's runs."""
+    if isinstance(logger, L.loggers.WandbLogger):
+        attempt(logger, lambda: logger.experiment.summary.update({"row": wandb_summary(row)}))
 
 
 def wandb_summary(row: dict) -> dict:

@@ -9,9 +9,9 @@ import os
 import re
 import sys
 import zipfile
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from typing import NoReturn
+from typing import Any, NoReturn
 
 import yaml
 from jsonargparse import ArgumentParser
@@ -104,8 +104,24 @@ def sentence(error: Exception | str) -> str:
     return " ".join(text.split())
 
 
+def refuse_blank(args: Sequence[object]) -> None:
+    """Refuse an option that is given nothing, as by a shell variable that is not set: it is not left out.
+
+    Raises:
+        ValueError: naming it.
+    """
+    for word, following in zip(map(str, args), [*map(str, args[1:]), "none"], strict=True):
+        name, equals, value = word.partition("=")
+        if name.startswith("--") and not (value if equals else following).strip():
+            raise ValueError(f"{name} is empty: give it a value, or leave it out")
+
+
 class Sentences:
     """For a parser of jsonargparse: it ends with a sentence."""
+
+    def parse_args(self, args: Sequence[str] | None = None, *more: Any, **options: Any) -> Any:
+        refuse_blank(sys.argv[1:] if args is None else args)
+        return super().parse_args(args, *more, **options)  # type: ignore[misc]
 
     def error(self, message: str, ex: Exception | None = None) -> NoReturn:
         super().error(sentence(message) if self.exit_on_error else message, ex)

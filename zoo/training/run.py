@@ -4,7 +4,7 @@ import importlib
 import re
 import secrets
 import shutil
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -53,15 +53,40 @@ def unbegun(base: Path) -> Path | None:
 
 
 def saved(folder: Path) -> bool:
-    """Whether a run has a checkpoint to go on from: the best of an evaluation may come before the first."""
-    return any(p.name != "best.ckpt" for p in (folder / "checkpoints").glob("*.ckpt"))
+    """Whether a run has a checkpoint to go on from."""
+    return any((folder / "checkpoints").glob("*.ckpt"))
 
 
-def last_checkpoint(base: Path) -> Path | None:
-    """The newest `last.ckpt` among the runs of one recipe."""
+def checkpoints(base: Path) -> list[Path]:
+    """What the runs of one recipe can be gone on from, newest first: of each its `last.ckpt`, or the `best.ckpt` of
+    an evaluation where it was killed before the first of them."""
     run = re.compile(re.escape(base.name) + r"-\d+")  # runs of cifar10, not those of cifar10-cnn
-    found = (p for p in base.parent.glob("*/checkpoints/last.ckpt") if run.fullmatch(p.parents[1].name))
-    return max(found, key=lambda p: p.stat().st_mtime, default=None)
+    folders = [p for p in base.parent.glob("*/checkpoints") if run.fullmatch(p.parent.name)]
+    kept = [[p for p in (f / "last.ckpt", f / "best.ckpt") if p.is_file()] for f in folders]
+    return sorted((files[0] for files in kept if files), key=lambda p: p.stat().st_mtime, reverse=True)
+
+
+def last_checkpoint(
+    base: Path, config: dict | None = None, fits: Callable[[Path], bool] = lambda _: True
+) -> Path | None:
+    """The newest checkpoint among the runs of one recipe: of a run that `config` has asked for, if there is one,
+    else of one that it may go on with, else of all, so that a sentence can say what differs.
+
+    Args:
+        fits: whether a checkpoint may be gone on with.
+    """
+    found = checkpoints(base)
+    own = (path for path in found if config is not None and same_command(path.parents[1], config))
+    return next(own, None) or next(filter(fits, found), None) or next(iter(found), None)
+
+
+def same_command(folder: Path, config: dict) -> bool:
+    """Whether a run was last asked for by the same settings; what it began with is its own."""
+    own = {"ckpt_path": None, "ancestor": None}  # the file's alone
+    try:
+        return yaml.safe_load((folder / "config.yaml").read_text()) | own == config | own
+    except (OSError, ValueError, TypeError, yaml.YAMLError):
+        return False
 
 
 def about(model: GAN, data: ImageDataModule) -> str:

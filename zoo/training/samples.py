@@ -2,6 +2,9 @@
 
 import math
 import re
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
 from functools import partial
 from pathlib import Path
 
@@ -33,6 +36,18 @@ class Samples(Checked, Callback):
 
     def __init__(self, every_kimg: NonNegativeFloat = 100, n: SheetSize = 64, seed: Seed = 0) -> None:
         self.every_kimg, self.n, self.seed = every_kimg, n, seed
+        self.told = False  # of a disk that refuses pictures
+
+    @contextmanager
+    def spared(self, trainer: L.Trainer) -> Iterator[None]:
+        """What the disk refuses of a picture is told once, and costs no training."""
+        try:
+            yield
+        except OSError as error:
+            if not self.told:
+                folder = Path(trainer.default_root_dir, "samples")
+                print(f"{folder} lacks a picture ({error}); training goes on", file=sys.stderr, flush=True)
+            self.told = True
 
     def draw(self, trainer: L.Trainer, gan: GAN) -> None:
         with gan.off_the_clock():
@@ -40,16 +55,18 @@ class Samples(Checked, Callback):
                 return
             images, columns = sample_grid(gan, self.n, self.seed)
             path = Path(trainer.default_root_dir, "samples", f"kimg-{gan.nimg / 1000:09.1f}.png")
-            save_grid(images, path, columns)
-            pictures = {"samples": path} | save_own_pictures(gan, trainer.datamodule, path)
-            for logger in trainer.loggers:
-                log_pictures(logger, pictures, gan.nimg / 1000, gan.steps, gan.unit)
+            with self.spared(trainer):
+                save_grid(images, path, columns)
+                pictures = {"samples": path} | save_own_pictures(gan, trainer.datamodule, path)
+                for logger in trainer.loggers:
+                    log_pictures(logger, pictures, gan.nimg / 1000, gan.steps, gan.unit)
 
     def real(self, trainer: L.Trainer) -> None:
         if trainer.is_global_zero and trainer.datamodule is not None:
             n = min(self.n, len(trainer.datamodule))
             real = trainer.datamodule.images(torch.arange(n)).float() / 127.5 - 1
-            save_grid(real, Path(trainer.default_root_dir, "samples", "real.png"), max(1, math.isqrt(n)))
+            with self.spared(trainer):
+                save_grid(real, Path(trainer.default_root_dir, "samples", "real.png"), max(1, math.isqrt(n)))
 
     def column(self, trainer: L.Trainer, gan: GAN) -> None:
         """Draw the stage that ends as a column, and beside the columns of the stages before it."""
@@ -61,8 +78,9 @@ class Samples(Checked, Callback):
             images = images.repeat_interleave(gan.resolution // side, 2).repeat_interleave(
                 gan.resolution // side, 3
             )
-            save_grid(images, folder / f"stage-{side:04d}px.png", 1)
-            join_columns(sorted(folder.glob("stage-*px.png")), folder / "growth.png")
+            with self.spared(trainer):
+                save_grid(images, folder / f"stage-{side:04d}px.png", 1)
+                join_columns(sorted(folder.glob("stage-*px.png")), folder / "growth.png")
 
     def on_train_start(self, trainer: L.Trainer, gan: GAN) -> None:
         self.real(trainer)

@@ -56,6 +56,18 @@ def check_checkpoint(path: Path, checkpoint: Any) -> None:
         raise ValueError(f"{path} is damaged: its zoo.hparams have names that are no text; take another checkpoint")
 
 
+def check_finite(path: Path, state: Mapping[str, Any]) -> None:
+    """Refuse weights among which a number is not finite.
+
+    Raises:
+        ValueError: naming the file and the first weight that is wrong.
+    """
+    floats = ((n, t) for n, t in state.items() if isinstance(t, Tensor) and t.is_floating_point())
+    if bad := [name for name, tensor in floats if not tensor.isfinite().all()]:
+        more = f" (and {len(bad) - 1} more)" if len(bad) > 1 else ""
+        raise ValueError(f"{path}: {bad[0]} holds numbers that are not finite{more}; take another checkpoint")
+
+
 def check_weights(path: Path, state: Mapping[str, Any], model: L.LightningModule) -> None:
     """Refuse weights that are not those of a model: other names, other shapes, numbers that are not finite.
 
@@ -72,12 +84,7 @@ def check_weights(path: Path, state: Mapping[str, Any], model: L.LightningModule
         elif isinstance(mine, Tensor) and mine.shape != its.shape:
             wrong.append((name, f"has the shape {tuple(its.shape)}, not {tuple(mine.shape)}"))
     if not wrong:
-        bad = (
-            n
-            for n, t in state.items()
-            if isinstance(t, Tensor) and t.is_floating_point() and not torch.isfinite(t).all()
-        )
-        wrong = [(name, "holds numbers that are not finite") for name in bad]
+        check_finite(path, state)
     if wrong:
         more = f" (and {len(wrong) - 1} more)" if len(wrong) > 1 else ""
         raise ValueError(
