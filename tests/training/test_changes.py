@@ -64,6 +64,21 @@ def test_half_penalties_want_bfloat16_and_stay_what_they_are(first, tmp_path, mo
     assert "half_penalties False -> True" in capsys.readouterr().err
 
 
+def test_half_where_fast_is_the_processor_s_and_a_given_precision_comes_first(tmp_path, monkeypatch, capsys):
+    half = ("--half_where_fast", "true")
+    monkeypatch.setattr("zoo.engine.speed.fast_in_half", lambda: False)
+    assert run("sngan", tmp_path / "slow", *half, kimg=0.032).trainer.precision == "32-true"
+    monkeypatch.setattr("zoo.engine.speed.fast_in_half", lambda: True)
+    assert run("sngan", tmp_path / "given", *half, "--trainer.precision", "32-true", kimg=0.032).model.nimg == 32
+    assert "bf16-mixed" not in capsys.readouterr().out
+    fast = run("sngan", tmp_path / "fast", *half, kimg=0.032)
+    assert fast.trainer.precision == "bf16-mixed"
+    assert "bf16-mixed, which is faster on this processor; --trainer.precision 32-true" in capsys.readouterr().out
+    (folder,) = (tmp_path / "fast").glob("run-*")
+    assert yaml.safe_load((folder / "config.yaml").read_text())["trainer"]["precision"] == "bf16-mixed"
+    assert run("sngan", tmp_path / "fast", *half, "--ckpt_path", "last", kimg=0.064).model.nimg == 64
+
+
 def test_half_penalties_are_refused_where_the_processor_gets_them_wrong(tmp_path, monkeypatch, capsys):
     half = ("--half_penalties", "true", "--trainer.precision", "bf16-mixed")
     asked = []

@@ -32,6 +32,12 @@ def differentiated_twice(self: "GAN", half: bool = True) -> Iterator[None]:
         yield
 
 
+def fast_in_half() -> bool:
+    """Whether this processor multiplies bfloat16 faster than float32 (AVX512-BF16, AMX), if PyTorch can tell."""
+    told = getattr(torch.cpu, "get_capabilities", dict)()  # older releases do not
+    return bool(told.get("avx512_bf16") or told.get("amx_bf16"))
+
+
 def half_error(n: int) -> float:
     """Relative error of a convolution's second derivative in bfloat16 on this processor, at `n` images of 32 px.
 

@@ -45,6 +45,12 @@ def add_run_arguments(parser: LightningArgumentParser) -> None:
         help="CPU threads of PyTorch (default: PyTorch's choice)",
     )
     parser.add_argument(
+        "--half_where_fast",
+        type=bool,
+        default=False,
+        help="--trainer.precision bf16-mixed if it is not given and this processor multiplies bfloat16 faster",
+    )
+    parser.add_argument(
         "--half_penalties",
         type=bool,
         default=False,

@@ -10,6 +10,7 @@ from typing import Any
 
 import lightning.pytorch as L
 import torch
+from lightning.pytorch.utilities.rank_zero import rank_zero_only
 from torch import nn
 
 from zoo.data import ImageDataModule
@@ -140,6 +141,14 @@ def check_half(config: Any, model: GAN) -> bool:
                     "float32"
                 )
     return config.half_penalties
+
+
+def choose_half(trainer: Any) -> bool:
+    """Whether a run that asks for no precision is to train in bfloat16, which is told then."""
+    chosen = trainer.get("precision") is None and on_cpu(trainer) and speed.fast_in_half()
+    if chosen and rank_zero_only.rank == 0:
+        print("bf16-mixed, which is faster on this processor; --trainer.precision 32-true trains in float32")
+    return chosen
 
 
 def on_cpu(trainer: Any) -> bool:

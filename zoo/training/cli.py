@@ -40,6 +40,7 @@ from zoo.training.checks import (
     check_run,
     check_trainer,
     check_ways,
+    choose_half,
     on_trial,
 )
 from zoo.training.ends import leave, part, tell_early, tell_stop, watched
@@ -80,8 +81,10 @@ class ZooCLI(LightningCLI):
             torch.set_num_threads(self.config.threads)
         self.stop.requeue = self.config.requeue_signal
         self.stop.listen()
+        half = self.config.half_where_fast and choose_half(self.config.trainer)
         for options in (self.config.trainer, self.config_init.trainer):
             cluster.fill_in(options)
+            options.precision = "bf16-mixed" if half else options.precision
         try:
             decided = cluster.told()
             trainer = self.prepare(decided)
