@@ -65,17 +65,15 @@ def walk(
     video.check_kind(out)
     columns, rows = _sides(grid)
     ways = {"classes": classes, "truncations": truncations, "layers": layers, "photos": photos}
-    named = {name: way for name, way in ways.items() if way is not None}
-    kept = {"label": label, "truncation": truncation, "kind": kind, "loop": loop}
-    check_heeded(f"--{next(iter(named), 'seeds')}", HEEDED, **kept)
-    kind, loop = kind or "spherical", loop is not False
+    ways = {name: way for name, way in ways.items() if way is not None}
+    check_heeded(f"--{next(iter(ways), 'seeds')}", HEEDED, label=label, truncation=truncation, kind=kind, loop=loop)
     numbers = parse(seeds)
-    gan, way, stops = _way(checkpoint, device, named)
-    common = {"frames": frames, "kind": kind, "loop": loop, "label": label, "truncation": truncation}
+    gan, way, stops = _way(checkpoint, device, ways)
     step = max(numbers) - min(numbers) + 1
     seeds_of = [[i * step + number for number in numbers] for i in range(columns * rows)]
-    walks = [paths.walk(gan, own, way, **common, ema=ema, seed=seed) for own in seeds_of]
-    total = 2 * frames if truncations else frames * ((stops or len(numbers)) - (not loop))
+    common = {"frames": frames, "kind": kind or "spherical", "loop": loop is not False, "label": label}
+    walks = [paths.walk(gan, own, way, **common, truncation=truncation, ema=ema, seed=seed) for own in seeds_of]
+    total = 2 * frames if truncations else frames * ((stops or len(numbers)) - (loop is False))
     n = video.write(out, track(paths.beside(walks, columns), total), fps)
     print(f"{out}: {n} frames, {n / fps:.1f} s, at {gan.nimg / 1000:g} kimg")
 

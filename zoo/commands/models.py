@@ -51,8 +51,8 @@ def sample(
         seed: Names the latents; the same seed gives the same latents.
         ema: Use the average of G where the model keeps one.
         device: Where to compute, such as cuda.
-        sheet: Independent samples (grid, by default); of StyleGAN styles mixed, or a latent a row truncated more
-            and more; or rows that walk from class to class (where classes share an embedding) or latent to latent.
+        sheet: A grid by default; of StyleGAN styles mixed, or one latent a row truncated more and more; or rows
+            that walk from class to class (of models with a shared class embedding), or from latent to latent.
         seeds: Numbers such as 0-49999 or 0,5,8-11: one PNG each, named by it. What is there already is left; under
             torchrun the processes share the work.
         labels: Classes such as 0-9 that the seeds take in turn; by default each seed draws its own.

@@ -23,7 +23,8 @@ def add_run_arguments(parser: LightningArgumentParser) -> None:
         "--ckpt_path",
         type=str | None,
         default=None,
-        help="'last' goes on in the newest run of this recipe, a path starts a new run from that checkpoint",
+        help="'last' goes on in the recipe's newest run, of several in that of this command; a path starts a new "
+        "run from that checkpoint",
     )
     parser.add_argument(
         "--init_from",
