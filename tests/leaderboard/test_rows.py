@@ -33,6 +33,20 @@ def test_a_row_comes_back(row, tmp_path):
     assert back["config"] == {"lr": 2e-4, "betas": [0.0, 0.9]}
 
 
+def test_pictures_of_an_older_row_are_those_that_another_tells(row, tmp_path):
+    older = copy.deepcopy(row)
+    row["data"] |= {"fingerprint": "with labels", "pictures": "without"}
+    older["data"] |= {"fingerprint": "with labels"}
+    del older["data"]["pictures"]
+    other = copy.deepcopy(older)
+    other["data"]["fingerprint"] = "of another set"
+    for one in (older, other, row):
+        write_row(one, tmp_path)
+    found = {read["data"]["fingerprint"]: read["data"].get("pictures") for _, read in read_rows(tmp_path)}
+    assert found == {"with labels": "without", "of another set": None}
+    assert sum(read["data"].get("pictures") == "without" for _, read in read_rows(tmp_path)) == 2
+
+
 def test_parallel_writers_lose_nothing(row, tmp_path):
     def write(k: int) -> None:
         for i in range(10):

@@ -254,7 +254,7 @@ def test_biggan_s_truncation_numbers_are_those_of_its_table():
 def test_why_readme_s_first_command_is_sngan_s_stands_in_rows():
     page = " ".join((ROOT / "reproductions/sngan/README.md").read_text().split())
     told = {
-        "sngan": "{} of 244, 352 and 280",
+        "sngan": "{} of 277, 279 and 256 at seeds 0, 1 and 2 in bfloat16",
         "r1gan": "R1GAN's 234 and 221",
         "pggan": "PGGAN's 168 and 180",
         "vgan": "VGAN's 277 and 268",
@@ -271,6 +271,11 @@ def test_why_readme_s_first_command_is_sngan_s_stands_in_rows():
         seeds = {row["training"]["seed"]: row["metrics"]["fd_efficientnet-lite0"] for row in rows}
         numbers = [int(word) for word in re.findall(r"\b\d{3}\b", sentence)]
         assert numbers == [round(seeds[seed]) for seed in sorted(seeds)], paper
+    rows = [row for _, row in read_rows(ROOT / "results") if (row["paper"], row["recipe"]) == ("sngan", "tiny")]
+    whole = {row["training"]["seed"]: row for row in rows if row["training"]["precision"] == "32-true"}
+    assert [round(whole[seed]["metrics"]["fd_efficientnet-lite0"]) for seed in range(3)] == [244, 352, 280]
+    assert "and 244, 352 and 280 in float32 (AMD EPYC)" in page
+    assert {row["training"]["precision"] for row in rows[-3:]} == {"bf16-mixed"}
     hours = {paper: [] for paper in told}
     for _, row in read_rows(ROOT / "results"):
         if row["recipe"] == "tiny" and row["training"]["hardware"] == "AMD EPYC" and row["paper"] in hours:

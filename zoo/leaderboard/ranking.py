@@ -58,7 +58,7 @@ def comparable(row: dict) -> str:
     conditions = {"is_shuffle": True, "n_is": row["conditions"]["n_fake"]} | row["conditions"]
     of_the_measurement = {key: value for key, value in conditions.items() if key not in _ASIDE}
     distances = sorted(name for name in row["metrics"] if name == "fid" or name.startswith("fd_"))
-    # without labels, which no distance sees; rows of before this was recorded had most often none
+    # without labels, which no distance sees; where neither this nor another row of the data tells, there are none
     images = row["data"].get("pictures", row["data"]["fingerprint"])
     key = [row["data"]["name"], images, of_the_measurement, distances]
     key += [RELEASED] if row.get("imported") else []  # networks that others trained rank apart

@@ -11,6 +11,7 @@ import sys
 import zipfile
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from itertools import pairwise
 from typing import Any, NoReturn
 
 import yaml
@@ -110,7 +111,7 @@ def refuse_blank(args: Sequence[object]) -> None:
     Raises:
         ValueError: naming it.
     """
-    for word, following in zip(map(str, args), [*map(str, args[1:]), "none"], strict=True):
+    for word, following in pairwise([*map(str, args), "none behind the last"]):
         name, equals, value = word.partition("=")
         if name.startswith("--") and not (value if equals else following).strip():
             raise ValueError(f"{name} is empty: give it a value, or leave it out")
