@@ -8,6 +8,7 @@ from runs import own_cache, run  # noqa: F401
 
 from zoo.__main__ import main
 from zoo.data import Drawn
+from zoo.data.paths import natural
 from zoo.data.photos import read_photo, read_photos
 from zoo.engine import encoders
 from zoo.papers.introvae import IntroVAE
@@ -113,7 +114,7 @@ def test_every_command_ends_in_a_picture(photos, checkpoint, tmp_path, monkeypat
     main(["encode", checkpoint, blond, "--rows", "2", "--out", "new/latents.npz"])
     with np.load("new/latents.npz") as z:
         assert z["latents"].shape == (4, 8)
-        assert list(z["names"]) == sorted(p.name for p in (photos / "blond").iterdir())
+        assert list(z["names"]) == sorted((p.name for p in (photos / "blond").iterdir()), key=natural)
     assert Image.open("neighbours.png").size == (4 * 98 + 2, 2 * 98 + 2)
     main(["interpolate", checkpoint, str(first), str(second), "--steps", "3"])
     assert Image.open("interpolation.png").size == (5 * 98 + 2, 98 + 2)
