@@ -71,6 +71,22 @@ def test_signals_at_ten_moments_lose_no_step(number, scontrol, tmp_path):
     assert asked == (["requeue 77"] * stops if number == signal.SIGUSR1 else [])
 
 
+def test_a_job_put_back_passes_by_what_it_had_finished(scontrol, tmp_path, monkeypatch, capsys):
+    run("sngan", tmp_path, kimg=0.032)
+    monkeypatch.setenv("SLURM_RESTART_COUNT", "1")
+    before = sorted(tmp_path.rglob("*"))
+    for words in ((), ("--ckpt_path", "last")):
+        with pytest.raises(SystemExit) as end:
+            run("sngan", tmp_path, *words, kimg=0.032)
+        assert end.value.code == 0
+        assert "run-70_3-001 was whole before job 70_3 was put back in the queue" in capsys.readouterr().out
+    assert sorted(tmp_path.rglob("*")) == before
+    run("sngan", tmp_path, "--seed_everything", "1", kimg=0.032)  # the script's next training
+    monkeypatch.delenv("SLURM_RESTART_COUNT")
+    run("sngan", tmp_path, kimg=0.032)  # a job of one start trains as it is told
+    assert sorted(p.name for p in tmp_path.glob("run-*")) == ["run-70_3-001", "run-70_3-002", "run-70_3-003"]
+
+
 def test_tasks_of_an_array_have_their_own_folders(scontrol, tmp_path, monkeypatch):
     run("sngan", tmp_path, kimg=0.032)
     monkeypatch.setenv("SLURM_ARRAY_TASK_ID", "4")

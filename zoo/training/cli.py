@@ -89,8 +89,8 @@ class ZooCLI(LightningCLI):
             decided = cluster.told()
             trainer = self.prepare(decided)
             cluster.tell({"ckpt_path": self.ckpt_path and str(self.ckpt_path), "folder": str(self.run.folder)})
-        except BaseException:
-            cluster.tell(None)
+        except BaseException as error:
+            cluster.tell({} if isinstance(error, SystemExit) and error.code == 0 else None)
             raise
         return trainer
 
@@ -168,10 +168,13 @@ class ZooCLI(LightningCLI):
         if rank_zero_only.rank == 0 and (self.last or (cluster.job() and not self.config.ckpt_path)):
             devices.check_choice(self.recipe, self.among, self.base_of)
         fitting = partial(fits, model=self.model, now=now)
-        if self.config.ckpt_path is None and cluster.job():
-            own = last_checkpoint(base, config)
+        if self.config.ckpt_path in (None, "last") and cluster.job():
+            own, asked = last_checkpoint(base, config), self.last
             self.last = cluster.of_this_job(own, config)
-            self.last = self.last and not self.over(own)
+            if self.last and self.over(own):
+                cluster.pass_by(own)
+                self.last = False
+            self.last = self.last or asked
         if not self.last:
             return Path(self.config.ckpt_path) if self.config.ckpt_path else None
         known = os.environ.get("ZOO_LAST_CHECKPOINT") if rank_zero_only.rank else None

@@ -48,6 +48,15 @@ def of_this_job(checkpoint: Path | None, config: dict) -> bool:
     return job() is not None and checkpoint is not None and same_command(checkpoint.parents[1], config)
 
 
+def pass_by(checkpoint: Path) -> None:
+    """End here, with success, if this job was put back in the queue after the run of a checkpoint was whole: a
+    script of several trainings goes on with the next."""
+    if job() is not None and os.environ.get("SLURM_RESTART_COUNT", "0") not in ("", "0"):
+        folder = checkpoint.parents[1]
+        print(f"{folder} was whole before job {job()} was put back in the queue: nothing is left to do")
+        raise SystemExit(0)
+
+
 def requeue() -> str:
     """Put this job back in the queue; what became of that."""
     number = os.environ["SLURM_JOB_ID"]
@@ -107,7 +116,8 @@ def store() -> Any | None:
 
 
 def tell(decision: dict | None) -> None:
-    """Tell the processes that a launcher has started what rank 0 has decided; None that it has given up."""
+    """Tell the processes that a launcher has started what rank 0 has decided; None that it has given up, nothing at
+    all ({}) that there is nothing to do."""
     if rank_zero_only.rank == 0 and (found := store()) is not None:
         _turn[0] += 1
         found.set(f"decision {_turn[0]}", json.dumps(decision))
@@ -117,12 +127,12 @@ def told() -> dict | None:
     """What rank 0 has decided; None for a process that it will start itself, or has started.
 
     Raises:
-        SystemExit: if it has given up, with a sentence of its own.
+        SystemExit: if it has given up, with a sentence of its own, or if nothing is left to do.
     """
     if rank_zero_only.rank == 0 or (found := store()) is None:
         return None
     _turn[1] += 1
     decision = json.loads(found.get(f"decision {_turn[1]}"))
-    if decision is None:
-        raise SystemExit(2)
+    if not decision:
+        raise SystemExit(2 if decision is None else 0)
     return decision

@@ -94,9 +94,12 @@ def begin(
     name = type(model).__name__.lower()
     base = cluster.base_of(config.run_dir, name, recipe)
     ckpt = Path(config.ckpt_path) if config.ckpt_path else None
-    own = last_checkpoint(base, plain) if config.ckpt_path is None else None
-    if cluster.of_this_job(own, plain) and not over(config, own, model):
-        config.ckpt_path = "last"
+    own = last_checkpoint(base, plain) if config.ckpt_path in (None, "last") else None
+    if cluster.of_this_job(own, plain):
+        if not over(config, own, model):
+            config.ckpt_path = "last"
+        else:
+            cluster.pass_by(own)
     if config.ckpt_path == "last":
         ckpt = last_checkpoint(base, plain, partial(fits, model=model, now=computed(model)))
         if ckpt is None:
