@@ -262,3 +262,14 @@ def test_old_paths_come_back_and_are_bounded():
     other.restore(replay.state())
     assert torch.equal(other.kept.obs, replay.kept.obs)
     assert Replay(0).joined(numbered(0, 2)).obs.shape[1] == 2
+
+
+def test_a_job_put_back_passes_by_what_it_had_finished(tmp_path, monkeypatch, capsys):
+    monkeypatch.setenv("SLURM_JOB_ID", "77")
+    monkeypatch.setenv("SLURM_JOB_NAME", "train")
+    run("gail", tmp_path, ksteps=0.1)
+    monkeypatch.setenv("SLURM_RESTART_COUNT", "1")
+    with pytest.raises(SystemExit) as end:
+        run("gail", tmp_path, ksteps=0.1)
+    assert end.value.code == 0
+    assert "was whole before job 77 was put back in the queue" in capsys.readouterr().out
