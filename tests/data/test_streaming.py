@@ -12,6 +12,7 @@ from pictures import pixels, png
 
 from zoo.data import BadImage, EndlessBatches, ImageDataModule, MissingDataset
 from zoo.data.order import windowed
+from zoo.data.stage import Stage
 
 sizes = st.lists(st.integers(1, 9), min_size=1, max_size=12)
 
@@ -110,3 +111,15 @@ def test_images_that_cannot_be_streamed_are_named_before_anything_is_written(mak
         with pytest.raises(BadImage, match=f"{name}.zip: 00000/img00000005.png"):
             write_stream(path, tmp_path / name)
         assert not (tmp_path / name).exists()
+
+
+def test_levels_of_a_growing_model_may_be_streams(make_zip, tmp_path):
+    pytest.importorskip("litdata", reason="needs litdata (the data extra)")
+    from zoo.data.streaming import write_stream
+
+    files = {f"00000/img{i:08d}.png": png(i, (4, 4)) for i in range(12)}
+    for side, path in ((8, make_zip("8.zip")), (4, make_zip("4.zip", files=files))):
+        write_stream(path, tmp_path / f"st-{side}")
+    data = ImageDataModule(str(tmp_path / "st-{resolution}"), 8, seed=0, num_workers=0)
+    data.enter(Stage(4, 2))
+    assert data.images([0]).shape == (1, 3, 4, 4)

@@ -64,6 +64,19 @@ def test_a_newer_row_of_a_seed_takes_the_place_of_the_older_one_and_floors_are_t
     assert "| 100 (10x) |" in budget.section(rows)
 
 
+def test_rows_measured_otherwise_take_no_part(tmp_path):
+    """Fewer samples, another distance alone, and hours that nobody noted."""
+    results, readme = tmp_path / "results", tmp_path / "README.md"
+    readme.write_text(README)
+    method(results, "dcgan", 100.0, 120.0)
+    method(results, "wgan", 50.0, 52.0, training__hours=None)
+    add(results, budget.RECIPE, paper="dcgan", metrics={"fd_efficientnet-lite0": 999.0}, conditions__n_fake=77)
+    add(results, budget.RECIPE, paper="wgan", metrics={"fd_random": 1.0})
+    render(results)
+    assert [line[2] for line in lines(readme)] == ["51", "110"]
+    assert [line[-2] for line in lines(readme)] == ["unknown", "6.0"]
+
+
 def test_a_readme_without_the_place_stays_as_it_is(tmp_path):
     readme = tmp_path / "README.md"
     readme.write_text("# mine\n")

@@ -10,12 +10,12 @@ from zoo.__main__ import main
 from zoo.leaderboard.curves import band, check_comparable, group, log, read
 
 
-def write(folder, *parts: list[tuple], seed: int = 0, lr_d: float = 1e-4, n_fake: int = 100, **data):
+def write(folder, *parts: list[tuple], seed: int = 0, lr_d: float = 1e-4, n_fake: int = 100, kimg: int = 9, **data):
     """A run's folder with one CSV log for each part, of rows (step, kimg, hours, loss or None, fd or None)."""
     folder.mkdir(parents=True)
     config = {
         "seed_everything": seed,
-        "model": {"resolution": 32, "lr_d": lr_d, "pack": None},
+        "model": {"resolution": 32, "lr_d": lr_d, "pack": None, "total_kimg": kimg},
         "data": {"class_path": "zoo.data.CIFAR10", "init_args": data},
         "evaluation": {"n_fake": n_fake},
     }
@@ -60,6 +60,18 @@ def test_seeds_of_a_recipe_make_one_curve_and_rates_make_two(tmp_path):
     }
     other = read(write(tmp_path / "sngan" / "r-001", straight(1, 2)), "fd_random", "kimg")
     assert list(group([runs[0], other])) == ["ttur / r", "sngan / r"]
+
+
+def test_runs_whose_labels_would_be_alike_keep_a_curve_each(tmp_path):
+    """Lengths stand in no label."""
+    runs = [
+        read(write(tmp_path / "ttur" / f"r-{i:03d}", straight(1, 2), kimg=kimg), "fd_random", "kimg")
+        for i, kimg in enumerate([26, 52])
+    ]
+    assert {label: [run.path.name for run in members] for label, members in group(runs).items()} == {
+        "r: r-000": ["r-000"],
+        "r: r-001": ["r-001"],
+    }
 
 
 @pytest.mark.parametrize(("axis", "scale"), [("kimg", 1), ("hours", 0.1), ("step", 1000)])

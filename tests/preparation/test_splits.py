@@ -160,3 +160,34 @@ def test_a_table_beside_the_images_it_lists_is_no_source_of_images(tmp_path):
     pq.write_table(pa.table({"url": ["a", "b", "c"]}), tmp_path / "00000.parquet")
     found = open_source("folder", tmp_path, "train")
     assert (len(found), found.ignored) == (3, ["00000.parquet"])
+
+
+def test_a_set_that_is_prepared_as_a_whole_takes_its_splits_together(tmp_path):
+    put(tmp_path / "in", "train/0.png", "train/1.png", "val/2.png")
+    found = prepare("celebahq", tmp_path / "in", tmp_path / "folders.zip", 8, workers=0).manifest
+    assert (found["images"], found["split"]) == (3, "all")
+    pytest.importorskip("pyarrow", reason="needs pyarrow (the data extra)")
+    (tmp_path / "hub").mkdir()
+    foreign.parquet(tmp_path / "hub" / "train-00000-of-00001.parquet", [png(i) for i in range(4)], None)
+    put(tmp_path / "hub", *(f"assets/{i}.png" for i in range(2)))  # of the page, and no part of the set
+    assert prepare("celebahq", tmp_path / "hub", tmp_path / "hub.zip", 8, workers=0).manifest["images"] == 4
+
+
+def test_splits_two_folders_deep_are_no_classes(tmp_path):
+    put(tmp_path, *(f"archive/set/{part}/a/1.png" for part in ("train", "val")))
+    assert list(open_source("folder", tmp_path, "val").names) == ["a/1.png"]
+
+
+def test_arrays_are_those_of_the_split(tmp_path):
+    for part in ("train", "test"):
+        (tmp_path / part).mkdir()
+        np.save(tmp_path / part / "1.npy", np.zeros((8, 8, 3), np.uint8))
+    assert open_source("folder", tmp_path, "test").names == ["test/1.npy"]
+
+
+def test_shards_that_name_no_split_beside_others_are_listed(tmp_path):
+    pytest.importorskip("pyarrow", reason="needs pyarrow (the data extra)")
+    for name in ("train-0", "more-0", "test-0"):
+        foreign.parquet(tmp_path / f"{name}.parquet", [png(0)], None)
+    found = open_source("folder", tmp_path, "train")
+    assert (len(found), found.ignored) == (1, ["more-0.parquet"])

@@ -75,8 +75,14 @@ def test_half_where_fast_is_the_processor_s_and_a_given_precision_comes_first(tm
     assert fast.trainer.precision == "bf16-mixed"
     assert "bf16-mixed, which is faster on this processor; --trainer.precision 32-true" in capsys.readouterr().out
     (folder,) = (tmp_path / "fast").glob("run-*")
-    assert yaml.safe_load((folder / "config.yaml").read_text())["trainer"]["precision"] == "bf16-mixed"
-    assert run("sngan", tmp_path / "fast", *half, "--ckpt_path", "last", kimg=0.064).model.nimg == 64
+    assert yaml.safe_load((folder / "config.yaml").read_text())["trainer"]["precision"] is None  # as it was asked
+    for n, fast in ((64, False), (96, True)):  # a run goes on in the precision that it began in
+        monkeypatch.setattr("zoo.engine.speed.fast_in_half", lambda fast=fast: fast)
+        again = run("sngan", tmp_path / "fast", *half, "--ckpt_path", "last", kimg=n / 1000)
+        assert (again.model.nimg, again.trainer.precision) == (n, "bf16-mixed")
+    slow = run("sngan", tmp_path / "slow", *half, "--ckpt_path", "last", kimg=0.064)
+    assert (slow.model.nimg, slow.trainer.precision) == (64, "32-true")
+    assert len(list(tmp_path.glob("*/run-*"))) == 3
 
 
 def test_half_penalties_are_refused_where_the_processor_gets_them_wrong(tmp_path, monkeypatch, capsys):

@@ -6,6 +6,7 @@ import yaml
 from runs import SMALL
 
 import zoo
+from zoo.commands import weights
 from zoo.papers import PAPERS, paper_class
 from zoo.training.exporting import export
 
@@ -74,7 +75,19 @@ def test_what_a_model_has_not(tmp_path):
     gan.origin = {"imported": {"networks": ["G", "G_ema"]}}
     with pytest.raises(ValueError, match="no discriminator"):
         export(gan, tmp_path / "D.onnx", "onnx", "D")
+    for ignored in ({"truncation": 0.7}, {"ema": False}):
+        with pytest.raises(ValueError, match="do nothing with safetensors"):
+            export(gan, tmp_path / "G.safetensors", "safetensors", "G", **ignored)
     (tmp_path / "bad.safetensors").write_bytes(b"\0" * 64)
     with pytest.raises(ValueError, match="damaged"):
         zoo.load(tmp_path / "bad.safetensors")
     assert [p.name for p in tmp_path.iterdir()] == ["bad.safetensors"]
+
+
+def test_the_file_itself_is_not_written_over(tmp_path):
+    path = tmp_path / "model.safetensors"
+    export(small("r1gan"), path, "safetensors")
+    before = path.read_bytes()
+    with pytest.raises(ValueError, match=r"model.safetensors is the file itself: name another with --out"):
+        weights.export(path, what="G")
+    assert path.read_bytes() == before

@@ -232,6 +232,16 @@ def test_an_end_without_a_row_is_no_success(two, monkeypatch, capsys):
     assert "failed, the rest goes on: the row was not written" in capsys.readouterr().out
 
 
+def test_runs_of_a_plan_are_of_no_slurm_job(two, monkeypatch):
+    """Else each job would look for runs of its own number, and begin the plan anew."""
+    told = "import os; print([name for name in os.environ if name.startswith('SLURM_')])"
+    monkeypatch.setattr(Planned, "command", lambda one, *_: [sys.executable, "-c", told])
+    monkeypatch.setenv("SLURM_JOB_ID", "4711")
+    plan, places, (first, _) = two
+    training.suite(plan, **places)
+    assert first.log.read_text().strip() == "[]"
+
+
 def test_an_error_of_its_own_leaves_nothing_running(two, monkeypatch):
     plan, places, _ = two
     monkeypatch.setattr(Planned, "command", lambda one, *_: [sys.executable, "-c", "import time; time.sleep(60)"])

@@ -43,4 +43,6 @@ def export(
     from zoo.training.loading import load
 
     out = out or checkpoint.with_suffix(exporting.SUFFIXES[to])
+    if out.exists() and out.resolve() == checkpoint.resolve():
+        raise ValueError(f"{out} is the file itself: name another with --out")
     print(exporting.export(load(checkpoint), out, to, what, truncation, ema))

@@ -39,6 +39,7 @@ class Files:
 
     Args:
         labels: False makes no classes of folders, and reads no dataset.json but that of a prepared set.
+        whole: images of several splits may lie side by side, and are all taken.
 
     Attributes:
         names: paths inside the folder or zip, with `/`.
@@ -54,7 +55,7 @@ class Files:
             do not fit the images, or a name in the zip leads out of it or a member unpacks to more than an image.
     """
 
-    def __init__(self, path: str | Path, labels: bool = True) -> None:
+    def __init__(self, path: str | Path, labels: bool = True, whole: bool = False) -> None:
         self.path = Path(path)
         self.zipped = self.path.is_file()
         self._zip: tuple[int, zipfile.ZipFile] | None = None
@@ -95,7 +96,7 @@ class Files:
         metadata = {f"{self.root}{name}" for name in METADATA}
         self.others = sorted(set(visible) - set(self.names) - metadata)
         labelled, told = (f"{self.root}{name}" in infos for name in METADATA)
-        if not labelled:
+        if not labelled and not whole:
             refuse_splits(self.names, path, self.zipped)
         self.labels = self._labels(labelled) if labels or told else None
         self.manifest = self._manifest(told)

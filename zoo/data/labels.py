@@ -110,12 +110,14 @@ def from_table(table: dict[str, Any], names: Sequence[str], root: str, where: st
 
 
 def split_folders(names: Sequence[str]) -> list[str]:
-    """The top folders, or those in the one that holds all, where they are splits (train, val ...), not classes."""
-    root = root_of(names)
-    tops = {"".join(name.removeprefix(root).partition("/")[:2]) for name in names}
-    tops = {top.removesuffix("/") if top.endswith("/") else "" for top in tops}
+    """The top folders below those that hold all, where they are splits (train, val ...) and not classes."""
+    folders = [name.split("/")[:-1] for name in names]
+    depth = 0
+    while all(len(one) > depth + 1 for one in folders) and len({one[depth] for one in folders}) == 1:
+        depth += 1
+    tops = {one[depth] if len(one) > depth else "" for one in folders}
     splits = len(tops) > 1 and all(top.lower() in SPLIT_FOLDERS for top in tops)
-    return sorted(root + top for top in tops) if splits else []
+    return sorted("/".join([*folders[0][:depth], top]) for top in tops) if splits else []
 
 
 def refuse_splits(names: Sequence[str], where: object, zipped: bool) -> None:

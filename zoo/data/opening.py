@@ -11,6 +11,7 @@ from zoo.data.files import TINY, Files, MissingDataset, check_size, decode
 from zoo.data.images import Images
 from zoo.data.labels import listed
 from zoo.data.manifests import check_manifest
+from zoo.data.streaming import is_stream
 
 
 def at_resolution(path: str, resolution: int) -> str:
@@ -108,9 +109,10 @@ def check_level(paths: Sequence[str], level: int, full: int) -> None:
         ValueError: naming both.
     """
     for path in paths:
-        if not Path(at_resolution(path, full)).exists():
+        both = [at_resolution(path, side) for side in (level, full)]
+        if not Path(both[1]).exists() or any(map(is_stream, both)):
             continue
-        low, high = (Files(at_resolution(path, side)) for side in (level, full))
+        low, high = map(Files, both)
         if len(low) != len(high) or low.labels != high.labels:
             what = f"{len(low):,} images and {len(high):,}" if len(low) != len(high) else "different labels"
             raise ValueError(

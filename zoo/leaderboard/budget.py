@@ -9,6 +9,7 @@ from PIL import Image, ImageDraw, ImageFont
 from zoo.leaderboard.cells import as_table
 from zoo.leaderboard.marked import marked
 from zoo.leaderboard.ranking import (
+    comparable,
     half_width,
     is_floor,
     leading,
@@ -84,11 +85,15 @@ def section(rows: list[dict]) -> str:
 
 
 def ranked(rows: list[dict]) -> list[list[dict]]:
-    """The newest row of each seed of each method, the best mean of the leading metric first."""
-    papers = defaultdict(list)
+    """The newest row of each seed of each method, the best mean of the leading metric first; of rows that were
+    measured in different ways those that most methods have."""
+    alike = defaultdict(list)
     for row in sorted(rows, key=lambda row: row["date"]):
         if row["recipe"] == RECIPE and not is_floor(row):
-            papers[row["paper"]].append(row)
+            alike[comparable(row)].append(row)
+    papers = defaultdict(list)
+    for row in max(alike.values(), key=lambda some: len({row["paper"] for row in some}), default=[]):
+        papers[row["paper"]].append(row)
     methods = [sorted(of_each_seed(some), key=lambda row: row["training"]["seed"]) for some in papers.values()]
     return sorted(methods, key=lambda method: (merit(_means(method)), method[0]["paper"]))
 
@@ -112,6 +117,7 @@ def table(methods: list[list[dict]], rows: list[dict]) -> str:
         times = [times_the_floor(row, rows).get(first) for row in method]
         floor = f" ({statistics.mean(filter(None, times)):.3g}x)" if all(times) else ""
         values = [row["metrics"][first] for row in method]
+        hours = [row["training"]["hours"] for row in method if row["training"]["hours"] is not None]
         lines.append(
             [
                 place,
@@ -119,7 +125,7 @@ def table(methods: list[list[dict]], rows: list[dict]) -> str:
                 value(first, means.get(first), None) + floor,
                 f"{max(values) - min(values):.3g}" if len(values) > 1 else "one seed",
                 *(value(name, means.get(name), None) for name in shown),
-                f"{60 * statistics.mean(row['training']['hours'] for row in method):.1f}",
+                f"{60 * statistics.mean(hours):.1f}" if hours else "unknown",
                 _against(method, methods[place - 2], first) if place > 1 else "",
             ]
         )

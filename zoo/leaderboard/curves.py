@@ -5,6 +5,7 @@ With TTUR's recipes these are the figures of Heusel et al. 2017: means, with a b
 
 import csv
 import json
+from collections import Counter
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -156,7 +157,7 @@ def group(runs: list[Run]) -> dict[str, list[Run]]:
     for run in runs:
         groups.setdefault(json.dumps([run.paper, run.recipe, run.settings], sort_keys=True), []).append(run)
     papers = {run.paper for run in runs}
-    labelled = {}
+    labelled: list[tuple[str, list[Run]]] = []
     for members in groups.values():
         one = members[0]
         peers = [other[0].settings for other in groups.values() if other[0].paper == one.paper]
@@ -168,8 +169,11 @@ def group(runs: list[Run]) -> dict[str, list[Run]]:
             label += f": {', '.join(words)}"
         if len(members) > 1:
             label += f" ({len(members)} runs)"
-        labelled[label] = members
-    return labelled
+        labelled.append((label, members))
+    often = Counter(label for label, _ in labelled)
+    return {
+        label if often[label] == 1 else f"{label}: {members[0].path.name}": members for label, members in labelled
+    }
 
 
 def band(runs: list[Run]) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]:

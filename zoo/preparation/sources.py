@@ -17,7 +17,7 @@ from zoo.data.kinds import KINDS
 from zoo.data.labels import MOST_CLASSES
 from zoo.data.paths import natural, one_snapshot
 from zoo.preparation.arrays import read_memory, read_npy, read_stack
-from zoo.preparation.splits import folder_of, rather_images, shards_of
+from zoo.preparation.splits import folder_of, images_in, shards_of
 
 # sub-folders in which a data set's release keeps its images, and where others are to be ignored
 FOLDERS = {
@@ -116,7 +116,7 @@ def _tfrecords(kind: str, path: Path, split: str) -> Source | None:
         return None
     from zoo.preparation.tfrecords import TFRecords
 
-    files, parted = shards_of(path, files, split)
+    files, left, parted = shards_of(path, files, split)
     records = TFRecords(files, from_one=kind == "imagenet")
     return Source(
         records.read,
@@ -125,17 +125,20 @@ def _tfrecords(kind: str, path: Path, split: str) -> Source | None:
         sizes(files),
         labels=records.labels,
         levels=records.levels,
+        ignored=left,
         split=parted,
     )
 
 
 def _parquet(kind: str, path: Path, split: str) -> Source | None:
     files = [path] if path.suffix == ".parquet" else sorted(path.rglob("*.parquet")) if path.is_dir() else []
-    if not files or rather_images(path, files):
+    if not files:
         return None
-    from zoo.preparation.stores import Parquet
+    from zoo.preparation.stores import Parquet, holds_images
 
-    files, parted = shards_of(path, files, split)
+    if images_in(path) and not any(map(holds_images, files)):  # a table of the images beside it
+        return None
+    files, left, parted = shards_of(path, files, split)
     table = Parquet(files)
     return Source(
         table.read,
@@ -144,6 +147,7 @@ def _parquet(kind: str, path: Path, split: str) -> Source | None:
         sizes(table.files),
         labels=table.labels,
         classes=table.classes,
+        ignored=left,
         split=parted,
     )
 
@@ -174,16 +178,17 @@ def _npy(kind: str, path: Path, split: str) -> Source | None:
         names = _Numbered(functools.partial("{}#{}".format, path.name), len(stack))
         return Source(functools.partial(read_stack, path), names, "NPY array", sizes([path]))
     files = sorted(path.rglob("*.npy"), key=lambda p: natural(p.as_posix())) if path.is_dir() else []
-    if not files or rather_images(path, files):
+    if not files or images_in(path) > len(files):
         return None
-    return Source(
-        functools.partial(read_npy, files), [str(p.relative_to(path)) for p in files], "NPY files", sizes(files)
-    )
+    files, left, parted = shards_of(path, files, split)
+    names = [str(p.relative_to(path)) for p in files]
+    read = functools.partial(read_npy, files)
+    return Source(read, names, "NPY files", sizes(files), ignored=left, split=parted)
 
 
 def _files(kind: str, path: Path, split: str) -> Source:
     part = folder_of(path, split) if path.is_dir() else path
-    files = Files(part, labels=KINDS[kind].labelled)
+    files = Files(part, labels=KINDS[kind].labelled, whole=split == "all")
     return Source(
         functools.partial(read_file, files, files.names),
         files.names,

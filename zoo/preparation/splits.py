@@ -1,14 +1,16 @@
 """Which files of a source are asked for: those of one split, and of several kinds the images."""
 
 import re
+from collections.abc import Sequence
 from pathlib import Path
 
 from zoo.data.labels import SPLIT_FOLDERS, split_folders, words_of
 from zoo.data.paths import is_image, walk
 
 
-def shards_of(path: Path, files: list[Path], split: str) -> tuple[list[Path], bool]:
-    """The shards of one split, and whether names below `path` tell them (`train-00000-of-00294.parquet`).
+def shards_of(path: Path, files: Sequence[Path], split: str) -> tuple[list[Path], list[str], bool]:
+    """The shards of one split (`train-00000-of-00294.parquet`), those left out since they name none, and whether
+    names below `path` tell of splits.
 
     Raises:
         ValueError: they are of other splits.
@@ -17,15 +19,17 @@ def shards_of(path: Path, files: list[Path], split: str) -> tuple[list[Path], bo
     def words(file: Path) -> set[str]:
         return set(re.split(r"[^a-z]+", file.relative_to(path).as_posix().lower()))
 
-    if path.is_file():
-        return files, False
+    files = list(files)
+    if path.is_file() or split == "all":
+        return files, [], False
     wanted = words_of(split)
-    told = sorted({word for file in files for word in words(file) & (SPLIT_FOLDERS | wanted)})
+    named = {file: words(file) & (SPLIT_FOLDERS | wanted) for file in files}
+    told = sorted(set().union(*named.values()))
     if not told:
-        return files, False
-    if not (chosen := [file for file in files if words(file) & wanted]):
+        return files, [], False
+    if not (chosen := [file for file in files if named[file] & wanted]):
         raise ValueError(f"{path} holds the splits {', '.join(told)} and no {split}: give one of them as --split.")
-    return chosen, True
+    return chosen, [file.relative_to(path).as_posix() for file in files if not named[file]], True
 
 
 def folder_of(path: Path, split: str) -> Path:
@@ -35,7 +39,7 @@ def folder_of(path: Path, split: str) -> Path:
         ValueError: they are of other splits.
     """
     names = [name for name, _ in walk(path) if is_image(name)]
-    splits = [] if (path / "dataset.json").is_file() else split_folders(names)
+    splits = [] if split == "all" or (path / "dataset.json").is_file() else split_folders(names)
     if not splits:
         return path
     for name in splits:
@@ -44,6 +48,6 @@ def folder_of(path: Path, split: str) -> Path:
     raise ValueError(f"{path} holds the splits {', '.join(splits)} and no {split}: give one of them as --split.")
 
 
-def rather_images(path: Path, files: list[Path]) -> bool:
-    """Whether a folder is one of image files, among which some others lie."""
-    return path.is_dir() and sum(is_image(name) for name, _ in walk(path)) > len(files)
+def images_in(path: Path) -> int:
+    """How many image files a folder holds."""
+    return sum(is_image(name) for name, _ in walk(path)) if path.is_dir() else 0

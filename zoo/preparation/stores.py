@@ -80,6 +80,16 @@ def _row_group(file: Path, group: int, column: str):
         raise BadImage(f"cannot be read from {file.name} ({error})") from error
 
 
+def holds_images(file: Path) -> bool:
+    """Whether a parquet file has a column of images; True too of one that cannot be read, which `Parquet` tells."""
+    try:
+        return bool(_columns(file, _pyarrow().ParquetFile(file).schema_arrow))
+    except ValueError:
+        return False
+    except Exception:  # pyarrow raises its own kinds
+        return True
+
+
 def _columns(file: Path, schema) -> tuple[str, str | None, tuple[str, ...]]:
     import pyarrow as pa
 

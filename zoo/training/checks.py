@@ -10,7 +10,6 @@ from typing import Any
 
 import lightning.pytorch as L
 import torch
-from lightning.pytorch.utilities.rank_zero import rank_zero_only
 from torch import nn
 
 from zoo.data import ImageDataModule
@@ -115,40 +114,6 @@ def check_machine(trainer: Any, build: Callable[[], L.Trainer]) -> None:
         raise ValueError(
             f"{' '.join(given) or 'what stands under --trainer'} does not fit this machine or other options: {said}"
         ) from error
-
-
-def check_half(config: Any, model: GAN) -> bool:
-    """Whether penalties are to be taken in bfloat16.
-
-    Raises:
-        ValueError: for another precision than bf16-mixed, where that would do nothing, or overflow; and on a
-            processor that gets them wrong.
-    """
-    precision = config.trainer.get("precision")
-    if config.half_penalties and precision not in ("bf16-mixed", "bf16"):
-        raise ValueError(
-            f"--half_penalties goes with --trainer.precision bf16-mixed, not with {precision or '32-true'}: "
-            "give that precision, or leave the option out"
-        )
-    if config.half_penalties and on_cpu(config.trainer):
-        world = processes(config.trainer)
-        sizes = {model.hparams.get("batch_size", 1), *(model.hparams.get("batch_size_at") or {}).values()}
-        for n in sorted({part for size in sizes for part in (max(size // world, 1), -(-size // world))}):
-            if (error := speed.half_error(n)) > 0.1:
-                raise ValueError(
-                    "--half_penalties: this processor gets second derivatives of convolutions in bfloat16 wrong, "
-                    f"by {error:.0%} at the {n} images of a process: leave the option out, and penalties stay in "
-                    "float32"
-                )
-    return config.half_penalties
-
-
-def choose_half(trainer: Any) -> bool:
-    """Whether a run that asks for no precision is to train in bfloat16, which is told then."""
-    chosen = trainer.get("precision") is None and on_cpu(trainer) and speed.fast_in_half()
-    if chosen and rank_zero_only.rank == 0:
-        print("bf16-mixed, which is faster on this processor; --trainer.precision 32-true trains in float32")
-    return chosen
 
 
 def on_cpu(trainer: Any) -> bool:

@@ -29,18 +29,16 @@ from zoo.engine.failures import Diverged
 from zoo.engine.gan import GAN
 from zoo.engine.progress import Progress
 from zoo.engine.stop import Stop
-from zoo.training import cluster, devices
+from zoo.training import cluster, devices, precision
 from zoo.training.ancestry import begin_from, names_of
 from zoo.training.arguments import add_run_arguments
 from zoo.training.changes import check_resume, computed, fits
 from zoo.training.checks import (
     TRAINER,
-    check_half,
     check_machine,
     check_run,
     check_trainer,
     check_ways,
-    choose_half,
     on_trial,
 )
 from zoo.training.ends import leave, part, tell_early, tell_stop, watched
@@ -81,14 +79,13 @@ class ZooCLI(LightningCLI):
             torch.set_num_threads(self.config.threads)
         self.stop.requeue = self.config.requeue_signal
         self.stop.listen()
-        half = self.config.half_where_fast and choose_half(self.config.trainer)
         for options in (self.config.trainer, self.config_init.trainer):
             cluster.fill_in(options)
-            options.precision = "bf16-mixed" if half else options.precision
         try:
             decided = cluster.told()
             trainer = self.prepare(decided)
-            cluster.tell({"ckpt_path": self.ckpt_path and str(self.ckpt_path), "folder": str(self.run.folder)})
+            own = {"ckpt_path": self.ckpt_path and str(self.ckpt_path), "folder": str(self.run.folder)}
+            cluster.tell(own | {"half": self.config.trainer.precision == "bf16-mixed"})
         except BaseException as error:
             cluster.tell({} if isinstance(error, SystemExit) and error.code == 0 else None)
             raise
@@ -101,13 +98,14 @@ class ZooCLI(LightningCLI):
         config = yaml.safe_load(self.parser.dump(self.config, skip_none=False))
         config["evaluation"]["recipe"] = self.recipe  # the folder may have another name
         devices.check_devices(self.config.trainer)
-        self.model.half_penalties = check_half(self.config, self.model)
+        self.model.half_penalties = precision.check_half(self.config, self.model)
         self.model.compiled, self.model.checkpoint_activations = check_ways(self.config, self.model)
         self.spread = devices.about_spread(self.model, devices.processes(self.config.trainer))
         self.datamodule.enter(self.model.stage)
-        now = computed(self.model, self.datamodule, self.config.trainer)
+        now = precision.asked(self.config, computed(self.model, self.datamodule, self.config.trainer))
         given = self.resumed(base, config, now) if decided is None else decided["ckpt_path"]
         self.ckpt_path = Path(given) if given else None
+        now |= precision.settle(self.config, self.config_init, self.ckpt_path, decided)
         names = names_of(self.datamodule) if self.model.n_classes and rank_zero_only.rank == 0 else ()
         self.model.origin |= {"computed": now, "class_names": list(names)}
         if rank_zero_only.rank == 0:

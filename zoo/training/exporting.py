@@ -119,6 +119,11 @@ def export(
     if to == "safetensors":
         if what == "E":
             raise ValueError("safetensors holds the model whole, with its encoder: leave --what out")
+        if truncation is not None or not ema:
+            raise ValueError(
+                "--truncation and --ema false do nothing with safetensors, which holds weights as they are: leave "
+                "them out, or give --to onnx or torchscript"
+            )
         safetensors.save(gan, path, what)
         return f"{path}: {what or 'the whole model'} with its settings; zoo.load reads it back"
     what = what or "G"

@@ -9,6 +9,7 @@ lost folder of runs.
 """
 
 import contextlib
+import os
 import signal
 import subprocess
 import time
@@ -177,6 +178,8 @@ def _begin(one: Planned, results: Path) -> subprocess.Popen | None:
             command,
             stdout=log,
             stderr=subprocess.STDOUT,
+            # of the plan, and of no one job
+            env={name: value for name, value in os.environ.items() if not name.startswith("SLURM_")},
             start_new_session=True,
         )
 
