@@ -290,6 +290,14 @@ def test_why_readme_s_first_command_is_sngan_s_stands_in_rows():
     assert f"trained in {min(later)} to {max(later)} seconds" in page
 
 
+def test_who_is_ahead_of_vail_and_gail_stands_in_rows():
+    rows = [json.loads(path.read_text()) for path in ROOT.glob("results/imitation/vail-pendulum*.json")]
+    of = {(row["recipe"], row["training"]["seed"]): row["metrics"]["imitation_last10"] for row in rows}
+    ahead = [of["pendulum-gail", seed] - of["pendulum", seed] for seed in range(5)]
+    page = " ".join((ROOT / "reproductions/vail/README.md").read_text().split())
+    assert f"GAIL is ahead with each of the five seeds, by {min(ahead):.0f} to {max(ahead):.0f}" in page
+
+
 @pytest.mark.parametrize(
     ("paper", "recipe", "metrics"),
     [

@@ -38,7 +38,7 @@ def prepare(
             central N pixels, "celeba" PGGAN's square of aligned CelebA images, "wide" 4:3 as of LSUN cars.
         filter: "mean" takes repeated 2x2 means, the others are Pillow's; FID depends on it.
         format: Of the images inside; WebP is lossless too, and smaller.
-        min_side: Leave out images with a shorter side (default: the resolution).
+        min_side: Leave out images with a shorter side (default: the resolution, or what the wide crop needs).
         split: Such as train or val, where the source has several.
         limit: Take only the first images.
         duplicates: Images with the same pixels as an earlier one are listed, and kept or dropped.

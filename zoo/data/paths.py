@@ -11,6 +11,7 @@ from pathlib import Path
 
 EXTENSIONS = frozenset({".png", ".jpg", ".jpeg", ".webp", ".bmp", ".ppm", ".tif", ".tiff"})
 LARGEST = 2**30  # bytes of one unpacked member: no image file is larger
+_DIGITS = str.maketrans("123456789", "0" * 9)
 
 
 def is_image(name: str) -> bool:
@@ -51,9 +52,6 @@ def in_order(names: Iterable[str]) -> list[str]:
     if len({name.translate(_DIGITS) for name in names}) > 1:  # else the numbers are padded: that is their order
         names.sort(key=natural)
     return names
-
-
-_DIGITS = str.maketrans("123456789", "0" * 9)
 
 
 def walk(root: Path) -> Iterator[tuple[str, int]]:

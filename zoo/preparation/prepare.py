@@ -59,7 +59,7 @@ def prepare(
         crop: "center", "none" (squares only), "center-N", "celeba" or "wide".
         filter: "mean" (repeated 2x2 means) or one of Pillow's filters.
         format: "png" or "webp" (lossless).
-        min_side: leave out images with a shorter side than this; the resolution by default.
+        min_side: leave out images with a shorter side than this; by default what the crop needs.
         split: of sources that have several.
         limit: take only the first images of the source.
         duplicates: "keep" lists images with the same pixels as an earlier one, "drop" leaves them out.
@@ -163,9 +163,14 @@ def _checked(kind: str, path: Path, split: str | None, download: bool) -> tuple[
     return opened, chosen
 
 
+def filter_of(made: dict) -> str | None:
+    """The filter by which a set of that manifest was resized, if it was."""
+    return made.get("filter") if made.get("resized", True) else None
+
+
 def _check_made(source: str | Path, made: dict, dests: dict[int, Path], filter: str) -> None:
     """Refuse to resize a prepared set by another filter than it was made by: the manifest could name but one."""
-    before = made.get("filter") if made.get("resized", True) else None
+    before = filter_of(made)
     if before and filter not in (before, "mean") and set(dests) != {made["resolution"]}:
         raise ValueError(
             f"{source} was resized with the filter {before} (manifest.json), and would be with {filter} once more: "
@@ -214,7 +219,7 @@ def _finish(zips: Zips, source: Source, settings: Settings, facts: dict) -> None
     labels = [r["label"] for r in used] if source.labels is not None else None
     per_class = Counter(labels or [])
     top_resized = sum(u["resized"] for u in used)
-    before = source.made.get("filter") if source.made.get("resized", True) else None
+    before = filter_of(source.made)
     for r in settings.resolutions:
         stamps = list(zips.stamps(r))
         pairs = None if labels is None else [[name, c] for (name, _), c in zip(stamps, labels, strict=True)]
