@@ -14,10 +14,11 @@ import torch
 from torch import Tensor, nn
 
 from zoo.data import ImageDataModule
+from zoo.engine.checks import check_start
 from zoo.engine.gan import GAN
 from zoo.engine.latents import PRIORS
 from zoo.engine.pixels import Pixels
-from zoo.engine.schedules import linear_decay
+from zoo.engine.schedules import linear_decay, linear_rampup
 from zoo.evaluation import parzen
 from zoo.networks import cgan as networks
 from zoo.networks import dcgan
@@ -122,6 +123,7 @@ class CGAN(GAN):
             pixels=Pixels(channels, unit=architecture != "dcgan"),
         )
         self.save_hyperparameters()
+        check_start(total_kimg, decay_start_kimg=decay_start_kimg)
         self.prior, self.weight_d = PRIORS[prior], 0.5 if half else 1.0
         self.optimizer, self.schedule = {"sgd": (self.sgd, self.cool), "adam": (self.adam, self.decay)}[optimizer]
         self.lr, self.betas, self.l2, self.decay_start_kimg = lr, (beta1, beta2), l2, decay_start_kimg
@@ -138,9 +140,9 @@ class CGAN(GAN):
     def cool(self) -> None:
         start, end = self.momentum
         for optimizer in self.optimizers():
-            self.set_lr(optimizer, max(self.lr / self.lr_divisor**self.steps, 1e-6))
+            self.set_lr(optimizer, max(self.lr * self.lr_divisor**-self.steps, 1e-6))
             for group in optimizer.param_groups:
-                group["momentum"] = start + (end - start) * min(self.nimg / 1000 / self.momentum_kimg, 1)
+                group["momentum"] = start + (end - start) * linear_rampup(self.nimg, self.momentum_kimg)
 
     def adam(self, net: nn.Module) -> torch.optim.Optimizer:
         return torch.optim.Adam(net.parameters(), self.lr, self.betas, weight_decay=self.l2)

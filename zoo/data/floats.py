@@ -33,14 +33,22 @@ def to_float(
     return x
 
 
-def cropped(x: Tensor, share: float, generator: torch.Generator | None = None) -> Tensor:
-    """Of each image (N, C, R, R) a square of `share` of its side at a random place, enlarged to R bilinearly.
+def cropped(
+    x: Tensor,
+    share: float,
+    generator: torch.Generator | None = None,
+    places: Tensor | None = None,
+    whole: int | None = None,
+) -> Tensor:
+    """Of each image (N, C, R, R) a square of `share` of its side at a random corner, enlarged to R bilinearly.
 
-    Places are whole pixels, as pfnet-research/sngan_projection datasets/imagenet_dog_and_cat.py draws them.
+    Corners are whole pixels, as pfnet-research/sngan_projection datasets/imagenet_dog_and_cat.py draws them;
+    `places` and `whole` are those of `to_float`.
     """
     n, _, side, _ = x.shape
     kept = int(side * share)
-    corner = torch.randint(side - kept + 1, (n, 2), generator=generator, device=x.device)
+    corner = torch.randint(side - kept + 1, (whole or n, 2), generator=generator, device=x.device)
+    corner = corner if places is None else corner[places.to(x.device)]
     shift = (2 * corner + kept - side).to(x.dtype) / side  # of the square's middle, in half sides
     theta = x.new_zeros(n, 2, 3)
     theta[:, 0, 0] = theta[:, 1, 1] = kept / side

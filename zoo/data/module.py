@@ -261,6 +261,13 @@ class ImageDataModule(Checked, L.LightningDataModule):
             return 0, 0, 1
         return int(self.trainer.lightning_module.nimg), self.trainer.global_rank, self.trainer.world_size
 
+    def _draws(self, what: str, device: torch.device) -> tuple:
+        """A generator of the whole running batch; of several processes also this one's places and its size."""
+        nimg, rank, world = self._progress()
+        generator = torch.Generator(device).manual_seed(seed_of(what, self.seed, nimg, 0))
+        share = Share(self.batch_size // self.parts, rank, world, self.block)
+        return (generator, share.places(self.parts), self.batch_size) if world > 1 else (generator,)
+
     def _workers(self, images: Images) -> int:
         return 0 if images.cheap or images.pixels is not None else self.num_workers
 
@@ -280,11 +287,7 @@ class ImageDataModule(Checked, L.LightningDataModule):
     def on_after_batch_transfer(self, batch: Batch, dataloader_idx: int) -> Batch:
         """uint8 to float on the device; noise and flip of an image are a pure function of (seed, its position)."""
         images, labels = batch
-        nimg, rank, world = self._progress()
-        generator = torch.Generator(images.device).manual_seed(seed_of("pixels", self.seed, nimg, 0))
-        share = Share(self.batch_size // self.parts, rank, world, self.block)
-        whole = (share.places(self.parts), self.batch_size) if world > 1 else ()
-        images = to_float(images, self.divisor, self.noise, self.flip, generator, *whole)
+        images = to_float(images, self.divisor, self.noise, self.flip, *self._draws("pixels", images.device))
         # "64-true" and "bf16-true" have converted the model; they convert a batch only before this hook
         return images.to(self.trainer.lightning_module.dtype) if self.trainer else images, labels
 

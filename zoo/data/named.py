@@ -14,7 +14,6 @@ from zoo.data.images import Batch, Images, Remembered
 from zoo.data.kinds import KINDS
 from zoo.data.module import ImageDataModule
 from zoo.data.opening import at_resolution
-from zoo.data.order import seed_of
 from zoo.options.ranges import Fraction, NonNegativeInt, PositiveInt, Side
 
 
@@ -132,9 +131,7 @@ class ImageNet(ImageDataModule):
     def on_after_batch_transfer(self, batch: Batch, dataloader_idx: int) -> Batch:
         images, labels = super().on_after_batch_transfer(batch, dataloader_idx)
         if self.crop < 1:
-            nimg, rank, _ = self._progress()
-            rng = torch.Generator(images.device).manual_seed(seed_of("crop", self.seed, nimg, rank))
-            images = cropped(images, self.crop, rng)
+            images = cropped(images, self.crop, *self._draws("crop", images.device))
         return images, labels
 
     def open(self) -> Images:

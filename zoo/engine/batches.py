@@ -99,6 +99,8 @@ def check_parts(gan: "GAN", n: int, what: str, total: int) -> None:
             f"{what} has {n} images, which do not split into the {parts} parts of a step of "
             f"{type(gan).__name__}: {mend}"
         )
+    if gan.stage.parts > 1:
+        what, total = f"{what} of D", total // gan.stage.parts
     if gan.group and total and total % min(gan.group, total):
         raise ValueError(
             f"{what} has {total} images, which do not split into groups of {gan.group} (minibatch stddev): {mend}"

@@ -4,7 +4,7 @@ from typing import TYPE_CHECKING
 
 import lightning.pytorch as L
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
 from zoo.data import ImageDataModule
 from zoo.data.stage import Stage
@@ -33,6 +33,25 @@ def check_classes(gan: "GAN", data: L.LightningDataModule | None) -> None:
         raise ValueError(f"the model has {gan.n_classes} classes, {data.name} has {data.n_classes}: {there}{none}")
 
 
+def check_norms(gan: "GAN") -> None:
+    """Refuse batches of one image where a batch norm has nothing but the images to take its statistics over.
+
+    Raises:
+        ValueError: naming the option.
+    """
+    if not any(isinstance(layer, nn.BatchNorm1d) for layer in gan.modules()):
+        return
+    sizes = {"batch_size": gan.stage.images_per_step // gan.stage.parts}
+    if "batch_size_g" in gan.hparams:
+        sizes["batch_size_g"] = gan.hparams["batch_size_g"]
+    for name, size in sizes.items():
+        if size // gan.hparams.get("bn_groups", 1) < 2:
+            raise ValueError(
+                f"batch norm cannot take its statistics over one image, and {name} {size} gives it no more: "
+                f"set --model.{name} to more"
+            )
+
+
 def check_parts_of(**sizes: int) -> None:
     """Refuse batches that do not split into equal parts: `check_parts_of(parts=3, batch_size=64)`, the parts first.
 
@@ -45,6 +64,17 @@ def check_parts_of(**sizes: int) -> None:
             raise ValueError(
                 f"{option} {parts} does not divide {name} {size}: change --model.{option} or --model.{name}"
             )
+
+
+def check_start(total_kimg: float, **starts: float | None) -> None:
+    """Refuse what would begin behind the end of training: `check_start(total_kimg, decay_start_kimg=...)`.
+
+    Raises:
+        ValueError: naming both options and both numbers.
+    """
+    for name, start in starts.items():
+        if start is not None and start > total_kimg:
+            raise ValueError(f"{name} ({start:g}) lies behind total_kimg ({total_kimg:g}): set --model.{name} too")
 
 
 def chosen_labels(gan: "GAN", label: Tensor | int, n: int) -> Tensor:

@@ -187,14 +187,15 @@ class CollapseWatch(Checked, Callback):
         On ImageNet the paper found more than 98 % of training and 50 to 55 % of validation images called real: D
         memorises. Both networks in eval mode, so that no state moves.
         """
-        part = max(1, 100 * 128**2 // max(128, gan.resolution) ** 2)  # images at a time
+        block = gan.stage.block  # a score may be of several images
+        part = max(1, 100 * 128**2 // max(128, gan.resolution) ** 2 // block) * block  # images at a time
         found: dict[str, float] = {}
         sources = {"train": None if data is None else data.opened, "held_out": self._others}
         with evaluating(gan.D), evaluating(gan.G):
             for name, images in sources.items():
-                if images is None:
+                if images is None or len(images) < block:
                     continue
-                rows = spread(len(images), min(self.n, len(images)))
+                rows = spread(len(images), max(min(self.n, len(images)) // block, 1) * block)
                 logits = torch.cat([self.judge(gan, data, *images[some.tolist()]) for some in rows.split(part)])
                 found[f"memory/{name}"] = logits.mean().item()
                 found[f"memory/{name}_accuracy"] = (logits > 0).float().mean().item()

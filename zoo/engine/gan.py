@@ -15,7 +15,7 @@ from torch import Tensor, nn
 
 from zoo.data.stage import Stage
 from zoo.engine import batches, draws, reporting, sampling, speed, state, updates
-from zoo.engine.checks import check_classes
+from zoo.engine.checks import check_classes, check_norms
 from zoo.engine.clock import Clock
 from zoo.engine.ema import EMA
 from zoo.engine.hub import OnHub
@@ -200,6 +200,7 @@ class GAN(Checked, L.LightningModule, OnHub):
             ValueError: if the data lacks the model's classes, or a batch does not split as the paper's step asks.
         """
         check_classes(self, data)
+        check_norms(self)
 
     def on_fit_start(self) -> None:
         self.check(self.trainer.datamodule)

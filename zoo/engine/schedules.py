@@ -97,6 +97,10 @@ class ProgressiveSchedule:
         for name, size in (("resolution", self.resolution), ("start_resolution", self.start_resolution)):
             if size < 4 or size & (size - 1):
                 raise ValueError(f"{name} must be a power of two from 4 on, not {size}")
+        for name, sides in (("batch_size_at", self.batch_size_at), ("lr_at", self.lr_at)):
+            for side in sides:
+                if side < 4 or side & (side - 1):
+                    raise ValueError(f"{name} names {side} px, where no stage is: sides are powers of two >= 4")
         if self.start_resolution > self.resolution:
             raise ValueError(f"start_resolution {self.start_resolution} exceeds the resolution {self.resolution}")
         if self.train_kimg < 0 or self.transition_kimg < 0 or self.repeats < 1:
@@ -158,10 +162,10 @@ class ProgressiveSchedule:
         seen = start + (nimg - start) // block * block
         return replace(stage, lod=self.lod(seen), lr=self.rate(seen, stage.resolution))
 
-    def check_groups(self, group: int | None, until: float | None = None) -> None:
+    def check_groups(self, group: int | None, until: float | None = None, parts: int = 1) -> None:
         """Refuse a batch that D's minibatch stddev cannot split into its groups; None or 0 needs none.
 
-        Stages that begin at `until` images or later are never reached.
+        Stages that begin at `until` images or later are never reached. A stage's images are `parts` batches of D.
 
         Raises:
             ValueError: naming the stage and what to change.
@@ -169,13 +173,13 @@ class ProgressiveSchedule:
         for start, stage in self.stages:
             if until is not None and start >= until:
                 return
-            images = stage.images_per_step
+            images = stage.images_per_step // parts
             if group and images % min(group, images):
                 fits = max(k for k in range(1, group) if images % k == 0)
                 raise ValueError(
                     f"at {stage.resolution} px a batch of {images} images does not split into groups of {group}: "
                     f"give --model.stddev_group {fits}, or --model.batch_size_at.{stage.resolution} "
-                    f"{images // group * group}"
+                    f"{max(images // group, 1) * group}"
                 )
 
     def resets(self, nimg: int) -> bool:

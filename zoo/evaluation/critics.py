@@ -29,8 +29,9 @@ def in_batches(images: Tensor, labels: Tensor | None, size: int) -> Iterator[tup
 def asked(subject: Subject, images: Tensor, labels: Tensor | None) -> tuple[Tensor, Tensor]:
     """D's logits (N,) of uint8 images and the L2 norms of their gradients by D's input, in eval mode."""
     gan, logits, slopes = subject.gan, [], []
+    size = max(subject.batch_size // gan.stage.block, 1) * gan.stage.block
     with evaluating(gan.D), torch.enable_grad():
-        for part, y in in_batches(images, labels if gan.n_classes else None, subject.batch_size):
+        for part, y in in_batches(images, labels if gan.n_classes else None, size):
             x = gan.to_native(to_float(part.to(gan.device), 127.5, 0.0, False, None)).requires_grad_()
             out = gan.D(x, None if y is None else y.to(gan.device))
             (gradient,) = torch.autograd.grad(out.sum(), x)
@@ -54,7 +55,8 @@ def judgement(subject: Subject) -> dict[str, float]:
         raise ValueError("judgement needs a model with a discriminator of logits")
     if rank_and_world()[0]:
         return {}
-    n = min(N, subject.n_fake, len(subject.data))
+    block = subject.gan.stage.block  # a score may be of several images
+    n = min(N, subject.n_fake, len(subject.data)) // block * block
     batches = list(subject.data.batches(subject.batch_size, limit=n))
     labels = None if batches[0][1] is None else torch.cat([y for _, y in batches])
     real, slopes = asked(subject, torch.cat([x for x, _ in batches]), labels)
@@ -66,7 +68,7 @@ def judgement(subject: Subject) -> dict[str, float]:
     }
     others = subject.data.held_out() or subject.data.test_images()
     if others is not None:
-        images, y = others[torch.arange(min(n, len(others)))]
+        images, y = others[torch.arange(min(n, len(others)) // block * block)]
         found["d_gap"] = (real.mean() - asked(subject, images, y)[0].mean()).item()
         found["d_overfit"] = found["d_gap"] / found["d_margin"] if found["d_margin"] else 0.0
     return found

@@ -165,6 +165,11 @@ class Attention(nn.Module):
 
     def __init__(self, channels: int) -> None:
         super().__init__()
+        if channels < 8:
+            raise ValueError(
+                f"attention takes an eighth of its map's channels, which are {channels}: give the network more "
+                "(--model.width_g or --model.width_d), or no attention"
+            )
         self.theta = SNConv2d(channels, channels // 8, 1, bias=False)
         self.phi = SNConv2d(channels, channels // 8, 1, bias=False)
         self.g = SNConv2d(channels, channels // 2, 1, bias=False)

@@ -133,6 +133,8 @@ class MNISTClassifier(Classifier):
 
     def __init__(self, n_classes: int = 10, width: int = 1000) -> None:
         super().__init__()
+        if width < 4:
+            raise ValueError(f"layers of the classifier are a quarter of its width: width_d from 4 on, not {width}")
         sizes = [28 * 28, width, width // 2, width // 4, width // 4, width // 4]
         self.layers = nn.ModuleList(normed(nn.Linear(*pair)) for pair in pairwise(sizes))
         self.noises = nn.ModuleList([Noise(0.3), *(Noise(0.5) for _ in self.layers)])

@@ -28,6 +28,12 @@ from zoo.networks.progressive import (
 BASE = 64  # TH config.py:180-209: fmap_base
 
 
+def check_side(resolution: int) -> None:
+    """Raises ValueError for a side at which a layer would have no channel, or D no layer."""
+    if not 8 <= resolution <= 256:
+        raise ValueError(f"the networks of the mode test (crippled) are of 8 to 256 px, not {resolution}")
+
+
 class ModesGenerator(nn.Module):
     """z (N, 64) -> images (N, 3, r, r) in [-1, 1]: one 3x3 convolution of 64, 32, 16, 8 channels a level, tanh.
 
@@ -39,6 +45,7 @@ class ModesGenerator(nn.Module):
 
     def __init__(self, resolution: int = 32, latent_dim: int = 64, ours: bool = False) -> None:
         super().__init__()
+        check_side(resolution)
         widths = [BASE, *(fmaps(s, BASE) for s in range(1, resolution.bit_length() - 2))]
         self.dense = EqualizedLinear(latent_dim, BASE * 16, bias=False, equalized=ours)
         self.dense_bias = nn.Parameter(torch.zeros(BASE))
@@ -79,11 +86,14 @@ class ModesDiscriminator(nn.Module):
         self, resolution: int = 32, divide: int = 4, ours: bool = False, stddev: bool = False, grows: bool = False
     ) -> None:
         super().__init__()
-        if not 1 <= divide <= 8:
-            raise ValueError(f"crippled divides D's widths, of which the least is 8: from 1 to 8, not {divide}")
-        widths = [
-            fmaps(s, BASE) // divide for s in range(resolution.bit_length() - 3, 0, -1)
-        ]  # from the finest down
+        check_side(resolution)
+        widths = [fmaps(s, BASE) for s in range(resolution.bit_length() - 3, 0, -1)]  # from the finest down
+        if not 1 <= divide <= widths[0]:
+            raise ValueError(
+                f"crippled divides D's widths, of which the least at {resolution} px is {widths[0]}: from 1 to "
+                f"{widths[0]}, not {divide}"
+            )
+        widths = [width // divide for width in widths]
         self.convs = nn.ModuleList(EqualizedConv2d(i, o, equalized=ours) for i, o in pairwise([3, *widths]))
         self.norms = None if ours else nn.ModuleList(map(BatchNorm2d, widths))
         self.from_rgb = nn.ModuleList(EqualizedConv2d(3, c, 1, equalized=ours) for c in widths if grows)

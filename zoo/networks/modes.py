@@ -11,13 +11,16 @@ from zoo.ranks.share import Share, running, turned_to
 
 @contextmanager
 def evaluating(module: nn.Module) -> Iterator[None]:
-    """Hold `module` in eval mode; afterwards it is in the mode it was in."""
-    training = module.training
+    """Hold `module` in eval mode; afterwards its mode is what it was, and so are its buffers: a spectral norm's
+    vector may move in eval mode too."""
+    training, kept = module.training, [(buffer, buffer.clone()) for buffer in module.buffers()]
     module.eval()
     try:
         yield
     finally:
         module.train(training)
+        for buffer, before in kept:
+            buffer.copy_(before)
 
 
 @contextmanager

@@ -43,9 +43,18 @@ def networks(
             a to c (TH config.py:128-168).
         kernels: of minibatch discrimination in D, Table 1's row e*; 0 for none.
         crippled: the small networks of the MNIST mode test instead, D's widths divided by this; None for the
-            paper's. `equalized` then stands for the paper's norms as a whole, in place of batch norm.
+            paper's. `equalized` then stands for the paper's norms as a whole, in place of batch norm, stddev_group
+            is None or 0, and the other options are left out.
+
+    Raises:
+        ValueError: for widths that leave no channel, or what the small networks do not have.
     """
     if crippled is not None:
+        others = {"n_classes": not n_classes, "stddev_group": stddev_group in (None, 0)}
+        others |= {"fmap_base": fmap_base == 8192, "fmap_max": fmap_max == 512, "fused": not fused}
+        others |= {"pixel_norm": pixel_norm, "label_after_norm": label_after_norm, "gulrajani": not gulrajani}
+        for option in (name for name, usual in (others | {"kernels": not kernels}).items() if not usual):
+            raise ValueError(f"the networks of the mode test (crippled) know no other {option}: leave it out")
         G = ModesGenerator(resolution, latent_dim, equalized)
         return G, ModesDiscriminator(resolution, crippled, equalized, stddev_group is None, grows)
     common = {"n_classes": n_classes, "fmap_base": fmap_base, "fmap_max": fmap_max, "equalized": equalized}

@@ -23,8 +23,14 @@ def leaky(x: Tensor) -> Tensor:
 
 
 def fmaps(stage: int, base: int = 8192, decay: float = 1.0, most: int = 512) -> int:
-    """Channels of stage s (maps of 2^(s + 1) px): min(floor(base / 2^(s * decay)), most) (PG networks.py:167)."""
-    return min(int(base / 2 ** (stage * decay)), most)
+    """Channels of stage s (maps of 2^(s + 1) px): min(floor(base / 2^(s * decay)), most) (PG networks.py:167).
+
+    Raises:
+        ValueError: where that is none.
+    """
+    if not (found := min(int(base / 2 ** (stage * decay)), most)):
+        raise ValueError(f"fmap_base {base} leaves no channel for maps of {2 ** (stage + 1)} px: give a larger one")
+    return found
 
 
 def pixel_norm(x: Tensor, eps: float = 1e-8) -> Tensor:
@@ -105,6 +111,8 @@ def fade_reals(real: Tensor, lod: float) -> Tensor:
 def fade_bytes(real: Tensor, lod: float) -> Tensor:
     """As `fade_reals`, with the result cut to the byte below it (tkarras/progressive_growing_of_gans, branch
     original-theano-version, dataset.py:138)."""
+    if lod == math.floor(lod):
+        return real
     return fade_reals(((real + 1) * 127.5).round(), lod).floor() / 127.5 - 1
 
 

@@ -246,9 +246,10 @@ def networks(
         noise: noise is added to each layer (E on).
         instance_norm: each map is normalised (C on).
         pixel_norm: each pixel is normalised (B).
-        stddev_group: images of a group of D's minibatch stddev.
+        stddev_group: images of a group of D's minibatch stddev; 0 for no such layer.
     """
     mapping = (latent_dim, w_dim, mapping_width, mapping_layers, mapping_lrmul, n_classes)
     parts = Parts(styles, noise, constant, instance_norm, pixel_norm)
     G = Generator(resolution, fmap_base, fmap_max, *mapping, parts=parts)
-    return G, Discriminator(resolution, fmap_base, fmap_max, n_classes, group_size=stddev_group)
+    stddev = {"group_size": stddev_group, "stddev_features": int(stddev_group > 0)}
+    return G, Discriminator(resolution, fmap_base, fmap_max, n_classes, **stddev)

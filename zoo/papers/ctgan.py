@@ -12,7 +12,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from zoo.engine.checks import check_parts_of
+from zoo.engine.checks import check_parts_of, check_start
 from zoo.engine.gan import GAN
 from zoo.engine.optim import AdamEpsilonHat
 from zoo.engine.pixels import Pixels
@@ -97,10 +97,11 @@ class CTGAN(GAN):
         self.lambda_gp, self.lambda_ct, self.margin = lambda_gp, lambda_ct, margin
         self.acgan_d, self.acgan_g = acgan_d, acgan_g
         self.lr, self.betas, self.decay_start_kimg = lr, (beta1, beta2), decay_start_kimg
-        if decay_start_kimg is not None and decay_start_kimg > total_kimg:
+        check_start(total_kimg, decay_start_kimg=decay_start_kimg)
+        if lambda_ct and dropout is not None and not any(dropout):
             raise ValueError(
-                f"decay_start_kimg ({decay_start_kimg:g}) lies behind total_kimg ({total_kimg:g}): "
-                "set --model.decay_start_kimg too"
+                "without dropout D's two passes are one and the consistency term is 0: set --model.lambda_ct 0, "
+                "or give --model.dropout a share above 0"
             )
 
     def configure_optimizers(self) -> list[torch.optim.Optimizer]:

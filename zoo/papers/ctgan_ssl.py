@@ -114,7 +114,7 @@ class CTGAN_SSL(GAN):
 
     def on_train_start(self) -> None:
         super().on_train_start()
-        if not self.nimg:
+        if not self.nimg and "ancestor" not in self.origin:
             self.start()
 
     @torch.no_grad()

@@ -12,6 +12,7 @@ from typing import Literal
 import torch
 from torch import Tensor, nn
 
+from zoo.engine.checks import check_start
 from zoo.engine.gan import GAN
 from zoo.engine.optim import AdamEpsilonHat
 from zoo.engine.schedules import linear_decay
@@ -104,11 +105,7 @@ class SNGAN(GAN):
         self.penalty, self.penalty_weight, self.clip = PENALTIES[penalty], penalty_weight, clip
         self.n_dis, self.batch_size_g = n_dis, batch_size_g
         self.lr, self.betas, self.decay_start_kimg = lr, (beta1, beta2), decay_start_kimg
-        if decay_start_kimg is not None and decay_start_kimg > total_kimg:
-            raise ValueError(
-                f"decay_start_kimg ({decay_start_kimg:g}) lies behind total_kimg ({total_kimg:g}): "
-                "set --model.decay_start_kimg too"
-            )
+        check_start(total_kimg, decay_start_kimg=decay_start_kimg)
 
     def configure_optimizers(self) -> list[torch.optim.Optimizer]:
         return [AdamEpsilonHat(net.parameters(), self.lr, self.betas) for net in (self.G, self.D)]
@@ -120,6 +117,8 @@ class SNGAN(GAN):
 
     def training_step(self, batch: tuple[Tensor, Tensor | None], batch_idx: int) -> None:
         real, label = batch
+        if self.penalty:
+            self.seed_step()  # the points of gp
         lr = self.lr
         if self.decay_start_kimg is not None:
             lr *= linear_decay(self.nimg, self.decay_start_kimg, self.total_kimg)

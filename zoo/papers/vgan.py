@@ -88,7 +88,7 @@ class VGAN(GAN):
         )
         self.save_hyperparameters()
         constrained = bottleneck == "gaussian"  # else there is no KL that beta could answer
-        self.register_buffer("beta", torch.tensor(beta if constrained else 0.0))
+        self.register_buffer("beta", torch.tensor(float(beta) if constrained else 0.0))
         self.beta_step, self.information = beta_step if constrained else 0.0, information
         self.loss_d, self.loss_g = ADVERSARIAL[loss]
         self.penalties, self.gamma = PENALTIES[penalty], gamma

@@ -15,7 +15,7 @@ from zoo.training.shapes import check_training
 #: of a precision, other ways to say it
 PRECISIONS = {None: "32-true", "32": "32-true", "16": "16-mixed", "bf16": "bf16-mixed", "64": "64-true"}
 #: settings of the data that change what training sees of the same images
-DATA = ("divisor", "noise", "flip")
+DATA = ("divisor", "noise", "flip", "crop")
 #: options under --trainer that change what is computed, and what they are if nobody says
 TRAINER = {"overfit_batches": 0.0, "limit_train_batches": None, "deterministic": None}
 
