@@ -20,6 +20,11 @@ def check_encoder(gan: GAN) -> None:
             f"{type(gan).__name__} has no encoder, so it cannot place a photo in its latent space: take a "
             "checkpoint of a model that has one, such as introvae"
         )
+    if getattr(gan, "only_G", False):
+        raise ValueError(
+            f"the file of this {type(gan).__name__} holds G alone, without its encoder: give the checkpoint that it "
+            "was exported from"
+        )
 
 
 def encode(gan: GAN, images: Tensor) -> Tensor:
