@@ -96,7 +96,7 @@ def test_a_file_of_one_network_is_not_taken_for_more(tmp_path):
     for to, what in (("safetensors", None), ("torchscript", "E")):
         with pytest.raises(ValueError, match="holds G alone: choose --what G"):
             export(only, (tmp_path / "more").with_suffix(SUFFIXES[to]), to, what)
-    with pytest.raises(ValueError, match="holds G alone, so it is not scored"):
+    with pytest.raises(ValueError, match="holds G alone, which is not scored"):
         scoring.evaluate(tmp_path / "G.safetensors", results_dir=None)
     assert "differs" in export(only, tmp_path / "G.ts", "torchscript")
     export(small("r1gan"), tmp_path / "D.safetensors", "safetensors", "D")
@@ -139,7 +139,9 @@ def test_options_of_drawing_that_a_file_cannot_hold(tmp_path):
     assert [p.name for p in tmp_path.iterdir()] == ["b.ts"]
 
 
-@pytest.mark.parametrize(("to", "out"), [("safetensors", "other.ckpt"), ("safetensors", "a.onnx"), ("onnx", "a.ts")])
+@pytest.mark.parametrize(
+    ("to", "out"), [("safetensors", "other.ckpt"), ("safetensors", "a.onnx"), ("onnx", "a.ts")]
+)
 def test_a_file_of_another_kind_is_not_written(to, out, tmp_path):
     with pytest.raises(ValueError, match=rf"--out .*{out} is no file of its kind: end it with"):
         weights.export(tmp_path / "never-read.ckpt", to, out=tmp_path / out)

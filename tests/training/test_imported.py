@@ -121,5 +121,5 @@ def test_import_of_the_folder_one_stands_in(tmp_path, monkeypatch):
     monkeypatch.setattr(importing, "tell", lambda *_: "")
     monkeypatch.setattr(importing, "write", lambda gan, about, out: out.write_text(""))
     assert zoo.import_weights(".") == tmp_path / "released.ckpt"
-    with pytest.raises(ValueError, match="--out .* is a folder: name a file in it"):
+    with pytest.raises(ValueError, match=r"--out .* is a folder: name a file in it"):
         zoo.import_weights(".", tmp_path)

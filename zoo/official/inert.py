@@ -177,6 +177,6 @@ def numbers(value: Any, what: str) -> np.ndarray:
 
 
 def printable(value: Any) -> str:
-    """What a file holds, for a sentence: text as it is, all else cut, for lists that hold each other have no end."""
+    """What a file holds, for a sentence: text as it is, all else cut, as nested lists may have no end."""
     text = value if isinstance(value, str) else reprlib.repr(value)
     return "".join(c if c.isprintable() else "?" for c in text[:120])

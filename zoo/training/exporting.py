@@ -67,7 +67,7 @@ def check_there(gan: GAN, what: str | None) -> None:
         ValueError: naming it.
     """
     if gan.only_G and what != "G":
-        raise ValueError("the file holds G alone: choose --what G, or give the checkpoint that it was exported from")
+        raise ValueError("the file holds G alone: choose --what G, or give the checkpoint it was exported from")
     if what == "E":
         check_encoder(gan)
     elif what == "D":
@@ -85,7 +85,9 @@ def check_drawing(gan: GAN, what: str, truncation: float | None, ema: bool) -> N
         ValueError: naming the option.
     """
     if what != "G" and (truncation is not None or not ema):
-        raise ValueError(f"--truncation and --ema false do nothing with --what {what}, which draws nothing: leave them out")
+        raise ValueError(
+            f"--truncation and --ema false do nothing with --what {what}, which draws nothing: leave them out"
+        )
     if truncation is None:
         return
     gan.indexed_latents(1, truncation=truncation)  # refuses one that the model does not draw at

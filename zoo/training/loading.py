@@ -88,7 +88,7 @@ def load(path: str | Path, device: str = "cpu") -> GAN:
             f"`zoo lab play {path}`"
         )
     if about.get("what") == "D":
-        raise ValueError(f"{path} holds D alone, which draws nothing: give the checkpoint that it was exported from")
+        raise ValueError(f"{path} holds D alone, which draws nothing: give the checkpoint it was exported from")
     device = device_here(device)
     model = _built(path, build, about)
     model.only_G = about.get("what") == "G"
