@@ -99,6 +99,8 @@ def test_a_file_of_one_network_is_not_taken_for_more(tmp_path):
     with pytest.raises(ValueError, match="holds G alone, which is not scored"):
         scoring.evaluate(tmp_path / "G.safetensors", results_dir=None)
     assert "differs" in export(only, tmp_path / "G.ts", "torchscript")
+    zoo.save_folder(only, tmp_path / "hub")
+    assert zoo.load(tmp_path / "hub" / "model.safetensors").only_G
     export(small("r1gan"), tmp_path / "D.safetensors", "safetensors", "D")
     with pytest.raises(ValueError, match=r"D.safetensors holds D alone, which draws nothing"):
         zoo.load(tmp_path / "D.safetensors")
