@@ -1,10 +1,12 @@
 """What the explorer's controls mean, without a page."""
 
+from pathlib import Path
+
 import pytest
 import torch
 from made import checkpoint
 
-from zoo.explorer import playing
+from zoo.explorer import page, playing
 from zoo.explorer.playing import Controls, Shelf
 
 
@@ -14,6 +16,23 @@ def test_a_class_changes_the_picture_and_a_wrong_one_is_told(tmp_path):
     assert (playing.picture(gan, Controls()) != playing.picture(gan, Controls(label=7))).any()
     with pytest.raises(ValueError, match=r"labels must lie in 0\.\.9"):
         playing.picture(gan, Controls(label=10))
+
+
+def test_names_of_checkpoints_without_a_run():
+    assert list(Shelf([Path("/last.ckpt"), Path("/a/last.ckpt"), Path("/b/c/last.ckpt")]).paths) == [
+        "/last.ckpt", "/a/last.ckpt", "b/last",
+    ]  # fmt: skip
+
+
+def test_numbers_beyond_the_zoo_s_are_told():
+    values = [0, 1, 0.0, False, 0.7, -1, True, True, False, 0, 0, 0, 0.0]
+    assert page.read(values) == Controls(axis=0)
+    for place, name in ((0, "seed"), (1, "other seed"), (5, "class")):
+        wrong = [*values[:place], 2**64, *values[place + 1 :]]
+        with pytest.raises(ValueError, match=f"^{name} takes a number from 0 to "):
+            page.read(wrong)
+    with pytest.raises(ValueError, match=r"^seed takes"):
+        page.read([-1, *values[1:]])
 
 
 def test_photos_are_rebuilt_and_moved(tmp_path):

@@ -1,12 +1,14 @@
 """Experiments behind the claims: their measures on planted cases, and short plays."""
 
+import sys
+
 import pytest
 import torch
 
 from zoo.__main__ import main
 from zoo.data.plane import TARGETS
 from zoo.evaluation.disturbances import TTUR_LEVELS
-from zoo.lab import disturbances, methods, noise
+from zoo.lab import disturbances, methods, noise, track
 from zoo.lab.track import wasserstein
 from zoo.lab.trials import EXPERIMENTS, variants
 from zoo.leaderboard.trials import read_trials
@@ -28,6 +30,17 @@ def test_methods_play_and_rows_are_not_made_twice(tmp_path, monkeypatch):
     for row in rows:
         assert row.metrics["w1"] > 10 * row.metrics["w1_data"]
         assert row.kimg == 0.256
+
+
+def test_without_pot_nothing_is_trained(tmp_path, monkeypatch, capsys):
+    monkeypatch.setitem(sys.modules, "ot", None)
+    monkeypatch.setattr(track, "run", None)  # calling it would be told as another mistake
+    monkeypatch.setattr(methods, "play", None)
+    for words in (["ring", "--papers", "wgan"], ["trial", "methods-2d"]):
+        with pytest.raises(SystemExit):
+            main(["lab", *words, "--results", str(tmp_path)])
+        assert "pip install 'gan-zoo[lab]'" in capsys.readouterr().err
+    assert not list(tmp_path.iterdir())
 
 
 def test_a_judge_that_knows_the_data_is_right_on_both_kinds():

@@ -16,7 +16,7 @@ from hypothesis import Phase, given, settings
 from hypothesis import strategies as st
 from released import Call, Global, Network, array, module, npz, pickled, torch_file
 
-from zoo.official import containers
+from zoo.official import containers, found, inert, torchfiles
 from zoo.official.inert import Refused
 from zoo.training import importing
 from zoo.training.importing import import_weights
@@ -231,6 +231,31 @@ def test_an_npz_with_objects(sngan, tmp_path):
 
     stored = sngan | {"l1/b": np.array([Evil()], dtype=object)}
     refused(npz(tmp_path / "bad.npz", stored), "l1/b", "objects")
+
+
+@pytest.mark.parametrize("words", [b"\x8c\x01x\x93.", b"\x8c\x01x\x8c\x01x\x932\x86\x8c\x01x\x93."])
+def test_a_name_of_lists_that_hold_each_other(words, tmp_path):
+    """Sixty levels, each twice in the next: written out they would be 2**60 brackets."""
+    (tmp_path / "bad.pkl").write_bytes(b"\x80\x04]" + b"2\x86" * 60 + words)
+    refused(tmp_path / "bad.pkl")
+
+
+@pytest.mark.parametrize("read", [
+    lambda value: found.whole({"a": value}, "a", 1),
+    lambda value: found.number({"a": value}, "a", 1),
+    lambda value: found.flag({"a": value}, "a", True),
+    lambda value: found.only({"a": value}, a=3),
+    lambda value: inert.DType(value),
+    lambda value: inert.shaped(b"", value, np.dtype("f4")),
+    lambda value: torchfiles.Tensor(None, 0, value, value),
+])  # fmt: skip
+def test_what_a_sentence_shows_of_such_lists_is_short(read):
+    value: list | tuple = []
+    for _ in range(60):
+        value = (value, value)
+    with pytest.raises(Refused) as caught:
+        read(value)
+    assert len(str(caught.value)) < 300
 
 
 # ---- halves, wrong shapes, numbers that are none

@@ -9,8 +9,9 @@ from runs import own_cache, run  # noqa: F401
 from zoo.__main__ import main
 from zoo.data import Drawn
 from zoo.data.paths import natural
-from zoo.data.photos import read_photo, read_photos
+from zoo.data.photos import Photos, read_photo
 from zoo.engine import encoders
+from zoo.evaluation import reconstruction
 from zoo.papers.introvae import IntroVAE
 from zoo.papers.sngan import SNGAN
 from zoo.pictures import encoded
@@ -26,6 +27,13 @@ class Pixels(torch.nn.Module):
 
     def decode(self, z, ema=True):
         return z[:, :, None, None].expand(-1, -1, 8, 8)
+
+
+class Flat(Pixels):
+    """The same at 16 px, large enough for SSIM."""
+
+    def decode(self, z, ema=True):
+        return z[:, :, None, None].expand(-1, -1, 16, 16)
 
 
 def flat(*values: float) -> torch.Tensor:
@@ -80,9 +88,28 @@ def test_photos_are_cut_to_the_central_square(tmp_path):
     pixels[:, 16:48] = 255
     Image.fromarray(pixels).save(tmp_path / "wide.png")
     assert read_photo(tmp_path / "wide.png", 32).min() == 1
-    photos, names = read_photos(tmp_path, 16)
-    assert photos.shape == (1, 3, 16, 16)
-    assert names == ["wide.png"]
+    photos = Photos(tmp_path, 16)
+    assert photos[[0]].shape == (1, 3, 16, 16)
+    assert photos.names == ["wide.png"]
+
+
+def test_photos_are_held_a_batch_at_a_time(tmp_path, monkeypatch):
+    for i in range(7):
+        Image.new("RGB", (16, 16), (30 * i, 0, 0)).save(tmp_path / f"{i}.png")
+    for module in (encoders, reconstruction):
+        monkeypatch.setattr(module, "BATCH", 3)
+    sizes, fit = [], Photos.__getitem__
+    monkeypatch.setattr(Photos, "__getitem__", lambda self, some: sizes.append(len(some)) or fit(self, some))
+    shown, again, errors = reconstruction.rebuilt(Flat(), Photos(tmp_path, 16), 4)
+    assert sizes == [3, 3, 1]
+    whole = fit(Photos(tmp_path, 16), range(7))
+    assert torch.equal(shown, whole[:4])
+    torch.testing.assert_close(again, whole[:4])
+    assert errors == reconstruction.mean_errors(whole, encoders.decode(Flat(), encoders.encode(Flat(), whole)))
+    z = encoders.encode(Flat(), Photos(tmp_path, 16))
+    assert torch.equal(
+        encoded.neighbours(Photos(tmp_path, 16), z, 2).images, encoded.neighbours(whole, z, 2).images
+    )
 
 
 @pytest.fixture(scope="module")

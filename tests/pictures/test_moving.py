@@ -9,6 +9,7 @@ from forks import together
 from made import checkpoint
 from pictures import png
 from PIL import Image
+from refusals import files
 
 from zoo.__main__ import main
 from zoo.pictures import paths, seeds, video
@@ -65,7 +66,7 @@ def test_a_seed_is_a_cell_of_a_sheet_whatever_its_company(models):
 def test_a_folder_is_gone_on_with(models, tmp_path, capsys):
     main(["sample", str(models["sngan"]), "--seeds", "0-3,9", "--out", "faces"])
     names = sorted(path.name for path in (tmp_path / "faces").iterdir())
-    assert names == [f"seed{k:06d}.png" for k in (0, 1, 2, 3, 9)]
+    assert names == ["asked.json", *(f"seed{k:06d}.png" for k in (0, 1, 2, 3, 9))]
     kept = pixels(tmp_path / "faces" / "seed000009.png")
     (tmp_path / "faces" / "seed000002.png").unlink()
     before = (tmp_path / "faces" / "seed000009.png").stat().st_mtime_ns
@@ -76,6 +77,33 @@ def test_a_folder_is_gone_on_with(models, tmp_path, capsys):
     assert kept.shape == (32, 32, 3)
 
 
+def test_a_folder_of_other_pictures_is_left_as_it_is(models, tmp_path, capsys):
+    command = ["sample", str(models["biggan"]), "--seeds", "0", "--out", "faces"]
+    main(command)
+    before = files(tmp_path)
+    other = ["sample", str(models["sngan"]), "--seeds", "0-1", "--out", "faces", "--seed", "1"]
+    for words, said in (
+        (
+            [*command, "--truncation", "0.5"],
+            "--out faces holds pictures that were made otherwise (truncation): name another folder",
+        ),
+        ([*command, "--label", "1"], "made otherwise (classes): name"),
+        (other, "made otherwise (seed, checkpoint, the checkpoint's date): name"),
+    ):
+        with pytest.raises(SystemExit):
+            main(words)
+        assert said in capsys.readouterr().err
+    (tmp_path / "faces" / "asked.json").rename(tmp_path / "asked.json")
+    with pytest.raises(SystemExit):  # as an earlier version of the zoo left it
+        main(command)
+    assert "holds pictures, and no asked.json that tells what they were made of" in capsys.readouterr().err
+    (tmp_path / "asked.json").rename(tmp_path / "faces" / "asked.json")
+    assert files(tmp_path) == before
+    (tmp_path / "faces" / "seed000000.png").unlink()
+    main(other)  # no picture is left that it would stand beside
+    assert len(files(tmp_path / "faces")) == 3
+
+
 def test_processes_share_the_seeds(models, tmp_path, monkeypatch):
     for rank in range(2):
         monkeypatch.setenv("RANK", str(rank))
@@ -83,8 +111,8 @@ def test_processes_share_the_seeds(models, tmp_path, monkeypatch):
         # as if at once: a rank must not see what the other has written
         main(["sample", str(models["sngan"]), "--seeds", "0-4", "--out", f"rank{rank}"])
     parts = [sorted(path.name for path in (tmp_path / f"rank{rank}").iterdir()) for rank in range(2)]
-    assert [len(part) for part in parts] == [3, 2]
-    assert not set(parts[0]) & set(parts[1])
+    assert [len(part) for part in parts] == [3 + 1, 2 + 1]
+    assert set(parts[0]) & set(parts[1]) == {"asked.json"}
 
 
 def test_two_processes_side_by_side_leave_no_seed_out(models, tmp_path):
@@ -95,7 +123,7 @@ def test_two_processes_side_by_side_leave_no_seed_out(models, tmp_path):
         main(["sample", str(models["sngan"]), "--seeds", "0-40", "--out", str(tmp_path / "faces")])
 
     assert together(sample, 2)
-    assert sorted(p.name for p in (tmp_path / "faces").iterdir()) == [f"seed{k:06d}.png" for k in range(41)]
+    assert sorted(p.name for p in (tmp_path / "faces").glob("*.png")) == [f"seed{k:06d}.png" for k in range(41)]
     main(["sample", str(models["sngan"]), "--seeds", "0-40", "--out", "alone.npz"])
     with np.load("alone.npz") as file:
         for k in (0, 17, 40):
@@ -227,6 +255,23 @@ def test_a_run_grows_at_one_size(tmp_path):
             "--labels does nothing with --sheet grid: leave it out, for it goes",
         ),
         (["grow", "nowhere"], "no sheets in nowhere"),
+        (["grow", "nowhere", "--hold", "1e9"], "hold takes a number from 0 to 600, not 1e9"),
+        (["grow", "x", "--fps", "1e-6"], "--fps of a .mp4 takes a number from 0.1 to 240, not 1e-06"),
+        (
+            ["walk", "x.ckpt", "--out", "w.gif", "--fps", "60"],
+            "--fps of a .gif takes a number from 1 to 50, not 60",
+        ),
+        (["walk", "stylegan", "--layers", "0,2"], "--layers takes one run of layers, such as 0-3, not 0,2"),
+        (["walk", "sngan", "--truncations", "[1,0]"], "--truncations [1.0, 0.0]: truncation must be positive"),
+        (["walk", "introvae", "--photos", "[a.png]", "--seeds", "0"], "--seeds does nothing with --photos"),
+        (["walk", "introvae", "--photos", "[a.png]", "--seed", "0"], "--seed does nothing with --photos"),
+        (["walk", "introvae", "--photos", "[a.png]", "--grid", "3x2"], "--grid does nothing with --photos"),
+        (["walk", "sngan", "--frames", "1000000"], "4,000,000 pictures are more than the 100,000 that a walk may"),
+        (["walk", "sngan", "--seeds", "0-2999999"], "180,000,000 pictures are more than"),
+        (
+            ["walk", "sngan", "--frames", "20000", "--out", "w.gif"],
+            "w.gif would hold 80,000 frames in memory, 14.6 GiB",
+        ),
     ],
 )
 def test_mistakes_are_one_sentence(models, words, told, capsys):
@@ -236,6 +281,20 @@ def test_mistakes_are_one_sentence(models, words, told, capsys):
     assert refused.value.code == 2
     (line,) = [line for line in capsys.readouterr().err.splitlines() if line.startswith("error:")]
     assert told in line
+
+
+@pytest.mark.parametrize(("kind", "fps", "lasts"), [("gif", 30, 330), ("gif", 50, 200), ("webp", 240, 42)])
+def test_a_video_lasts_as_long_as_it_is_said_to(kind, fps, lasts, tmp_path):
+    """GIF counts in hundredths of a second: not every frame of thirty can last as long."""
+    shades = [np.full((256, 256, 3), 20 * i, np.uint8) for i in range(10)]
+    assert video.write(tmp_path / f"a.{kind}", shades, fps) == 10
+    image, lasting = Image.open(tmp_path / f"a.{kind}"), []
+    for i in range(image.n_frames):
+        image.seek(i)
+        image.load()
+        lasting.append(image.info["duration"])
+    assert len(lasting) == 10
+    assert sum(lasting) == lasts
 
 
 def test_a_stopped_video_leaves_no_file(tmp_path):

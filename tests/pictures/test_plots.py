@@ -1,10 +1,11 @@
 """Figures and their errors."""
 
 import sys
+from pathlib import Path
 
 import pytest
 
-from zoo.pictures.plots import new_figure, save_figure
+from zoo.pictures.plots import FILMS, check_figure, new_figure, save_figure
 
 
 def test_a_figure_is_written_into_a_new_folder(tmp_path):
@@ -18,5 +19,10 @@ def test_a_figure_is_written_into_a_new_folder(tmp_path):
 
 def test_without_matplotlib_the_mend_is_named(monkeypatch):
     monkeypatch.setitem(sys.modules, "matplotlib.figure", None)
-    with pytest.raises(ValueError, match=r"pip install 'gan-zoo\[plots\]'"):
-        new_figure(2, 1)
+    for need in (
+        lambda: new_figure(2, 1),
+        lambda: check_figure(Path("a.png")),
+        lambda: check_figure(Path("a.gif"), kinds=FILMS),
+    ):
+        with pytest.raises(ValueError, match=r"pip install 'gan-zoo\[plots\]'"):
+            need()

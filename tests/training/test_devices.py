@@ -5,9 +5,11 @@ import shutil
 from pathlib import Path
 
 import pytest
+import torch
 from refusals import TRAINING, attempt
 from runs import ROOT, SMALL
 
+from zoo.engine import devices
 from zoo.engine.checks import reached
 from zoo.papers.introvae import IntroVAE
 from zoo.papers.pggan import PGGAN
@@ -129,6 +131,20 @@ def test_more_gpus_than_the_machine_has(asked, found, words, monkeypatch):
         return check_devices(asked)
     with pytest.raises(ValueError, match=re.escape(words)):
         check_devices(asked)
+
+
+def test_processes_of_torchrun_have_a_gpu_each(monkeypatch):
+    asked = []
+    monkeypatch.setattr("torch.cuda.device_count", lambda: 2)
+    monkeypatch.setattr(devices.torch, "empty", lambda n, device: asked.append(device) or torch.zeros(1))
+    for rank in (None, 0, 1, 2):
+        if rank is not None:
+            monkeypatch.setenv("LOCAL_RANK", str(rank))
+        for name in ("cuda", "cuda:1", "cpu"):
+            devices.device_here(name)
+    assert asked[::3] == ["cuda", "cuda:0", "cuda:1", "cuda:0"]
+    assert asked[1::3] == ["cuda:1"] * 4
+    assert asked[2::3] == ["cpu"] * 4
 
 
 def test_lightnings_synchronised_batch_norm_is_refused():

@@ -4,11 +4,14 @@ import pytest
 import torch
 import yaml
 from runs import SMALL
+from safetensors import safe_open
+from safetensors.torch import save_file
 
 import zoo
-from zoo.commands import weights
+from zoo.commands import scoring, weights
+from zoo.engine import encoders
 from zoo.papers import PAPERS, paper_class
-from zoo.training.exporting import export
+from zoo.training.exporting import SUFFIXES, export
 
 
 def small(paper: str):
@@ -82,6 +85,70 @@ def test_what_a_model_has_not(tmp_path):
     with pytest.raises(ValueError, match="damaged"):
         zoo.load(tmp_path / "bad.safetensors")
     assert [p.name for p in tmp_path.iterdir()] == ["bad.safetensors"]
+
+
+def test_a_file_of_one_network_is_not_taken_for_more(tmp_path):
+    gan = small("introvae")
+    export(gan, tmp_path / "G.safetensors", "safetensors", "G")
+    only = zoo.load(tmp_path / "G.safetensors")
+    with pytest.raises(ValueError, match="holds G alone, without its encoder"):
+        encoders.encode(only, torch.zeros(1, 3, gan.resolution, gan.resolution))
+    for to, what in (("safetensors", None), ("torchscript", "E")):
+        with pytest.raises(ValueError, match="holds G alone: choose --what G"):
+            export(only, (tmp_path / "more").with_suffix(SUFFIXES[to]), to, what)
+    with pytest.raises(ValueError, match="holds G alone, which is not scored"):
+        scoring.evaluate(tmp_path / "G.safetensors", results_dir=None)
+    assert "differs" in export(only, tmp_path / "G.ts", "torchscript")
+    zoo.save_folder(only, tmp_path / "hub")
+    assert zoo.load(tmp_path / "hub" / "model.safetensors").only_G
+    export(small("r1gan"), tmp_path / "D.safetensors", "safetensors", "D")
+    with pytest.raises(ValueError, match=r"D.safetensors holds D alone, which draws nothing"):
+        zoo.load(tmp_path / "D.safetensors")
+
+
+@pytest.mark.parametrize("what", [None, "G"])
+def test_a_tensor_too_few_or_too_many(what, tmp_path):
+    path = tmp_path / "a.safetensors"
+    export(small("r1gan"), path, "safetensors", what)
+    with safe_open(path, "pt") as file:
+        about, state = file.metadata(), {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
+    some = next(name for name in state if name.startswith("G."))
+    for change, said in (
+        ({n: t for n, t in state.items() if n != some}, f"{some} is missing"),
+        (state | {"G.foreign": state[some].clone()}, "G.foreign is none of this model's"),
+        ({n: t for n, t in state.items() if n != "latent_rng"}, None if what else "latent_rng is missing"),
+    ):
+        save_file(change, path, about)
+        if said is None:
+            zoo.load(path)
+            continue
+        with pytest.raises(ValueError, match=f"a.safetensors .*{said}"):
+            zoo.load(path)
+
+
+def test_options_of_drawing_that_a_file_cannot_hold(tmp_path):
+    gan = small("r1gan")
+    for options, said in (
+        ({"truncation": 0.5}, "R1GAN truncates z, which the file is given"),
+        ({"truncation": -1.0}, "truncation must be positive"),
+        ({"what": "D", "truncation": 0.5}, "do nothing with --what D"),
+        ({"what": "D", "ema": False}, "do nothing with --what D"),
+    ):
+        with pytest.raises(ValueError, match=said):
+            export(gan, tmp_path / "a.ts", "torchscript", **options)
+    said = export(small("biggan"), tmp_path / "b.ts", "torchscript", truncation=0.5)
+    assert "its statistics are those of truncation 0.5: give it z drawn at that" in said
+    assert [p.name for p in tmp_path.iterdir()] == ["b.ts"]
+
+
+@pytest.mark.parametrize(
+    ("to", "out"), [("safetensors", "other.ckpt"), ("safetensors", "a.onnx"), ("onnx", "a.ts")]
+)
+def test_a_file_of_another_kind_is_not_written(to, out, tmp_path):
+    with pytest.raises(ValueError, match=rf"--out .*{out} is no file of its kind: end it with"):
+        weights.export(tmp_path / "never-read.ckpt", to, out=tmp_path / out)
+    with pytest.raises(ValueError, match="there is no folder"):
+        weights.export(tmp_path / "never-read.ckpt", to, out=(tmp_path / "no" / "a").with_suffix(SUFFIXES[to]))
 
 
 def test_the_file_itself_is_not_written_over(tmp_path):

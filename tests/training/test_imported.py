@@ -2,6 +2,7 @@
 
 import json
 from pathlib import Path
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -13,6 +14,7 @@ import zoo
 from zoo.commands import models, scoring, weights
 from zoo.explorer import playing
 from zoo.explorer.playing import Controls, Shelf
+from zoo.training import importing
 
 
 @pytest.mark.parametrize("paper", sorted(FILES))
@@ -105,3 +107,19 @@ def test_takes_the_place_of_an_import_and_of_nothing_else(tmp_path):
     with pytest.raises(ValueError, match=r"last.ckpt exists and was not imported, .*: name another with --out"):
         zoo.import_weights(FILES["r1gan"](tmp_path), last)
     assert last.read_bytes() == before
+
+
+def test_import_of_the_folder_one_stands_in(tmp_path, monkeypatch):
+    """It has no name of its own; the checkpoint lies beside it."""
+    folder = tmp_path / "released"
+    folder.mkdir()
+    monkeypatch.chdir(folder)
+    found = SimpleNamespace()
+    monkeypatch.setattr(importing.containers, "recognise", lambda path, paper: found)
+    monkeypatch.setattr(importing.containers, "sha256", lambda path: "0")
+    monkeypatch.setattr(importing, "assemble", lambda one: (None, {"imported": {}}))
+    monkeypatch.setattr(importing, "tell", lambda *_: "")
+    monkeypatch.setattr(importing, "write", lambda gan, about, out: out.write_text(""))
+    assert zoo.import_weights(".") == tmp_path / "released.ckpt"
+    with pytest.raises(ValueError, match=r"--out .* is a folder: name a file in it"):
+        zoo.import_weights(".", tmp_path)

@@ -150,9 +150,9 @@ def distances(
 
     from zoo.bench import distances as bench
     from zoo.data import ImageDataModule
-    from zoo.options.folders import check_folder
+    from zoo.pictures.plots import check_figure
 
-    check_folder("--out", out.parent)
+    check_figure(Path(f"{out}.png"))
     strangers = {
         kind: ImageDataModule(path, 32, source_resolution=64, labels=False, limit=n)
         for kind, path in (("faces", faces), ("photographs", photographs))

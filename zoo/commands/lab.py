@@ -204,9 +204,9 @@ def paper(out: Path = Path("results/toy/figures"), only: str = "all") -> None:
         only: Names of figures with commas between them.
     """
     from zoo.lab.paper import paper
-    from zoo.options.folders import check_folder
+    from zoo.pictures.plots import check_figure
 
-    check_folder("--out", out)
+    check_figure(out / "figure.png")
     print(paper(out, only))
 
 

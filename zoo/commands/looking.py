@@ -8,30 +8,31 @@ from zoo.options.heeded import check_heeded
 
 #: what is walked through -> what of the options that only some walks heed
 HEEDED = {
-    "--seeds": {"label", "truncation", "kind", "loop"},
-    "--classes": {"truncation", "loop"},
-    "--truncations": {"label"},
-    "--layers": {"truncation", "kind", "loop"},
+    "--seeds": {"seeds", "seed", "grid", "label", "truncation", "kind", "loop"},
+    "--classes": {"seeds", "seed", "grid", "truncation", "loop"},
+    "--truncations": {"seeds", "seed", "grid", "label"},
+    "--layers": {"seeds", "seed", "grid", "truncation", "kind", "loop"},
     "--photos": {"loop"},
 }
+MOST = 100_000  # pictures of a walk: an hour of video
 
 
 def walk(
     checkpoint: Path,
     out: Path = Path("walk.mp4"),
-    seeds: str = "0-3",
+    seeds: str | None = None,
     frames: ranges.Steps = 60,
     fps: ranges.PositiveFloat = 30,
     kind: Literal["spherical", "spline", "linear"] | None = None,
     loop: bool | None = None,
-    grid: str = "1x1",
+    grid: str | None = None,
     label: ranges.NonNegativeInt | None = None,
     truncation: ranges.FiniteFloat | None = None,
     classes: str | None = None,
     truncations: list[ranges.FiniteFloat] | None = None,
     layers: str | None = None,
     photos: list[Path] | None = None,
-    seed: ranges.Seed = 0,
+    seed: ranges.Seed | None = None,
     ema: bool = True,
     device: str = "cpu",
 ) -> None:
@@ -42,19 +43,19 @@ def walk(
     Args:
         checkpoint: A run's checkpoints/last.ckpt or any other.
         out: The video: .mp4 (h264), .gif or .webp.
-        seeds: Stops such as 0-3 or 4,17,8: cells of a sheet.
+        seeds: Stops such as 4,17,8: cells of a sheet; 0-3 by default.
         frames: Frames from one stop to the next.
-        fps: Frames a second.
+        fps: Frames a second, at most 240, of a .gif 50.
         kind: Along the sphere (by default), on a smooth curve through all stops, or on straight lines.
         loop: Return to the first stop, as is done by default.
-        grid: Columns x rows of walks beside each other, such as 3x2; each takes the next seeds.
+        grid: Columns x rows of walks beside each other, such as 3x2; each takes the next seeds. One by default.
         label: One class for all; by default that of the first seed.
         truncation: Bound of the truncation trick; psi of StyleGAN.
         classes: Walk from class to class, such as 3,207,88, with the latent of the first seed.
         truncations: Walk between two strengths, such as [-1,1], with the latent of the first seed.
         layers: StyleGAN: only these layers walk, such as 0-3; the others keep the first seed's style.
         photos: IntroVAE: walk through photos, such as [a.png,b.png].
-        seed: Names the latents, as a sheet's does.
+        seed: Names the latents, as a sheet's does; 0 by default.
         ema: Use the average of G where the model keeps one.
         device: Where to compute, such as cuda.
     """
@@ -62,18 +63,26 @@ def walk(
     from zoo.pictures import paths, video
     from zoo.pictures.seeds import parse
 
-    video.check_kind(out)
-    columns, rows = _sides(grid)
+    video.check_kind(out, fps)
+    columns, rows = _sides(grid or "1x1")
     ways = {"classes": classes, "truncations": truncations, "layers": layers, "photos": photos}
     ways = {name: way for name, way in ways.items() if way is not None}
-    check_heeded(f"--{next(iter(ways), 'seeds')}", HEEDED, label=label, truncation=truncation, kind=kind, loop=loop)
-    numbers = parse(seeds)
+    given = {"seeds": seeds, "seed": seed, "grid": grid, "label": label, "truncation": truncation}
+    check_heeded(f"--{next(iter(ways), 'seeds')}", HEEDED, **given, kind=kind, loop=loop)
+    numbers = parse(seeds or "0-3")
     gan, way, stops = _way(checkpoint, device, ways)
+    total = 2 * frames if truncations else frames * ((stops or len(numbers)) - (loop is False))
+    if total * columns * rows > MOST:
+        raise ValueError(
+            f"{total * columns * rows:,} pictures are more than the {MOST:,} that a walk may have: take fewer "
+            "--frames or stops, or a smaller --grid"
+        )
+    video.check_memory(out, total, rows * gan.resolution, columns * gan.resolution)
     step = max(numbers) - min(numbers) + 1
     seeds_of = [[i * step + number for number in numbers] for i in range(columns * rows)]
     common = {"frames": frames, "kind": kind or "spherical", "loop": loop is not False, "label": label}
-    walks = [paths.walk(gan, own, way, **common, truncation=truncation, ema=ema, seed=seed) for own in seeds_of]
-    total = 2 * frames if truncations else frames * ((stops or len(numbers)) - (loop is False))
+    options = {**common, "truncation": truncation, "ema": ema, "seed": seed or 0}
+    walks = [paths.walk(gan, own, way, **options) for own in seeds_of]
     n = video.write(out, track(paths.beside(walks, columns), total), fps)
     print(f"{out}: {n} frames, {n / fps:.1f} s, at {gan.nimg / 1000:g} kimg")
 
@@ -107,26 +116,36 @@ def _way(checkpoint: Path, device: str, ways: dict[str, Any]) -> tuple[Any, tupl
     if name == "photos":
         value = torch.stack([read_photo(path, gan.resolution) for path in value])
     elif name in ("classes", "layers"):
-        value = parse(value)
+        given, value = value, parse(value)
+        if name == "layers" and value != list(range(value[0], value[-1] + 1)):
+            raise ValueError(f"--layers takes one run of layers, such as 0-3, not {ranges.shown(given)}")
+    elif name == "truncations":
+        for one in value:
+            try:
+                gan.indexed_latents(1, truncation=one)
+            except ValueError as error:
+                raise ValueError(f"--truncations {ranges.shown(value)}: {error}") from error
     return gan, None if name == "seeds" else (name, value), len(value) if name in ("classes", "photos") else None
 
 
 def grow(
-    run: Path, out: Path = Path("training.mp4"), fps: ranges.PositiveFloat = 6, hold: ranges.NonNegativeFloat = 1.5
+    run: Path, out: Path = Path("training.mp4"), fps: ranges.PositiveFloat = 6, hold: ranges.Pause = 1.5
 ) -> None:
     """The samples of a run from the first to the last as a video; the stages of a growing model at one size.
 
     Args:
         run: The run's folder, such as runs/pggan/lfw-cpu-001.
         out: The video: .mp4 (h264), .gif or .webp.
-        fps: Sheets a second.
+        fps: Sheets a second, at most 240, of a .gif 50.
         hold: Seconds for which the last one stays.
     """
     from zoo.pictures import growth, video
 
-    video.check_kind(out)
+    video.check_kind(out, fps)
     sheets = growth.sheets(run)
-    n = video.write(out, growth.frames(sheets, round(hold * fps)), fps)
+    held = round(hold * fps)
+    video.check_memory(out, len(sheets) + held, *growth.size(sheets))
+    n = video.write(out, growth.frames(sheets, held), fps)
     print(f"{out}: {len(sheets)} sheets, {n / fps:.1f} s")
 
 

@@ -1,17 +1,11 @@
 """What a trained model can show: samples and sheets, and with an encoder, latents and reconstructions."""
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Literal
+from typing import Literal
 
 from zoo.options.folders import check_file, check_folder
 from zoo.options.heeded import check_heeded
 from zoo.options.ranges import FiniteFloat, NonNegativeInt, Seed, SheetSize
-
-if TYPE_CHECKING:
-    from torch import Tensor
-
-    from zoo.engine.gan import GAN
-
 
 #: ways to draw samples -> what of the options that only some of them heed
 HEEDED = {
@@ -53,10 +47,11 @@ def sample(
         device: Where to compute, such as cuda.
         sheet: A grid by default; of StyleGAN styles mixed, or one latent a row truncated more and more; or rows
             that walk from class to class (of models with a shared class embedding), or from latent to latent.
-        seeds: Numbers such as 0-49999 or 0,5,8-11: one PNG each, named by it. What is there already is left; under
-            torchrun the processes share the work.
+        seeds: Numbers such as 0-49999 or 0,5,8-11: one PNG each, named by it. What is there already is left, and a
+            folder of pictures that were made otherwise is refused; under torchrun the processes share the work.
         labels: Classes such as 0-9 that the seeds take in turn; by default each seed draws its own.
     """
+    from zoo.pictures import walks
     from zoo.pictures.grids import check_picture, save_grid
     from zoo.training.loading import load
 
@@ -68,32 +63,9 @@ def sample(
         return _sample_seeds(checkpoint, out, seeds, labels, label, truncation, seed, ema, device)
     check_picture(out)
     gan = load(checkpoint, device)
-    images, columns = _sheet(gan, sheet or "grid", n or 64, label, truncation, seed, ema)
+    images, columns = walks.sheet(gan, sheet or "grid", n or 64, label, truncation, seed, ema)
     save_grid(images, out, columns)
     print(f"{out}: {len(images)} samples at {gan.nimg / 1000:g} kimg")
-
-
-def _sheet(
-    gan: "GAN", sheet: str, n: int, label: int | None, truncation: float | None, seed: int, ema: bool
-) -> tuple["Tensor", int]:
-    """The images of a sheet, and how many make a row."""
-    import math
-
-    from zoo.pictures import styles, walks
-    from zoo.pictures.grids import sample_grid
-
-    side = max(2, math.isqrt(n))
-    if sheet == "mixing":
-        return styles.mixing_sheet(gan, seed=seed, ema=ema)
-    if sheet == "truncation":
-        return styles.truncation_strip(gan, seed=seed, ema=ema), len(styles.PSI)
-    if sheet == "classes":
-        return walks.classes_walk(gan, side, side, seed, truncation, ema), side
-    if sheet == "latents":
-        return walks.latents_walk(gan, side, side, seed, truncation, ema, label), side
-    if label is None:
-        return sample_grid(gan, n, seed, truncation, ema)
-    return gan.sample(n, label, truncation, ema, seed), max(1, math.isqrt(n))
 
 
 def _sample_seeds(
@@ -126,19 +98,21 @@ def _sample_seeds(
     check_folder("--out", out.parent if out.suffix else out)
     gan = load(checkpoint, device)
     options = (classes, truncation, ema, seed)
+    asked = {"classes": classes, "truncation": truncation, "ema": ema, "seed": seed}
+    asked |= {"checkpoint": str(checkpoint.resolve()), "written": checkpoint.stat().st_mtime_ns}
     if out.suffix == ".npz":
-        asked = {"seeds": seeds, "classes": classes, "truncation": truncation, "ema": ema, "seed": seed}
-        asked |= {"checkpoint": str(checkpoint.resolve()), "written": checkpoint.stat().st_mtime_ns}
-        with Npz(out, len(numbers), gan.trained_stage.resolution, asked) as file:
+        with Npz(out, len(numbers), gan.trained_stage.resolution, asked | {"seeds": seeds}) as file:
             before, rest = file.done, numbers[file.done :]
             for _, images, y in track(pictures.draw(gan, rest, *options), len(rest), lambda part: len(part[0])):
                 file.add(images, y)
         gone_on = f", {before} of them from a call that was stopped" if before else ""
         print(f"{out}: {len(numbers)} pictures at {gan.nimg / 1000:g} kimg{gone_on}")
         return
+    pictures.check_asked(out, asked)
     # each process looks at its own share alone: others write while it looks
     own = pictures.missing(out, numbers[rank::world])
     for some, images, _ in track(pictures.draw(gan, own, *options), len(own), lambda part: len(part[0])):
+        pictures.tell_asked(out, asked)
         for number, image in zip(some, images, strict=True):
             pictures.save_png(out, number, image)
     there = f", {len(numbers) - len(own)} were there or are another process's" if len(own) < len(numbers) else ""
@@ -163,21 +137,19 @@ def reconstruct(
         ema: Use the average of G where the model keeps one.
         device: Where to compute, such as cuda.
     """
-    from zoo.data.photos import read_photos
-    from zoo.engine import encoders
-    from zoo.evaluation.reconstruction import mean_errors
+    from zoo.data.photos import Photos
+    from zoo.evaluation.reconstruction import rebuilt
     from zoo.pictures import encoded
     from zoo.pictures.grids import check_picture
     from zoo.training.loading import load_encoder
 
     check_picture(out)
     gan = load_encoder(checkpoint, device)
-    photos, _ = read_photos(images, gan.resolution)
-    again = encoders.decode(gan, encoders.encode(gan, photos), ema)
-    encoded.pairs(photos[:n], again[:n]).save(out)
-    errors = mean_errors(photos, again)
+    photos = Photos(images, gan.resolution)
+    shown, again, errors = rebuilt(gan, photos, n, ema)
+    encoded.pairs(shown, again).save(out)
     print(
-        f"{out}: {min(n, len(photos))} of {len(photos)} photos, its reconstruction at the right of each; over all: "
+        f"{out}: {len(shown)} of {len(photos)} photos, its reconstruction at the right of each; over all: "
         f"MSE {errors['mse']:.5f}, PSNR {errors['psnr']:.2f} dB, SSIM {errors['ssim']:.3f}"
     )
 
@@ -202,7 +174,7 @@ def encode(
     """
     import numpy as np
 
-    from zoo.data.photos import read_photos
+    from zoo.data.photos import Photos
     from zoo.data.whole import replacing
     from zoo.engine import encoders
     from zoo.pictures import encoded
@@ -212,12 +184,12 @@ def encode(
     check_file("--out", out, ".npz")
     check_picture(picture, "--picture")
     gan = load_encoder(checkpoint, device)
-    photos, names = read_photos(images, gan.resolution)
+    photos = Photos(images, gan.resolution)
     z = encoders.encode(gan, photos)
     sheet = encoded.neighbours(photos, z, rows)
     out.parent.mkdir(parents=True, exist_ok=True)
     with replacing(out) as part, part.open("wb") as file:
-        np.savez(file, latents=z.float().numpy(), names=np.array(names))
+        np.savez(file, latents=z.float().numpy(), names=np.array(photos.names))
     sheet.save(picture)
     print(f"{out}: latents of {len(z)} photos, {z.shape[1]} numbers each")
     print(f"{picture}: in each row a photo, then those nearest to it in latent space")
@@ -282,7 +254,7 @@ def attribute(
         ema: Use the average of G where the model keeps one.
         device: Where to compute, such as cuda.
     """
-    from zoo.data.photos import read_photos
+    from zoo.data.photos import Photos
     from zoo.pictures import encoded
     from zoo.pictures.grids import check_picture
     from zoo.training.loading import load_encoder
@@ -290,9 +262,9 @@ def attribute(
     check_picture(out)
     gan = load_encoder(checkpoint, device)
     strengths = [-1.0, 0.0, 0.5, 1.0, 1.5] if strengths is None else strengths
-    sides = [read_photos(path, gan.resolution)[0] for path in (having, lacking)]
+    sides, changed = [Photos(path, gan.resolution) for path in (having, lacking)], Photos(images, gan.resolution)
     vector = encoded.direction(gan, *sides)
-    photos, _ = read_photos(images, gan.resolution, n)
+    photos = changed[range(min(n, len(changed)))]
     encoded.move(gan, photos, vector, strengths, ema).save(out)
     print(
         f"{out}: {len(photos)} photos, each at strengths {', '.join(f'{s:g}' for s in strengths)} of what {having} "

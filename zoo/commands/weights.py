@@ -32,11 +32,12 @@ def export(
 
     Args:
         checkpoint: A run's checkpoints/last.ckpt or any other, also imported ones.
-        to: safetensors holds weights and settings, and is read back here; onnx and torchscript hold one network
-            that runs without the zoo, for any batch.
+        to: safetensors holds weights and settings, and is read back here where it holds G; onnx and torchscript
+            hold one network that runs without the zoo, for any batch.
         what: G draws, D judges, E encodes; by default the whole model for safetensors, else G.
         out: The file to write; by default the checkpoint's name with another ending, beside it.
-        truncation: At which G draws; for onnx and torchscript it becomes part of the file.
+        truncation: Of StyleGAN and BigGAN, for onnx and torchscript: psi, or what the batch statistics are of,
+            becomes part of the file.
         ema: Take the average of G where the model keeps one.
     """
     from zoo.training import exporting
@@ -45,4 +46,5 @@ def export(
     out = out or checkpoint.with_suffix(exporting.SUFFIXES[to])
     if out.exists() and out.resolve() == checkpoint.resolve():
         raise ValueError(f"{out} is the file itself: name another with --out")
+    exporting.check_out(out, to)
     print(exporting.export(load(checkpoint), out, to, what, truncation, ema))

@@ -1,5 +1,6 @@
 """Single photos at a model's size."""
 
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 
 import torch
@@ -45,13 +46,25 @@ def read_photo(path: str | Path, resolution: int) -> Tensor:
     return fit(photo, str(path), resolution)
 
 
-def read_photos(path: str | Path, resolution: int, n: int | None = None) -> tuple[Tensor, list[str]]:
-    """The first n photos (all without n) of a folder or zip, (N, 3, R, R) in [-1, 1], and their names.
+class Photos:
+    """The photos of a folder or zip, (N, 3, R, R) in [-1, 1], each read when it is asked for.
 
     Raises:
-        ValueError, OSError: if there is no such folder, it holds no image, or one cannot be read.
+        ValueError, OSError: if there is no such folder, or it holds no image; and where one that is asked for
+            cannot be read.
     """
-    files = Files(path)
-    names = files.names[:n]
-    photos = [fit(files.image(i), files.where(i), resolution) for i in range(len(names))]
-    return torch.stack(photos), names
+
+    def __init__(self, path: str | Path, resolution: int) -> None:
+        self.files, self.resolution = Files(path), resolution
+        self.names = self.files.names
+
+    def __len__(self) -> int:
+        return len(self.names)
+
+    def __getitem__(self, numbers: Iterable[int]) -> Tensor:
+        files = self.files
+        return torch.stack([fit(files.image(int(i)), files.where(int(i)), self.resolution) for i in numbers])
+
+    def split(self, size: int) -> Iterator[Tensor]:
+        """All in order, `size` at a time, as a tensor's own `split`."""
+        return (self[range(i, min(i + size, len(self)))] for i in range(0, len(self), size))

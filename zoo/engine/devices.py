@@ -1,5 +1,6 @@
 """Devices by name, and what they are."""
 
+import os
 import platform
 import re
 from collections.abc import Iterator
@@ -11,13 +12,15 @@ import torch
 
 
 def device_here(name: str) -> torch.device:
-    """The device of that name.
+    """The device of that name; `cuda` under torchrun is the process's own.
 
     Raises:
         ValueError: if this machine has none.
     """
+    own = os.environ.get("LOCAL_RANK", "")
+    there = torch.cuda.device_count() if name == "cuda" and own.isdigit() else 0
     try:
-        one = torch.empty(1, device=name)
+        one = torch.empty(1, device=f"cuda:{int(own) % there}" if there else name)
         one.cpu()  # `meta` has no numbers to give back
         return one.device
     except (RuntimeError, AssertionError) as error:  # no driver; PyTorch without CUDA

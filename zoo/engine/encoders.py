@@ -1,5 +1,8 @@
 """Both ways through a model that has `encode(images (N, 3, R, R) in [-1, 1]) -> latents (N, latent_dim)`."""
 
+from collections.abc import Iterable
+from typing import Protocol
+
 import torch
 from torch import Tensor
 
@@ -20,10 +23,23 @@ def check_encoder(gan: GAN) -> None:
             f"{type(gan).__name__} has no encoder, so it cannot place a photo in its latent space: take a "
             "checkpoint of a model that has one, such as introvae"
         )
+    if getattr(gan, "only_G", False):
+        raise ValueError(
+            f"the file of this {type(gan).__name__} holds G alone, without its encoder: give the checkpoint it was "
+            "exported from"
+        )
 
 
-def encode(gan: GAN, images: Tensor) -> Tensor:
-    """Latents (N, latent_dim) of images (N, 3, R, R) in [-1, 1], in batches, on the CPU."""
+class Images(Protocol):
+    """Images (N, 3, R, R) in [-1, 1] that come in batches: a tensor, or photos that are read on the way."""
+
+    def __len__(self) -> int: ...
+
+    def split(self, size: int) -> Iterable[Tensor]: ...
+
+
+def encode(gan: GAN, images: Images) -> Tensor:
+    """Latents (N, latent_dim) of images, in batches, on the CPU."""
     check_encoder(gan)
     parts = track(images.split(BATCH), len(images), len, "encoding")
     return torch.cat([gan.encode(part.to(gan.device, gan.dtype)).cpu() for part in parts])

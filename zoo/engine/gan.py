@@ -93,6 +93,7 @@ class GAN(Checked, L.LightningModule, OnHub):
         self._conditions: dict = {}  # of a loaded model
         self._own_networks = False
         self.chosen: str | None = None  # how its checkpoint was picked out of its run; None for the newest
+        self.only_G = False  # loaded from a file of G alone: the other networks are untrained
         self.origin: dict = {}  # of imported weights: "imported", and "networks" where they differ
 
     def use_networks(self, G: nn.Module, D: nn.Module, latent_dim: int) -> None:

@@ -6,9 +6,10 @@ from torch.nn.functional import pad
 
 from zoo.data import ImageDataModule
 from zoo.data.order import subset
-from zoo.engine.encoders import BATCH, decode, encode
+from zoo.engine.encoders import BATCH, Images, decode, encode
 from zoo.engine.gan import GAN
 from zoo.evaluation.ms_ssim import ssim
+from zoo.options.bar import track
 
 NAMES = ("mse", "psnr", "ssim")
 WINDOW = 11  # px of SSIM's
@@ -49,6 +50,19 @@ def mean_errors(images: Tensor, reconstructions: Tensor) -> dict[str, float]:
     """Means of `reconstruction_errors` over images in [-1, 1], by name."""
     means = reconstruction_errors(to_bytes(images), to_bytes(reconstructions)).mean(0)
     return dict(zip(NAMES, means.tolist(), strict=True))
+
+
+def rebuilt(gan: GAN, images: Images, n: int, ema: bool = True) -> tuple[Tensor, Tensor, dict[str, float]]:
+    """The first n images in [-1, 1], their reconstructions, and the mean errors of all, a batch at a time."""
+    kept, errors = [], []
+    for part in track(images.split(BATCH), len(images), len, "rebuilding"):
+        again = decode(gan, encode(gan, part), ema)
+        errors.append(reconstruction_errors(to_bytes(part), to_bytes(again)))
+        left = n - sum(len(some) for some, _ in kept)
+        if left > 0:
+            kept.append((part[:left].clone(), again[:left].clone()))
+    shown, shown_again = (torch.cat(some) for some in zip(*kept, strict=True))
+    return shown, shown_again, dict(zip(NAMES, torch.cat(errors).mean(0).tolist(), strict=True))
 
 
 def of_data(gan: GAN, data: ImageDataModule, n: int = 2000) -> dict[str, float | str]:

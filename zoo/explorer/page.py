@@ -19,6 +19,7 @@ from zoo.explorer import playing
 from zoo.explorer.playing import Controls, Shelf
 from zoo.pictures.encoded import direction
 from zoo.pictures.grids import save_picture
+from zoo.pictures.seeds import LAST
 from zoo.training.run import data_of
 
 os.environ.setdefault("GRADIO_ANALYTICS_ENABLED", "False")  # read when Gradio is imported
@@ -82,11 +83,14 @@ def read(values: list) -> Controls:
     """The controls' values as `Controls`.
 
     Raises:
-        ValueError: for a number that was left empty.
+        ValueError: for a number that was left empty, or a seed or class beyond what numbers of the zoo reach.
     """
     if any(value is None for value in values):
         raise ValueError("a number is missing: fill every field")
     seed, other, t, truncate, truncation, label, average, noise, mixed, first, last, axis, shift = values
+    for name, value in (("seed", seed), ("other seed", other), ("class", label)):
+        if not (value >= 0 or name == "class") or value > LAST:
+            raise ValueError(f"{name} takes a number from 0 to {LAST:,}")
     layers = (int(min(first, last)), int(max(first, last))) if mixed else None
     return Controls(
         int(seed), int(other), t, truncation if truncate else None, None if label < 0 else int(label),
@@ -112,7 +116,7 @@ def latent_tab(gr: Any, page: Any, shelf: Shelf, models: list, folder: Path) -> 
 
     def neighbours(*values: Any) -> list:
         def work() -> list:
-            run = shelf.paths[names[0]].resolve().parents[1]
+            run = playing.run_of(shelf.paths[names[0]])
             if not (run / "config.yaml").is_file():
                 raise ValueError(f"there is no {run / 'config.yaml'} that would say what the data were")
             gan = shelf[names[0]]

@@ -78,10 +78,15 @@ class Shelf:
         return self._loaded[name][1]
 
 
+def run_of(path: Path) -> Path:
+    """The run's folder of a checkpoint in it."""
+    return path.resolve().parent.parent
+
+
 def _name(path: Path, among: list[Path]) -> str:
     """The run's name of a checkpoint, or its path where two would be called the same."""
-    names = [other.resolve().parents[1].name + "/" + other.stem for other in among]
-    mine = path.resolve().parents[1].name + "/" + path.stem
+    names = [f"{run_of(other).name}/{other.stem}" for other in among]
+    mine = f"{run_of(path).name}/{path.stem}"
     return mine if names.count(mine) == 1 else str(path)
 
 

@@ -155,6 +155,8 @@ def of_checkpoint(path: str, n: int, seed: int) -> dict[str, Game]:
     if not checkpoint.is_file():
         raise FileNotFoundError(f"{path} is no checkpoint, and no name of {', '.join(SETTINGS)}")
     gan: GAN = load(checkpoint)
+    if gan.only_G:
+        raise ValueError(f"{path} holds G alone, and a game has two: give the checkpoint it was exported from")
     config = checkpoint.resolve().parents[1] / "config.yaml"
     if not config.is_file():
         raise FileNotFoundError(f"{checkpoint} lies in no run's folder: there is no {config}")

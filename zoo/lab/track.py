@@ -38,11 +38,11 @@ def reverse_kl(samples: Tensor, target: Target) -> float:
     return float((share * (share * target.n_modes).log()).sum())
 
 
-def wasserstein(a: Tensor, b: Tensor, power: int = 1) -> float:
-    """W_power between two samples of points (N, dim) and (M, dim), exact, by POT.
+def transport() -> Any:
+    """POT, the package that the Wasserstein distance needs.
 
     Raises:
-        ValueError: if POT is not installed.
+        ValueError: if it is not installed.
     """
     try:
         import ot
@@ -50,6 +50,16 @@ def wasserstein(a: Tensor, b: Tensor, power: int = 1) -> float:
         raise ValueError(
             "the Wasserstein distance needs POT: pip install 'gan-zoo[lab]', or pip install pot"
         ) from error
+    return ot
+
+
+def wasserstein(a: Tensor, b: Tensor, power: int = 1) -> float:
+    """W_power between two samples of points (N, dim) and (M, dim), exact, by POT.
+
+    Raises:
+        ValueError: if POT is not installed.
+    """
+    ot = transport()
     cost = torch.cdist(a.double(), b.double()).pow(power).numpy()
     return max(0.0, ot.emd2([], [], cost, numItermax=1_000_000)) ** (1 / power)
 
@@ -140,10 +150,11 @@ def track(papers: str, data: str, seeds: int, kimg: float | None, results: Path 
     """All papers on all data sets with seeds 0, 1, ...; rows that are there already are not computed again.
 
     Raises:
-        ValueError: for names that are not there, or no seed.
+        ValueError: for names that are not there, or no seed, or without POT.
     """
     if seeds < 1:
         raise ValueError(f"the track needs at least one seed, not {seeds}")
+    transport()
     toys = []
     names, sets = names_of(papers, SETTINGS, "paper"), names_of(data, TARGETS, "data set")
     runs = list(itertools.product(range(seeds), sets, names))

@@ -7,6 +7,7 @@ import warnings
 from dataclasses import dataclass
 from pathlib import Path
 
+from zoo.lab.track import transport
 from zoo.leaderboard.trials import Trial, path_of, write_trial
 from zoo.options.bar import track
 
@@ -21,17 +22,23 @@ class Experiment:
         kimg: thousands of real points or images that each variant is shown by default; 0 where nothing is trained.
         about: one line for people.
         play: name of the function.
+        points: whether its points are measured by optimal transport, which needs POT.
     """
 
     module: str
     kimg: float
     about: str
     play: str = "play"
+    points: bool = False
 
 
 EXPERIMENTS = {
-    "methods-2d": Experiment("methods", 192, "R1GAN section 5.1: penalties on four 2-D targets by Wasserstein-1"),
-    "noise-2d": Experiment("noise", 512, "Roth: regulariser, real noise and none on the mixture; cross-testing"),
+    "methods-2d": Experiment(
+        "methods", 192, "R1GAN section 5.1: penalties on four 2-D targets by Wasserstein-1", points=True
+    ),
+    "noise-2d": Experiment(
+        "noise", 512, "Roth: regulariser, real noise and none on the mixture; cross-testing", points=True
+    ),
     "disturbances": Experiment("disturbances", 0, "TTUR: distances against growing disturbance"),
     "disturbances-net": Experiment("disturbances", 0, "the same over a trained network", "play_net"),
 }
@@ -46,7 +53,7 @@ def trial(name: str, seeds: int, kimg: float | None, results: Path) -> str:
     """Play an experiment with seeds 0, 1, ...; rows that are there are not made again. A line for each row.
 
     Raises:
-        ValueError: for a name that is not there, or no seed.
+        ValueError: for a name that is not there, or no seed, or without a package that it needs.
     """
     if name not in EXPERIMENTS:
         raise ValueError(f"no experiment {name!r}; there are {', '.join(EXPERIMENTS)}")
@@ -56,6 +63,8 @@ def trial(name: str, seeds: int, kimg: float | None, results: Path) -> str:
     for name_of_logger in ("lightning.pytorch", "lightning.pytorch.utilities.rank_zero"):
         logging.getLogger(name_of_logger).setLevel(logging.WARNING)
     experiment = EXPERIMENTS[name]
+    if experiment.points:
+        transport()
     module = importlib.import_module(f"zoo.lab.{experiment.module}")
     kimg, lines = experiment.kimg if kimg is None else kimg, []
     for seed in range(seeds):

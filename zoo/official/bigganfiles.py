@@ -11,7 +11,7 @@ from zoo.networks.biggan import DISCRIMINATORS, GENERATORS
 from zoo.networks.biggan_deep import DISCRIMINATORS as DEEP_DISCRIMINATORS
 from zoo.official import biggan
 from zoo.official.found import Arrays, Found, multiple, number, of, only, whole
-from zoo.official.inert import Refused
+from zoo.official.inert import Refused, printable
 
 #: of the released 128 px model, scripts/launch_BigGAN_bs256x8.sh, where no state_dict.pth says it
 BN_EPS, SN_EPS = 1e-5, 1e-6
@@ -155,7 +155,7 @@ def of_release(arrays: Arrays, config: Mapping[str, Any]) -> Found:
     for layer in layers:
         plain = isinstance(layer, list) and len(layer) == 3 and isinstance(layer[0], bool)
         if not plain or not all(type(n) is int and 0 < n <= 1024 for n in layer[1:]):
-            raise Refused(f"its config.json states a layer {str(layer)[:60]}, which cannot be")
+            raise Refused(f"its config.json states a layer {printable(layer)}, which cannot be")
     position = whole(config, "attention_layer_position", 8, len(layers) - 1, 1)
     embedding, gen_z = of(arrays, "embeddings.weight", 2), of(arrays, "generator.gen_z.weight_orig", 2)
     means = of(arrays, "generator.bn.running_means", 2)

@@ -62,7 +62,7 @@ def whole(table: Mapping[str, Any], name: str, default: int, most: int = 2**20, 
     if isinstance(value, np.integer | np.ndarray) or (isinstance(value, float) and value.is_integer()):
         value = int(value)
     if type(value) is not int or not least <= value <= most:
-        raise Refused(f"it states {name} = {printable(str(value))}, which cannot be")
+        raise Refused(f"it states {name} = {printable(value)}, which cannot be")
     return value
 
 
@@ -70,14 +70,14 @@ def number(table: Mapping[str, Any], name: str, default: float) -> float:
     """A number of the constructor's arguments, or the authors' default."""
     value = table.get(name, default)
     if not isinstance(value, int | float | np.number) or not math.isfinite(value):
-        raise Refused(f"it states {name} = {printable(str(value))}, which cannot be")
+        raise Refused(f"it states {name} = {printable(value)}, which cannot be")
     return float(value)
 
 
 def flag(table: Mapping[str, Any], name: str, default: bool) -> bool:
     value = table.get(name, default)
     if not isinstance(value, bool | np.bool_ | int):
-        raise Refused(f"it states {name} = {printable(str(value))}, which cannot be")
+        raise Refused(f"it states {name} = {printable(value)}, which cannot be")
     return bool(value)
 
 
@@ -88,7 +88,7 @@ def only(table: Mapping[str, Any], **values: Any) -> None:
         if isinstance(given, tuple):
             given = list(given)
         if not isinstance(given, type(value)) or given != value:
-            raise Refused(f"it states {name} = {printable(str(given))}, which the zoo builds as {value} only")
+            raise Refused(f"it states {name} = {printable(given)}, which the zoo builds as {value} only")
 
 
 def agree(table: Mapping[str, Any], name: str, value: int) -> None:

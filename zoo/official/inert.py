@@ -1,5 +1,6 @@
 """What the opcodes of a pickle make, without anything being run: labels, inert objects, and checked arrays."""
 
+import reprlib
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
@@ -44,11 +45,11 @@ class DType:
         if isinstance(code, bytes):
             code = code.decode(TEXT)
         if not isinstance(code, str) or code.lstrip("<>|=")[:1] not in tuple("fiub") or len(code) > 4:
-            raise Refused(f"it holds an array of type {code!r}, and only plain numbers are read")
+            raise Refused(f"it holds an array of type {printable(code)}, and only plain numbers are read")
         try:
             self.value = np.dtype(code)
         except TypeError as error:
-            raise Refused(f"it holds an array of type {code!r}, which does not exist") from error
+            raise Refused(f"it holds an array of type {printable(code)}, which does not exist") from error
 
     def set(self, state: Any) -> None:
         if not isinstance(state, tuple) or len(state) < 2 or state[1] not in ("<", ">", "|", "=", b"<", b">", b"|"):
@@ -73,7 +74,7 @@ def shaped(raw: Any, shape: Any, dtype: np.dtype, fortran: bool = False) -> np.n
         raise Refused("it holds an array whose numbers are not bytes")
     whole = isinstance(shape, tuple) and all(type(n) is int and n >= 0 for n in shape)
     if not whole or len(shape) > 16:
-        raise Refused(f"it holds an array of the shape {str(shape)[:80]}, which does not exist")
+        raise Refused(f"it holds an array of the shape {printable(shape)}, which does not exist")
     need = dtype.itemsize
     for n in shape:
         need *= n
@@ -175,5 +176,7 @@ def numbers(value: Any, what: str) -> np.ndarray:
     return found
 
 
-def printable(text: str) -> str:
-    return "".join(c if c.isprintable() else "?" for c in text)[:120]
+def printable(value: Any) -> str:
+    """What a file holds, for a sentence: text as it is, all else cut, as nested lists may have no end."""
+    text = value if isinstance(value, str) else reprlib.repr(value)
+    return "".join(c if c.isprintable() else "?" for c in text[:120])

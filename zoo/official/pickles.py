@@ -60,8 +60,9 @@ class Reader:
     # ---- names and calls
 
     def name(self, module: Any, name: Any) -> Name:
+        if not (isinstance(module, str) and isinstance(name, str)):
+            raise Refused("it names what is no text: nothing of it was run")
         path = f"{module}.{name}"
-        module = str(module)
         if path not in self.names and not path.startswith(self.families or ("\0",)):
             raise Refused(f"it names {printable(path)}, which no such file needs: nothing of it was run")
         return Name(path)

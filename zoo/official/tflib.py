@@ -27,7 +27,7 @@ class Network:
         if not isinstance(state, dict):
             raise Refused("it holds a network without a state")
         self.version = whole(state, "version", 2)
-        self.name = str(state.get("name", ""))
+        self.name = state.get("name", "")
         self.static = dict(plain(state.get("static_kwargs") or {}))
         self.arrays: Arrays = {}
         for entry in sequence(state.get("variables") or [], "variables"):
@@ -38,7 +38,7 @@ class Network:
         self.components = {} if inside else dict(plain(state.get("components") or {}))
         for key, component in self.components.items():
             if not isinstance(component, Inert) or component.path not in NETWORKS:
-                raise Refused(f"its component {printable(str(key))} is no network")
+                raise Refused(f"its component {printable(key)} is no network")
             part = Network(component, inside=True)
             self.static = part.static | self.static
             for name, array in part.arrays.items():
@@ -214,7 +214,7 @@ def of_stylegan(found: dict[str, Network]) -> Found:
     agree(g, "latent_size", mapping["latent_dim"])
     fused = g.get("fused_scale", "auto")
     if not isinstance(fused, str | bool) or fused not in FUSED_FROM:
-        raise Refused(f"it states fused_scale = {printable(str(fused))}, which cannot be")
+        raise Refused(f"it states fused_scale = {printable(fused)}, which cannot be")
     group, features = whole(d, "mbstd_group_size", 4), whole(d, "mbstd_num_features", 1)
     parts = {
         "styles": flag(g, "use_styles", True),

@@ -49,7 +49,7 @@ class Tensor:
     def __init__(self, storage: Any, offset: Any, shape: Any, stride: Any) -> None:
         for numbers in (shape, stride):
             if not isinstance(numbers, tuple) or not all(type(n) is int and n >= 0 for n in numbers):
-                raise Refused(f"it holds a tensor of the shape {str(shape)[:80]}, which does not exist")
+                raise Refused(f"it holds a tensor of the shape {printable(shape)}, which does not exist")
         if not isinstance(storage, Storage) or type(offset) is not int or offset < 0 or len(shape) != len(stride):
             raise Refused("it holds a tensor in an unknown form")
         last = offset + sum((n - 1) * s for n, s in zip(shape, stride, strict=True))
@@ -103,7 +103,7 @@ def announced(identifier: Any) -> tuple[str, str, int]:
     kind, key, numel = identifier[1], identifier[2], identifier[4]
     name = kind.path.removeprefix("torch.") if isinstance(kind, Name) else ""
     if name not in TYPES:
-        raise Refused(f"it holds numbers of the type {printable(str(name))}, which is not read")
+        raise Refused(f"it holds numbers of the type {printable(name)}, which is not read")
     if not isinstance(key, str | int) or type(numel) is not int or numel < 0:
         raise Refused("it refers to numbers in an unknown form")
     return TYPES[name], str(key), numel
@@ -173,7 +173,8 @@ def read_old(file: BinaryIO) -> Any:
         raise Refused("its numbers are big-endian")
     whole = reader(persistent).read(file)
     keys = reader(refuse).read(file)
-    if not isinstance(keys, list) or sorted(map(str, keys)) != sorted(storages):
+    plain = isinstance(keys, list) and all(isinstance(key, str | int) for key in keys)
+    if not plain or sorted(map(str, keys)) != sorted(storages):
         raise Refused("it is damaged: its list of numbers does not fit its tensors")
     for key in map(str, keys):
         storage = storages[key]

@@ -188,6 +188,12 @@ class NonNegativeFloat(Range, float):
     low = 0
 
 
+class Pause(Range, float):
+    """Seconds for which a film stands still."""
+
+    low, high = 0, 600
+
+
 class AtLeastOne(Range, float):
     """Divisors that make smaller."""
 

@@ -11,7 +11,8 @@ from pathlib import Path
 import torch
 from torch import Tensor
 
-from zoo.engine.encoders import decode, encode
+from zoo.data.photos import Photos
+from zoo.engine.encoders import Images, decode, encode
 from zoo.engine.gan import GAN
 from zoo.pictures.grids import save_grid
 
@@ -33,7 +34,7 @@ def pairs(images: Tensor, reconstructions: Tensor, columns: int = 4) -> Sheet:
     return Sheet(torch.stack([images, reconstructions], 1).flatten(0, 1), 2 * min(columns, len(images)))
 
 
-def neighbours(images: Tensor, z: Tensor, rows: int = 8, k: int = 7) -> Sheet:
+def neighbours(images: Tensor | Photos, z: Tensor, rows: int = 8, k: int = 7) -> Sheet:
     """The first `rows` images, each before the k others whose latents are the closest, nearest first.
 
     Raises:
@@ -62,7 +63,7 @@ def interpolate(gan: GAN, a: Tensor, b: Tensor, steps: int = 8, ema: bool = True
     return Sheet(torch.cat([a[None], between.to(a), b[None]]), steps + 2)
 
 
-def direction(gan: GAN, with_it: Tensor, without: Tensor) -> Tensor:
+def direction(gan: GAN, with_it: Images, without: Images) -> Tensor:
     """The attribute's vector (latent_dim,): mean latent of images that have it minus that of images that do not."""
     return encode(gan, with_it).mean(0) - encode(gan, without).mean(0)
 

@@ -10,6 +10,7 @@ from PIL import Image
 from torch import Tensor
 
 from zoo.data.whole import replacing
+from zoo.engine.checks import chosen_labels
 from zoo.engine.gan import GAN
 from zoo.options.bar import track
 from zoo.options.folders import check_folder
@@ -67,21 +68,34 @@ def join_columns(columns: list[Path], path: Path) -> None:
 
 
 def sample_grid(
-    gan: GAN, n: int, seed: int = 0, truncation: float | None = None, ema: bool = True, batch_size: int = 64
+    gan: GAN,
+    n: int,
+    seed: int = 0,
+    truncation: float | None = None,
+    ema: bool = True,
+    batch_size: int = 64,
+    label: int | None = None,
 ) -> tuple[Tensor, int]:
     """Images from fixed latents and the number of columns: with classes, a row each for the first ten classes.
 
     The images are drawn `batch_size` at a time and lie on the CPU.
+
+    Args:
+        n: images; with rows of classes as many as fill the rows, of fewer classes where n is less than ten.
+        label: one class for all images.
+
+    Raises:
+        ValueError: for a label of an unconditional model, or one out of range.
     """
-    columns, label = max(1, math.isqrt(n)), None
-    if gan.n_classes:
-        rows = min(gan.n_classes, 10)
-        columns = max(1, n // rows)
-        n, label = rows * columns, torch.arange(rows).repeat_interleave(columns)
+    columns, labels = max(1, math.isqrt(n)), None if label is None else chosen_labels(gan, label, n)
+    if gan.n_classes and labels is None:
+        rows = min(gan.n_classes, 10, n)
+        columns = n // rows
+        n, labels = rows * columns, torch.arange(rows).repeat_interleave(columns)
     images = []
     for start in track(range(0, n, batch_size), n, lambda _: batch_size, "samples"):
         part = slice(start, min(start + batch_size, n))
-        some = None if label is None else label[part]
+        some = None if labels is None else labels[part]
         images.append(gan.sample(part.stop - start, some, truncation, ema, seed, start).cpu())
     return torch.cat(images), columns
 

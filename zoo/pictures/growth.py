@@ -21,16 +21,21 @@ def sheets(run: Path) -> list[Path]:
     return found
 
 
+def size(files: list[Path]) -> tuple[int, int]:
+    """Height and width of the frames."""
+    sizes = [Image.open(file).size for file in files]
+    return max(h for _, h in sizes) + BAR, max(w for w, _ in sizes)
+
+
 def frames(files: list[Path], hold: int = 0) -> Iterator[np.ndarray]:
     """Each sheet uint8 (H, W, 3), as large as the largest, under its count of images; the last `hold` more times.
 
     Smaller ones, of lower resolutions, are enlarged without blur.
     """
-    sizes = [Image.open(file).size for file in files]
-    width, height = max(w for w, _ in sizes), max(h for _, h in sizes)
+    height, width = size(files)
     for i, file in enumerate(files):
-        sheet = Image.open(file).convert("RGB").resize((width, height), Image.Resampling.NEAREST)
-        frame = Image.new("RGB", (width, height + BAR), "white")
+        sheet = Image.open(file).convert("RGB").resize((width, height - BAR), Image.Resampling.NEAREST)
+        frame = Image.new("RGB", (width, height), "white")
         frame.paste(sheet, (0, BAR))
         kimg = float(file.stem.removeprefix("kimg-"))
         ImageDraw.Draw(frame).text((6, 5), f"{kimg:g} kimg", fill="black", font=ImageFont.load_default(16))

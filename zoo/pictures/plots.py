@@ -15,8 +15,8 @@ FIGURES = (".png", ".pdf", ".svg", ".jpg", ".webp")
 FILMS = (".gif",)
 
 
-def new_figure(width: float, height: float) -> "Figure":
-    """An empty figure of a size in inches, without any window or global state.
+def figures() -> "type[Figure]":
+    """What figures are made of.
 
     Raises:
         ValueError: if matplotlib is not installed.
@@ -27,7 +27,16 @@ def new_figure(width: float, height: float) -> "Figure":
         raise ValueError(
             "drawing needs matplotlib: pip install 'gan-zoo[plots]', or pip install matplotlib"
         ) from error
-    return Figure(figsize=(width, height), layout="constrained")
+    return Figure
+
+
+def new_figure(width: float, height: float) -> "Figure":
+    """An empty figure of a size in inches, without any window or global state.
+
+    Raises:
+        ValueError: if matplotlib is not installed.
+    """
+    return figures()(figsize=(width, height), layout="constrained")
 
 
 def check_figure(path: Path, option: str = "--out", kinds: tuple[str, ...] = FIGURES) -> None:
@@ -35,13 +44,14 @@ def check_figure(path: Path, option: str = "--out", kinds: tuple[str, ...] = FIG
 
     Raises:
         ValueError: naming the option, for an ending that is no figure's, for a folder, and within one that cannot
-            be written to.
+            be written to; and if matplotlib is not installed.
     """
     if path.suffix.lower() not in kinds or path.is_dir():
         raise ValueError(
             f"{option} {path} is no {'film' if kinds is FILMS else 'figure'}: end it with {', '.join(kinds)}"
         )
     check_folder(option, path.parent)
+    figures()
 
 
 def save_figure(figure: "Figure", path: Path) -> None:

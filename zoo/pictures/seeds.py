@@ -1,5 +1,6 @@
 """One picture for each seed: as arrays, and as PNGs named by it."""
 
+import json
 import re
 from collections.abc import Iterator, Sequence
 from pathlib import Path
@@ -9,10 +10,12 @@ import torch
 from PIL import Image
 from torch import Tensor
 
+from zoo.data.whole import write_whole
 from zoo.engine.gan import GAN
 from zoo.pictures.grids import save_picture
 
 MOST, LAST = 10_000_000, 2**62  # pictures at a time, and the largest number of one
+ASKED = "asked.json"  # in a folder of pictures: what they are made of
 BATCH = 16  # images in a pass, always: another number would move a rounding here and there
 
 
@@ -86,6 +89,38 @@ def gan_labels(gan: GAN, labels: Sequence[int]) -> Tensor:
 def file_of(folder: Path, seed: int) -> Path:
     """The picture of a seed in a folder."""
     return folder / f"seed{seed:06d}.png"
+
+
+def check_asked(folder: Path, asked: dict) -> None:
+    """Refuse a folder whose pictures were made of something else, or of nobody knows what.
+
+    Args:
+        asked: what pictures are made of, as `tell_asked` writes it.
+
+    Raises:
+        ValueError: naming the folder and what differs.
+    """
+    # pictures are looked for first: another process tells what it makes before it makes any
+    if not any(folder.glob("seed*.png")):
+        return
+    try:
+        before = json.loads((folder / ASKED).read_text())
+        other = [name for name in asked if before.get(name, ...) != asked[name]]
+    except (FileNotFoundError, ValueError, AttributeError):
+        raise ValueError(
+            f"--out {folder} holds pictures, and no {ASKED} that tells what they were made of: name another folder"
+        ) from None
+    if other:
+        names = ", ".join("the checkpoint's date" if name == "written" else name for name in other)
+        raise ValueError(f"--out {folder} holds pictures that were made otherwise ({names}): name another folder")
+
+
+def tell_asked(folder: Path, asked: dict) -> None:
+    """Write beside pictures to come what they are made of."""
+    text = json.dumps(asked, indent=2) + "\n"
+    if not (folder / ASKED).is_file() or (folder / ASKED).read_text() != text:
+        folder.mkdir(parents=True, exist_ok=True)
+        write_whole(folder / ASKED, text)
 
 
 def missing(folder: Path, seeds: Sequence[int]) -> list[int]:

@@ -15,9 +15,9 @@ SAMPLES = 16
 
 
 def save_folder(gan: GAN, folder: Path) -> None:
-    """Write the model and a picture of samples into a folder."""
+    """Write the model, or G where only that was loaded, and a picture of samples into a folder."""
     folder.mkdir(parents=True, exist_ok=True)
-    safetensors.save(gan, folder / WEIGHTS)
+    safetensors.save(gan, folder / WEIGHTS, "G" if gan.only_G else None)
     images, columns = sample_grid(gan, SAMPLES, 0)
     save_grid(images, folder / PICTURE, columns)
 

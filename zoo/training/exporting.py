@@ -13,6 +13,7 @@ from zoo.engine.encoders import check_encoder
 from zoo.engine.gan import GAN
 from zoo.networks import layers
 from zoo.options.bar import track
+from zoo.options.folders import check_file
 from zoo.training import safetensors
 
 Kind = Literal["safetensors", "onnx", "torchscript"]
@@ -42,12 +43,31 @@ def settled(net: nn.Module) -> nn.Module:
     return net
 
 
-def check_there(gan: GAN, what: str) -> None:
-    """Refuse a network that the model has not.
+def check_out(path: Path, to: Kind) -> None:
+    """Refuse a file that does not end as its kind does, as other programs' and other commands' files do, and one
+    that cannot be written.
 
     Raises:
         ValueError: naming it.
     """
+    check_file("--out", path, SUFFIXES[to])
+    if not path.absolute().parent.is_dir():
+        raise ValueError(
+            f"there is no folder {path.parent} to write {path.name} to: make it, or name another --out"
+        )
+
+
+def check_there(gan: GAN, what: str | None) -> None:
+    """Refuse a network that the model has not.
+
+    Args:
+        what: None for the whole model.
+
+    Raises:
+        ValueError: naming it.
+    """
+    if gan.only_G and what != "G":
+        raise ValueError("the file holds G alone: choose --what G, or give the checkpoint it was exported from")
     if what == "E":
         check_encoder(gan)
     elif what == "D":
@@ -56,6 +76,31 @@ def check_there(gan: GAN, what: str) -> None:
             raise ValueError("the imported file had no discriminator, so there is no D to export: choose --what G")
         if hasattr(gan, "encode") and gan.D is getattr(gan, "E", None):
             raise ValueError(f"{type(gan).__name__}'s D is its encoder: choose --what E")
+
+
+def check_drawing(gan: GAN, what: str, truncation: float | None, ema: bool) -> None:
+    """Refuse ways of drawing that the exported network would not heed.
+
+    Raises:
+        ValueError: naming the option.
+    """
+    if what != "G" and (truncation is not None or not ema):
+        raise ValueError(
+            f"--truncation and --ema false do nothing with --what {what}, which draws nothing: leave them out"
+        )
+    if truncation is None:
+        return
+    gan.indexed_latents(1, truncation=truncation)  # refuses one that the model does not draw at
+    if not (hasattr(gan.G, "truncate") or has_statistics(gan)):
+        raise ValueError(
+            f"{type(gan).__name__} truncates z, which the file is given: leave out --truncation, and draw z within "
+            f"{truncation:g}"
+        )
+
+
+def has_statistics(gan: GAN) -> bool:
+    """Whether G's batch statistics are those of a truncation, of which z must then be too."""
+    return hasattr(gan.G, "choose") or bool(getattr(gan, "standing_passes", 0))
 
 
 def part(gan: GAN, what: str, truncation: float | None, ema: bool) -> Exported:
@@ -102,7 +147,8 @@ def export(
     Args:
         gan: on the CPU, from `zoo.load`.
         what: the network; None is the whole model for safetensors, else G.
-        truncation: at which G draws, for ONNX and TorchScript: it becomes part of the file.
+        truncation: at which G draws, for ONNX and TorchScript: psi of StyleGAN, or the one that BigGAN's batch
+            statistics are of, becomes part of the file.
         ema: take the average of G where there is one.
 
     Returns:
@@ -111,11 +157,8 @@ def export(
     Raises:
         ValueError: if the model has no such network, or the other program computes something else.
     """
-    check_there(gan, what or "G")
-    if not path.absolute().parent.is_dir():
-        raise ValueError(
-            f"there is no folder {path.parent} to write {path.name} to: make it, or name another --out"
-        )
+    check_out(path, to)
+    check_there(gan, what or (None if to == "safetensors" else "G"))
     if to == "safetensors":
         if what == "E":
             raise ValueError("safetensors holds the model whole, with its encoder: leave --what out")
@@ -125,8 +168,10 @@ def export(
                 "them out, or give --to onnx or torchscript"
             )
         safetensors.save(gan, path, what)
-        return f"{path}: {what or 'the whole model'} with its settings; zoo.load reads it back"
+        read = "for other programs" if what == "D" else "zoo.load reads it back"
+        return f"{path}: {what or 'the whole model'} with its settings; {read}"
     what = what or "G"
+    check_drawing(gan, what, truncation, ema)
     net = part(gan, what, truncation, ema)
     with replacing(path) as temporary:
         write, worst, sizes = {"onnx": to_onnx, "torchscript": to_torchscript}[to], 0.0, batches(gan, what)
@@ -135,7 +180,10 @@ def export(
                 run = write(net, examples(gan, what, BATCHES[0]), temporary)
             else:
                 worst = max(worst, agreement(net, run, examples(gan, what, n, seed=1)))
-    return f"{path}: {what} of {type(gan).__name__}, any batch; differs from the original by {worst:.1e} at most"
+    said = f"{path}: {what} of {type(gan).__name__}, any batch; differs from the original by {worst:.1e} at most"
+    if truncation is not None and has_statistics(gan):
+        said += f"; its statistics are those of truncation {truncation:g}: give it z drawn at that"
+    return said
 
 
 def batches(gan: GAN, what: str) -> tuple[int, ...]:

@@ -1,6 +1,7 @@
 """Weights that others trained, as ordinary checkpoints of the zoo: `zoo import`."""
 
 import math
+import os
 from collections.abc import Mapping
 from pathlib import Path
 
@@ -14,6 +15,7 @@ from zoo.engine.schedules import ProgressiveSchedule
 from zoo.official import containers
 from zoo.official.found import Arrays, Found
 from zoo.official.inert import Refused, printable
+from zoo.options.folders import check_file
 from zoo.training.loading import build
 
 MOST_NAMES = 3  # that a sentence tells
@@ -34,9 +36,11 @@ def import_weights(path: str | Path, out: str | Path | None = None, paper: str |
         FileNotFoundError, ValueError: in one sentence; nothing has been run or written then.
     """
     path = Path(path)
-    out = Path(out) if out is not None else path.with_name(f"{path.stem if path.is_file() else path.name}.ckpt")
+    named = Path(os.path.abspath(path))  # `.` has no name; where a link leads is not beside it
+    out = Path(out) if out is not None else named.with_name(f"{named.stem if path.is_file() else named.name}.ckpt")
     if out.exists() and out.resolve() == path.resolve():
         raise ValueError(f"{out} is the file itself: name another with --out")
+    check_file("--out", out)
     if out.exists() and not is_import(out):
         raise ValueError(f"{out} exists and was not imported, so it is not replaced: name another with --out")
     if not out.parent.is_dir():

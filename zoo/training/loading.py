@@ -73,9 +73,11 @@ def _built(path: Path, make: Callable[[dict], Any], about: dict) -> Any:
 def load(path: str | Path, device: str = "cpu") -> GAN:
     """The model of a checkpoint, or of a safetensors file of `zoo export`, in eval mode on `device`.
 
+    Of a file of G alone the other networks are untrained, and the model's `only_G` says so.
+
     Raises:
         FileNotFoundError: if there is no such file.
-        ValueError: if the file is not a checkpoint of this project, or that of a policy.
+        ValueError: if the file is not a checkpoint of this project, that of a policy, or one of D alone.
     """
     path = Path(path)
     checkpoint = read(path)
@@ -85,9 +87,12 @@ def load(path: str | Path, device: str = "cpu") -> GAN:
             f"{path} is a policy that {about['paper'].upper()} has trained, which makes no images: play it with "
             f"`zoo lab play {path}`"
         )
+    if about.get("what") == "D":
+        raise ValueError(f"{path} holds D alone, which draws nothing: give the checkpoint it was exported from")
     device = device_here(device)
     model = _built(path, build, about)
-    if path.suffix == safetensors.SUFFIX:  # which may hold one network only
+    model.only_G = about.get("what") == "G"
+    if model.only_G:
         checkpoint["state_dict"] = safetensors.completed(checkpoint["state_dict"], model)
     check_weights(path, checkpoint["state_dict"], model)
     model.load_state_dict(checkpoint["state_dict"])
@@ -127,11 +132,14 @@ def read(path: str | Path, mmap: bool = False) -> dict:
         raise FileNotFoundError(f"no checkpoint at {path}; runs keep theirs in runs/<paper>/<run>/checkpoints")
     if path.suffix == safetensors.SUFFIX:
         about, state = safetensors.read(path)
-        return {"zoo": about, "state_dict": state}
-    try:
-        checkpoint = torch.load(path, map_location="cpu", weights_only=True, mmap=mmap)
-    except Exception as error:
-        raise ValueError(f"{path} is not a checkpoint of this project, or it is damaged: take another") from error
+        checkpoint = {"zoo": about, "state_dict": state}
+    else:
+        try:
+            checkpoint = torch.load(path, map_location="cpu", weights_only=True, mmap=mmap)
+        except Exception as error:
+            raise ValueError(
+                f"{path} is not a checkpoint of this project, or it is damaged: take another"
+            ) from error
     check_checkpoint(path, checkpoint)
     return checkpoint
 

@@ -30,6 +30,8 @@ def rescore(
     if results_dir:
         check_writable(results_dir)
     gan = load(checkpoint, device)
+    if gan.only_G:  # the model's own metrics and some extras ask the other networks
+        raise ValueError(f"{checkpoint} holds G alone, which is not scored: give the checkpoint it came from")
     config, folder, run = config_to_score(checkpoint, gan, data)
     images = data_to_score(config, gan)
     kept = {k: v for k, v in config["evaluation"].items() if not (given["protocol"] and k in OPTIONS)}

@@ -50,7 +50,8 @@ def drawing(gan: GAN) -> torch.nn.Module:
 
 
 def read(path: Path) -> tuple[dict[str, Any], dict[str, Any]]:
-    """(`zoo` section, state dict) of a file that `save` wrote; what it left out is not in the state.
+    """(`zoo` section, whose `what` is that of `save`, and state dict) of a file that `save` wrote, without what it
+    left out.
 
     Raises:
         ValueError: if it is damaged, or of another kind.
@@ -62,22 +63,26 @@ def read(path: Path) -> tuple[dict[str, Any], dict[str, Any]]:
             told = json.loads((file.metadata() or {})[KEY])
             state: dict[str, Any] = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
         told["hparams"] = numbered(told["hparams"])
-        extra, what = told.pop("extra"), told.pop("what")
+        extra = dict(told.pop("extra"))
+        if told["what"] not in (None, "G", "D"):
+            raise ValueError
     except Exception as error:
         raise ValueError(
             f"{path} is not a safetensors file of this project, or it is damaged: take another"
         ) from error
-    if what == "G":
-        state |= {f"G_ema.{name.removeprefix('G.')}": tensor for name, tensor in state.items()}
-    if what is None:
+    if told["what"] is None:
+        if "latent_rng" not in state:
+            raise ValueError(f"{path} is damaged: latent_rng is missing; take another")
         extra["latent_rng"] = state.pop("latent_rng")
     return told, state | {"_extra_state": extra}
 
 
 def completed(state: dict[str, Any], gan: GAN) -> dict[str, Any]:
-    """The state of a file that may hold one network only, with `gan`'s own for the rest."""
+    """The state of a file that holds G alone, with `gan`'s own for what is neither G nor its average."""
     own = gan.state_dict()
-    whole = own | {name: value for name, value in state.items() if name in own}
+    average = {f"G_ema.{name.removeprefix('G.')}": value for name, value in state.items() if name != "_extra_state"}
+    rest = {name: value for name, value in own.items() if not name.startswith(("G.", "G_ema."))}
+    whole = rest | state | (average if gan.G_ema is not None else {})
     whole["_extra_state"] = own["_extra_state"] | state["_extra_state"]
     return whole
 

@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 
 from zoo.data.whole import replacing
-from zoo.pictures.plots import new_figure, save_figure
+from zoo.pictures.plots import check_figure, new_figure, save_figure
 from zoo.training.evaluate import Evaluate
 
 MOST = 1000  # points of a curve
@@ -65,6 +65,7 @@ def curve(gan: Any, data: Any, options: dict, values: list[float], config: dict,
     Returns:
         the lines of the CSV: truncation and every metric.
     """
+    check_figure(Path(f"{out}.png"), "the truncation curve")
     built, callbacks, results, rows = None, {}, {}, []
     for value in values:
         one = Evaluate(**options | {"truncation": value})
