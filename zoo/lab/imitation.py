@@ -173,7 +173,7 @@ def curves(rows: list[str], out: Path) -> str:
 def as_run(path: str, row: dict, name: str) -> Run | None:
     """One number's curve of a row; None where it has none, or a constant one that means nothing."""
     values = row["history"].get(name)
-    if values is None or (name in ("kl", "beta") and row["config"]["bottleneck"] == "none"):
+    if values is None or (name in ("kl", "beta") and row["config"].get("bottleneck", "none") == "none"):
         return None
     points = [(x, y) for x, y in zip(row["history"]["ksteps"], values, strict=True) if y is not None]
     x, y = np.array(points, dtype=float).T
