@@ -34,12 +34,22 @@ def run(tmp_path_factory):
     return folder / "run-001" / "checkpoints" / "last.ckpt", next((folder / "results").glob("imitation/*.json"))
 
 
-def test_pictures_of_a_maze(run, tmp_path, capsys):
+def test_pictures_of_a_maze(run, tmp_path, monkeypatch, capsys):
     for name in ("maze.png", "maze.gif"):
         main(["lab", "play", str(run[0]), "--out", str(tmp_path / name), "--episodes", "3"])
         assert "VAIRL in CMazeRight-v0: return -" in capsys.readouterr().out
     assert Image.open(tmp_path / "maze.png").width > 500
     assert Image.open(tmp_path / "maze.gif").n_frames == 15
+    monkeypatch.setattr("zoo.lab.imitation.play", None)  # what is refused is so before anything is played
+    (tmp_path / "some.gif").mkdir()
+    for name, words in {"a.txt": "no figure", "a": "no figure", "some.gif": "no film", "some": "no figure"}.items():
+        with pytest.raises(SystemExit):
+            main(["lab", "play", str(run[0]), "--out", str(tmp_path / name)])
+        assert f"--out {tmp_path / name} is {words}" in capsys.readouterr().err
+    monkeypatch.setattr("zoo.imitation.base.load", lambda *_: Path("no demonstrations").read_bytes())
+    with pytest.raises(SystemExit):
+        main(["lab", "play", str(run[0]), "--out", str(tmp_path / "b.png")])
+    assert "no demonstrations" in capsys.readouterr().err
     with pytest.raises(SystemExit):
         main(["sample", str(run[0])])
     assert "a policy that VAIRL has trained, which makes no images" in capsys.readouterr().err
@@ -54,6 +64,10 @@ def test_curves_of_rows(run, tmp_path, capsys):
     from zoo.leaderboard.imitation import read_row
 
     row = read_row(run[1])
+    bare = {k: v for k, v in row["config"].items() if k != "bottleneck"}  # as GAIL and AIRL have it
+    without = write_row(row | {"config": bare, "method": "AIRL"}, tmp_path)
+    main(["lab", "returns", str(without), "--out", str(tmp_path / "without.png")])
+    assert "KL of the code" not in capsys.readouterr().out
     other = write_row(row | {"conditions": row["conditions"] | {"env": "SMaze-v0"}}, tmp_path)
     with pytest.raises(SystemExit):
         main(["lab", "returns", str(run[1]), str(other)])

@@ -139,9 +139,10 @@ def on_points(paper: str, data: str, kimg: float | None, n: int, seed: int) -> d
     one_step, _ = train(paper, data, 1e-3, seed)
     trained, target = train(paper, data, kimg, seed)
     real = target.draw(n, torch.Generator().manual_seed(seed))
+    label = torch.zeros(n, dtype=torch.int64)  # of the one class that points have for a conditional model
     return {
-        "after one step": game_of(one_step, real, seed),
-        f"after {trained.steps} steps": game_of(trained, real, seed),
+        "after one step": game_of(one_step, real, label, seed),
+        f"after {trained.steps} steps": game_of(trained, real, label, seed),
     }
 
 
@@ -164,5 +165,6 @@ def of_checkpoint(path: str, n: int, seed: int) -> dict[str, Game]:
     data.setup("fit")
     if n > len(data):
         raise ValueError(f"--n {n} is more than the {len(data)} images of {data.name}: take fewer")
-    real = gan.to_native(data.images(torch.arange(n)).float() / 127.5 - 1)
-    return {f"{checkpoint.stem} at {gan.nimg / 1000:g} kimg": game_of(gan, real, seed)}
+    images, label = data.opened[torch.arange(n)]
+    real = gan.to_native(images.float() / 127.5 - 1)
+    return {f"{checkpoint.stem} at {gan.nimg / 1000:g} kimg": game_of(gan, real, label, seed)}
