@@ -181,7 +181,7 @@ def test_a_run_ends_with_a_row_and_choices_can_be_imitated(tmp_path, capsys):
     from zoo.lab.expert import lab
 
     demos = tmp_path / "cart.npz"
-    told = lab("CartPole-v1", demos, 2, "rule", 0.0, 60, 0, 1, 1, 1.0, 0.01)
+    told = lab("CartPole-v1", demos, 2, "rule", 60, 0)
     assert "2 episodes, return 60.0" in told
     more = ("--model.env", "CartPole-v1", "--model.demonstrations", str(demos), "--evaluation.episodes", "3")
     results = tmp_path / "results"

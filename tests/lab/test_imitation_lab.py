@@ -3,14 +3,17 @@
 from pathlib import Path
 
 import pytest
+import torch
 from PIL import Image
 
 from zoo.__main__ import main
-from zoo.imitation.demonstrations import load
+from zoo.imitation.demonstrations import Demonstrations, load
+from zoo.lab.expert import spread
 from zoo.leaderboard.imitation import write_row
 from zoo.training.imitate import train
 
 ROOT = Path(__file__).parents[2]
+TRPO = ("--by", "trpo")
 CMAZE = str(ROOT / "reproductions" / "vairl" / "cmaze.npz")
 
 
@@ -84,11 +87,29 @@ def test_a_trained_expert_shows_its_last_iterations(tmp_path, capsys):
     assert demos.about["expert"] == "trpo"
 
 
+@pytest.mark.parametrize(("n", "which"), [(5, [0, 4, 8, 12, 16]), (12, [0, 1, 3, 5, 6, 8, 10, 11, 13, 15, 16, 18])])
+def test_episodes_are_of_all_the_last_iterations(n, which):
+    rows = torch.arange(20.0).view(5, 4, 1, 1)
+    parts = [Demonstrations(x, x, x, x[:, 0, 0], x[:, 0, 0], {}) for x in rows]
+    assert spread(parts, n, {}).returns.tolist() == which
+
+
 @pytest.mark.parametrize(
     ("command", "words"),
     [
         (["expert", "Nowhere-v0"], "no environment Nowhere-v0"),
         (["expert", "MountainCarContinuous-v0", "--episodes", "0"], "--episodes"),
+        (
+            ["expert", "Pendulum-v1", *TRPO, "--n_envs", "3", "--episodes", "16"],
+            "the last 5 iterations have 15 episodes, not 16: lower --episodes, or raise --n_envs to 4",
+        ),
+        (
+            ["expert", "Pendulum-v1", *TRPO, "--iterations", "2", "--n_envs", "3", "--episodes", "7"],
+            "--n_envs to 4",
+        ),
+        (["expert", "Pendulum-v1", *TRPO, "--noise", "3"], "--noise does nothing with --by trpo"),
+        (["expert", "Pendulum-v1", "--kl_step", "1"], "--kl_step does nothing with --by rule"),
+        (["expert", "CartPole-v1", *TRPO, "--std", "2"], "--std does nothing in CartPole-v1"),
         (["play", "nowhere.ckpt"], "nowhere.ckpt"),
     ],
 )

@@ -70,8 +70,8 @@ def show(run: Path) -> None:
         run: Its folder, such as runs/sngan/tiny-001.
     """
     from zoo.leaderboard.curves import AXES, log
-    from zoo.training import standing
     from zoo.options.folders import recipes_folder
+    from zoo.training import standing
 
     config, one = standing.config_of(run), standing.standing(run)
     paper = run.resolve().parent.name
