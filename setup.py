@@ -1,4 +1,4 @@
-"""What pyproject.toml cannot say: recipes and published numbers lie beside the package, and are installed in it."""
+"""What pyproject.toml cannot say: recipes, demonstrations and published numbers are installed in the package."""
 
 from setuptools import find_packages, setup
 
@@ -9,7 +9,7 @@ setup(
     package_dir=MAPPED,
     package_data={
         "zoo.leaderboard": ["webpage/*", "webpage/vendor/*"],
-        "zoo.reproductions": ["*/*.yaml"],
+        "zoo.reproductions": ["*/*.yaml", "*/*.npz"],
         "zoo.published": ["published.csv"],
     },
 )

@@ -181,7 +181,7 @@ def test_a_run_ends_with_a_row_and_choices_can_be_imitated(tmp_path, capsys):
     from zoo.lab.expert import lab
 
     demos = tmp_path / "cart.npz"
-    told = lab("CartPole-v1", demos, 2, "rule", 0.0, 60, 0, 1, 1, 1.0, 0.01)
+    told = lab("CartPole-v1", demos, 2, "rule", 60, 0)
     assert "2 episodes, return 60.0" in told
     more = ("--model.env", "CartPole-v1", "--model.demonstrations", str(demos), "--evaluation.episodes", "3")
     results = tmp_path / "results"
@@ -208,6 +208,8 @@ def test_a_run_ends_with_a_row_and_choices_can_be_imitated(tmp_path, capsys):
         (("--model.lr_d", "0"), ["model.lr_d takes a number above 0, not 0"]),
         (("--model.scale", "[1,2]"), ["2 factors", "3 numbers", "--model.scale"]),
         (("--model.imitation_ksteps", "null"), ["go together"]),
+        (("--model.transfer_env", "CartPole-v1"), ["transfer_env CartPole-v1", "4 numbers", "one of 2 choices"]),
+        (("--model.transfer_env", "Pendulum-v1"), ["transfer_env Pendulum-v1", "takes 1", "takes 2"]),
         (("--model.imitation_ksteps", "5"), ["must lie between 0 and total_ksteps"]),
         (("--model.bottleneck", "wide"), ["none", "wide"]),
         (("--ckpt_path", "nowhere.ckpt"), ["nowhere.ckpt"]),
@@ -241,6 +243,29 @@ def test_other_settings_and_other_algorithms_do_not_go_on(tmp_path, capsys):
     assert "a checkpoint of vairl, not of AIRL" in capsys.readouterr().err
     assert run("vairl", tmp_path, "--ckpt_path", "last", ksteps=0.5).nimg == 500
     assert "total_ksteps 0.4 -> 0.5" in capsys.readouterr().out
+
+
+def test_the_row_s_returns_are_of_every_iteration_whatever_is_logged(tmp_path, monkeypatch):
+    found = {}
+    monkeypatch.setattr("zoo.training.returns.references", lambda *_: {})
+    for name, parts in {"each": [("1", 1.2)], "some": [("7", 0.5), ("5", 1.2)]}.items():
+        more = (
+            "--evaluation.results_dir",
+            str(tmp_path / name),
+            "--evaluation.episodes",
+            "1",
+            "--ckpt_path",
+            "last",
+        )
+        for every, ksteps in parts:
+            run("airl", tmp_path / name, *more, "--log_every", every, ksteps=ksteps)
+        rows = [json.loads(p.read_text()) for p in (tmp_path / name / "imitation").glob("*.json")]
+        found[name] = max(rows, key=lambda row: row["training"]["ksteps"])
+    assert len(found["some"]["history"]["ksteps"]) < len(found["each"]["history"]["ksteps"]) == 12
+    assert found["some"]["metrics"] == found["each"]["metrics"]
+    returns = found["each"]["history"]["return/imitation"]
+    expected = {"imitation": returns[-1], "imitation_last10": sum(returns[-10:]) / 10}
+    assert found["each"]["metrics"] | expected == pytest.approx(found["each"]["metrics"], rel=1e-4)
 
 
 def numbered(first: int, n: int) -> Paths:

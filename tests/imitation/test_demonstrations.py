@@ -1,6 +1,7 @@
 """Demonstrations on disk, good ones and bad ones."""
 
 import json
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -65,6 +66,14 @@ def test_an_episode_that_ended_sooner_has_no_more_steps(tmp_path):
         ({"obs": np.full((3, 200, 3), np.nan, np.float32)}, ["not finite"]),
         ({"about": json.dumps({"env": "CMazeLeft-v0"})}, ["CMazeLeft-v0", "--model.env"]),
         ({"actions": None}, ["holds no demonstrations", "zoo lab expert"]),
+        ({"actions": np.zeros((3, 199, 1), np.float32)}, ["actions of shape (3, 199, 1)", "(3, 200, 3)"]),
+        ({"last_obs": np.full((3, 3), np.nan, np.float32)}, ["not finite"]),
+        ({"last_obs": np.zeros((3, 2), np.float32)}, ["last_obs of shape (3, 2)"]),
+        ({"lengths": np.full(3, 201)}, ["lengths from 201 to 201", "200 steps"]),
+        ({"lengths": np.array([5, -1, 5])}, ["lengths from -1"]),
+        ({"lengths": np.full(3, 50.0)}, ["holds no demonstrations", "float64"]),
+        ({"returns": np.zeros(2, np.float32)}, ["returns of shape (2,)"]),
+        ({"about": json.dumps([1])}, ["about is no mapping"]),
     ],
 )
 def test_bad_demonstrations_are_told(pendulum, change, words):
@@ -76,6 +85,40 @@ def test_bad_demonstrations_are_told(pendulum, change, words):
         assert word in str(refused.value)
 
 
+def test_numbers_of_other_types_are_taken_as_networks_take_them(pendulum):
+    envs, paths, path = pendulum
+    with np.load(path) as z:
+        changed(path, **{k: z[k].astype(np.float64) for k in ("obs", "actions", "last_obs", "returns")})
+    demos = load(path, envs, "Pendulum-v1")
+    assert {x.dtype for x in (*demos.steps(), demos.returns)} == {torch.float32}
+    assert torch.equal(demos.obs[0], paths.obs[:, 0])
+
+
+@pytest.mark.parametrize(
+    ("choice", "words"), [(2, "none of the 2 of CartPole-v1"), (-1, "none of the 2"), (0.5, "float64")]
+)
+def test_choices_that_are_none_are_told(choice, words, tmp_path):
+    envs = environments.make("CartPole-v1", 2)
+    save(
+        of_paths(rollout(envs, acting(RULES["CartPole-v1"], 0.0, torch.Generator()), 9, 0), {"env": "CartPole-v1"}),
+        tmp_path / "d.npz",
+    )
+    changed(tmp_path / "d.npz", actions=np.array([[0] * 9, [0] * 8 + [choice]]))
+    with pytest.raises(ValueError, match=words):
+        load(tmp_path / "d.npz", envs, "CartPole-v1")
+
+
+def test_the_zoo_s_own_are_found_from_anywhere(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    assert len(load("reproductions/vail/pendulum.npz").obs) == 10
+    Path("reproductions").mkdir()
+    Path("reproductions", "mine.npz").write_text("here first")
+    with pytest.raises(ValueError, match=r"mine.npz holds no demonstrations"):
+        load("reproductions/mine.npz")
+    with pytest.raises(FileNotFoundError, match=r"no demonstrations at reproductions/vail/none.npz"):
+        load("reproductions/vail/none.npz")
+
+
 def test_no_file_no_npz_and_too_many_episodes_are_told(pendulum, tmp_path):
     _, _, path = pendulum
     with pytest.raises(FileNotFoundError, match=r"zoo lab expert Pendulum-v1 --out nowhere.npz"):
@@ -83,5 +126,7 @@ def test_no_file_no_npz_and_too_many_episodes_are_told(pendulum, tmp_path):
     with pytest.raises(ValueError, match=r"holds 3 episodes, not 4: change --model.n_demonstrations"):
         load(path).first(4, str(path))
     (tmp_path / "text.npz").write_text("no zip")
-    with pytest.raises(ValueError, match=r"text.npz holds no demonstrations"):
-        load(tmp_path / "text.npz")
+    np.save(tmp_path / "one.npy", np.zeros((3, 200, 3)))
+    for name in ("text.npz", "one.npy"):
+        with pytest.raises(ValueError, match=f"{name} holds no demonstrations"):
+            load(tmp_path / name)

@@ -9,8 +9,13 @@ from runs import own_cache, run  # noqa: F401
 from torch import nn
 
 from zoo.__main__ import main
+from zoo.lab.dynamics import Dynamics
 from zoo.lab.eigen import Game, game_of, largest, spectrum
+from zoo.lab.plane import build
+from zoo.lab.settings import SETTINGS
+from zoo.lab.tables import of_checkpoint
 from zoo.networks.conopt import MLP
+from zoo.networks.mlp import PointGenerator
 from zoo.objectives.losses import saturating_g
 from zoo.training.loading import load
 
@@ -114,6 +119,45 @@ def test_an_image_model_s_largest_eigenvalues_without_its_jacobian(tmp_path, cap
     game = game_of(gan, torch.zeros(2, 3, 32, 32))
     assert game.gamma_real == gan.gamma
     assert game.times(torch.ones_like(game.parameters)).isfinite().all()
+
+
+class BySlope(nn.Module):
+    """A slope for each of three classes."""
+
+    def __init__(self):
+        super().__init__()
+        self.slopes = nn.Parameter(torch.tensor([1.0, 2.0, 3.0]))
+
+    def forward(self, x, label=None):
+        return x[:, 0] * self.slopes[label]
+
+
+def test_a_conditional_game_judges_reals_by_their_own_classes(monkeypatch):
+    gan = build("cgan", SETTINGS["cgan"].options | {"n_classes": 3})
+    gan.use_networks(PointGenerator(2), BySlope(), 2)
+    real, label = torch.randn(5, 2), torch.tensor([0, 1, 2, 2, 0])
+    game = game_of(gan, real, label)
+    g, d = game.players(game.parameters)
+    told = []
+    replace(game, loss_d=lambda *logits: told.append(logits) or sum(x.mean() for x in logits)).d_loss(
+        d, game.fakes(g)
+    )
+    torch.testing.assert_close(told[0][0], real[:, 0].double() * torch.tensor([1.0, 2, 3, 3, 1]).double())
+    torch.testing.assert_close(told[0][1], game.fakes(g)[:, 0] * (game.label + 1))
+    assert float(game.slope(d, real.double(), label)) == pytest.approx((1 + 4 + 9 + 9 + 1) / 5)
+    with pytest.raises(ValueError, match="CGAN judges images by their classes, and these have none"):
+        game_of(gan, real)
+    seen = []
+    monkeypatch.setattr("zoo.lab.dynamics.largest", lambda game, *_, **__: seen.append(game) or np.ones(1))
+    assert Dynamics.real_part(gan, real, label.repeat(2)) == {"real_part": 1}
+    assert torch.equal(seen[0].real_label, label)
+
+
+def test_a_checkpoint_s_game_has_the_labels_of_its_data(tmp_path):
+    cli = run("cgan", tmp_path, kimg=0.032)
+    (game,) = of_checkpoint(str(cli.run.folder / "checkpoints" / "last.ckpt"), 6, 0).values()
+    assert torch.equal(game.real_label, cli.datamodule.labels[:6])
+    assert not torch.equal(game.real_label, game.label)
 
 
 def test_mistakes_are_told_in_one_sentence(tmp_path, capsys):

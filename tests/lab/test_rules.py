@@ -60,7 +60,7 @@ def seen(name: str, options: dict, monkeypatch) -> tuple[GAN, dict[str, float]]:
 def test_the_game_has_the_losses_and_slopes_of_the_training_step(name, told, monkeypatch):
     options, loss_g, gammas, left_out = told
     gan, scalars = seen(name, options, monkeypatch)
-    game = game_of(gan, torch.zeros(2, 2))
+    game = game_of(gan, torch.zeros(2, 2), torch.zeros(2, dtype=torch.int64))
     real, fake = (torch.tensor([scalars[f"logits/{kind}"]]) for kind in ("real", "fake"))
     assert float(game.loss_d(real, fake)) == pytest.approx(scalars["loss/d"], rel=1e-4, abs=1e-6)
     assert game.loss_g is loss_g

@@ -8,8 +8,11 @@ from PIL import Image
 from zoo.__main__ import main
 from zoo.baselines import BASELINES
 from zoo.data.plane import TARGETS
+from zoo.engine.failures import NotFinite
 from zoo.lab.paper import FIGURES, in_words, numbers_in
+from zoo.lab.plane import train
 from zoo.lab.settings import PUBLISHED, SETTINGS
+from zoo.lab.spectrum import JUDGED
 from zoo.lab.track import reverse_kl, wasserstein2
 from zoo.leaderboard.toys import Toy, markdown, read_toys
 
@@ -41,11 +44,26 @@ def test_verdicts_are_a_table(capsys):
     assert told["minimax GAN"] == told["WGAN-GP"] == told["TTUR 0.05, 0.4"] == "no"
 
 
+def test_two_time_scales_keep_theirs(monkeypatch, capsys):
+    few = {title: of for title, of in JUDGED.items() if title.startswith(("TTUR", "R1", "WGAN-GP"))}
+    monkeypatch.setattr("zoo.lab.tables.JUDGED", few)
+    told = []
+    for args in ([], ["--h", "0.5"]):
+        main(["lab", "verdicts", *args])
+        told.append(capsys.readouterr().out.splitlines()[2:])
+    same = [a.split(" | ")[0] for a, b in zip(*told, strict=True) if a == b]
+    assert same == ["| TTUR 0.05, 0.4", "| TTUR 0.05, 0.4 with R1 0.3"]
+
+
+@pytest.mark.filterwarnings("error::RuntimeWarning")
 @pytest.mark.parametrize(
     ("args", "words"),
     [
         (("dirac", "--method", "r7"), "no method 'r7' of the Dirac-GAN"),
         (("dirac", "--method", "r1", "--sigma", "1"), "r1 has no such number: sigma"),
+        (("dirac", "--method", "r1", "--clip", "0.1"), "--clip does nothing with --method r1"),
+        (("dirac", "--scheme", "sim", "--n_d", "5"), "--n_d does nothing with --scheme sim"),
+        (("verdicts", "--h", "1e6"), "steps of 1000000.0 lead nsgan out of all bounds: give a smaller --h"),
         (("dirac", "--steps", "0"), "steps takes a whole number from 1 to 1,000,000, not 0"),
         (("ring", "--papers", "foo"), "no paper 'foo' on points"),
         (("ring", "--data", "cube"), "no data set 'cube' on points"),
@@ -116,6 +134,10 @@ def test_rows_are_kept_and_shown(tmp_path, capsys):
     main(args)  # nothing is computed again
     again, first = ([x for x in out.splitlines() if x[:1] == "|"] for out in (capsys.readouterr().out, first))
     assert again == first
+    with pytest.raises(SystemExit):
+        main([*args[:-4], "--kimg", "0.5", *args[-2:]])
+    told = "r1gan-0.json holds a run of 0.384 kimg, not of 0.5: give --kimg 0.384 or another"
+    assert told in capsys.readouterr().err
     toys = read_toys(tmp_path)
     assert {toy.seed for toy in toys} == {0, 1}
     shown = markdown(toys)
@@ -124,6 +146,25 @@ def test_rows_are_kept_and_shown(tmp_path, capsys):
     (tmp_path / "toy" / "ring" / "r1gan-0.json").write_text("{}")
     with pytest.raises(ValueError, match=r"r1gan-0.json is no row of the 2-D track"):
         read_toys(tmp_path)
+
+
+def test_a_run_that_diverges_ends_no_track(tmp_path, monkeypatch, capsys):
+    def trained(paper, *args):
+        if paper == "nk17":
+            raise NotFinite("a weight is not finite any more")
+        return train(paper, *args)
+
+    monkeypatch.setattr("zoo.lab.track.train", trained)
+    args = ["lab", "ring", "--papers", "nk17,conopt", "--kimg", "0.3", "--results", str(tmp_path)]
+    for _ in range(2):  # and none of a later call
+        with pytest.raises(SystemExit) as end:
+            main(args)
+        assert end.value.code == 1
+        said = capsys.readouterr()
+        assert "nk17-0 on ring diverged: a weight is not finite any more" in said.out
+        assert "| conopt | ring | 1 | " in said.out
+        assert "1 runs diverged and are not in the table: nk17-0 on ring" in said.err
+    assert [toy.paper for toy in read_toys(tmp_path)] == ["conopt"]
 
 
 def test_a_page_without_toys_says_nothing_of_them():

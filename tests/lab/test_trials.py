@@ -21,10 +21,13 @@ def test_wasserstein_1_in_closed_form():
     assert wasserstein(torch.zeros(4, 2), torch.tensor([[0.0, 1.0], [0, 1], [0, 3], [0, 3]])) == pytest.approx(2)
 
 
-def test_methods_play_and_rows_are_not_made_twice(tmp_path, monkeypatch):
+def test_methods_play_and_rows_are_not_made_twice(tmp_path, monkeypatch, capsys):
     monkeypatch.setattr(methods, "VARIANTS", ("line-none", "line-r1"))
     for _ in range(2):
         main(["lab", "trial", "methods-2d", "--seeds", "1", "--kimg", "0.256", "--results", str(tmp_path)])
+    with pytest.raises(SystemExit):
+        main(["lab", "trial", "methods-2d", "--seeds", "1", "--results", str(tmp_path)])
+    assert "line-none-0.json holds a row of 0.256 kimg, not of 192: give another --kimg" in capsys.readouterr().err
     rows = read_trials(tmp_path)
     assert [row.variant for row in rows] == ["line-none", "line-r1"]
     for row in rows:
@@ -88,3 +91,6 @@ def test_variants_and_mistakes(capsys):
     with pytest.raises(SystemExit):
         main(["lab", "trial", "nothing"])
     assert "no experiment 'nothing'; there are methods-2d" in capsys.readouterr().err
+    with pytest.raises(SystemExit):
+        main(["lab", "trial", "disturbances", "--kimg", "5"])
+    assert "--kimg does nothing with disturbances" in capsys.readouterr().err

@@ -56,9 +56,10 @@ def test_list_train_and_leaderboard_in_an_empty_folder(installed, tmp_path):
     assert "tiny" in page
 
 
-def test_the_wheel_holds_every_recipe(installed):
-    for recipe in (ROOT / "reproductions").glob("*/*.yaml"):
-        assert (installed / "zoo" / recipe.relative_to(ROOT)).read_text() == recipe.read_text()
+def test_the_wheel_holds_every_recipe_and_its_demonstrations(installed):
+    for ending in ("yaml", "npz"):
+        for file in (ROOT / "reproductions").glob(f"*/*.{ending}"):
+            assert (installed / "zoo" / file.relative_to(ROOT)).read_bytes() == file.read_bytes()
 
 
 def test_a_short_run_needs_no_second_option():

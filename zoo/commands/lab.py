@@ -71,6 +71,7 @@ def ring(
         results: The results folder, to which each run's row goes; rows that are there are not computed again.
         animate: A GIF of the first paper's training, to be drawn too.
     """
+    from zoo.engine.failures import Diverged
     from zoo.lab.track import animation, pictures, track
     from zoo.options.folders import check_folder
     from zoo.pictures.plots import FILMS, check_figure
@@ -81,11 +82,14 @@ def ring(
         check_figure(animate, "--animate", FILMS)
     if results:
         check_folder("--results", results)
-    print(track(papers, data, seeds, kimg, results))
+    told, diverged = track(papers, data, seeds, kimg, results)
+    print(told)
     if out:
         print(pictures(papers, data, kimg, out))
     if animate:
         print(animation(papers, data, kimg, animate))
+    if diverged:
+        raise Diverged(f"{len(diverged)} runs diverged and are not in the table: {', '.join(diverged)}")
 
 
 def trial(
@@ -112,7 +116,7 @@ def dirac(
     sigma: NonNegativeFloat | None = None,
     eta: NonNegativeFloat | None = None,
     target: NonNegativeFloat | None = None,
-    clip: PositiveFloat = 1.0,
+    clip: PositiveFloat | None = None,
     h: PositiveFloat = 0.2,
     h_d: PositiveFloat | None = None,
     scheme: Literal["sim", "alt_gd", "alt_dg"] = "alt_gd",
@@ -131,11 +135,11 @@ def dirac(
         sigma: Deviation of the instance noise.
         eta: Weight of nk17.
         target: Slope that gp asks for.
-        clip: Largest |psi| of wgan_clip.
+        clip: Largest |psi| of clip; 1 by default.
         h: Step size of the generator, and of the discriminator unless h_d is given.
         h_d: Step size of the discriminator.
         scheme: Both at once, or in turn with the generator or the discriminator first.
-        n_d: Discriminator steps of a round.
+        n_d: Discriminator steps of a round in turn.
         start: First theta and psi.
         steps: Rounds.
         out: The picture to write.
@@ -157,7 +161,7 @@ def verdicts(h: PositiveFloat | None = None, out: Path | None = None) -> None:
     """Which methods converge on the Dirac-GAN: eigenvalues, rates, end radii and verdicts, all computed.
 
     Args:
-        h: Step size of both players; 0.2, and the two time scales of the table, by default.
+        h: Step size of both players, but for the two time scales of the table; 0.2 by default.
         out: A picture of the notebook's nine methods under alternating steps.
     """
     from zoo.lab.tables import verdicts
@@ -215,13 +219,13 @@ def expert(
     out: Path | None = None,
     episodes: Steps = 10,
     by: Literal["rule", "trpo"] = "rule",
-    noise: NonNegativeFloat = 0.0,
+    noise: NonNegativeFloat | None = None,
     horizon: PositiveInt = 200,
     seed: Seed = 0,
-    iterations: PositiveInt = 200,
-    n_envs: PositiveInt = 100,
-    std: PositiveFloat = 1.0,
-    kl_step: PositiveFloat = 0.01,
+    iterations: PositiveInt | None = None,
+    n_envs: PositiveInt | None = None,
+    std: PositiveFloat | None = None,
+    kl_step: PositiveFloat | None = None,
 ) -> None:
     """Make demonstrations for imitation learning, as an npz.
 
@@ -230,13 +234,13 @@ def expert(
         out: The npz to write; ENV.npz by default.
         episodes: How many.
         by: A rule, or a policy that TRPO trains on the true reward; it shows its last five iterations.
-        noise: Standard deviation of normal noise on a rule's actions.
+        noise: Standard deviation of normal noise on a rule's actions; 0 by default.
         horizon: Most steps of an episode.
         seed: Of starts, noise and training.
-        iterations: Of TRPO.
-        n_envs: Episodes of each of TRPO's iterations.
-        std: First standard deviation of TRPO's policy, in the actions' unit.
-        kl_step: TRPO's bound on a step, in nats.
+        iterations: Of TRPO; 200 by default.
+        n_envs: Episodes of each of TRPO's iterations; 100 by default.
+        std: First standard deviation of TRPO's policy, in the actions' unit; 1 by default.
+        kl_step: TRPO's bound on a step, in nats; 0.01 by default.
     """
     from zoo.lab.expert import lab
     from zoo.options.folders import check_folder
@@ -245,7 +249,7 @@ def expert(
     if out.suffix != ".npz":
         raise ValueError(f"--out {out} is no file of demonstrations: end it with .npz")
     check_folder("--out", out.parent)
-    print(lab(env, out, episodes, by, noise, horizon, seed, iterations, n_envs, std, kl_step))
+    print(lab(env, out, episodes, by, horizon, seed, noise, iterations, n_envs, std, kl_step))
 
 
 def play(

@@ -14,9 +14,9 @@ def papers(reproductions: Path | None = None, results: Path = Path("results")) -
     from rich.table import Table
 
     from zoo.leaderboard.rows import recipe_of
-    from zoo.training.recipes import folder
+    from zoo.options.folders import recipes_folder
 
-    reproductions = reproductions or folder()
+    reproductions = reproductions or recipes_folder()
     if not reproductions.is_dir():
         raise FileNotFoundError(f"no folder {reproductions}: leave --reproductions out for the zoo's own recipes")
     table = Table("paper", "recipe", "results", "what it is")
@@ -70,13 +70,13 @@ def show(run: Path) -> None:
         run: Its folder, such as runs/sngan/tiny-001.
     """
     from zoo.leaderboard.curves import AXES, log
+    from zoo.options.folders import recipes_folder
     from zoo.training import standing
-    from zoo.training.recipes import folder
 
     config, one = standing.config_of(run), standing.standing(run)
     paper = run.resolve().parent.name
     print(f"{run}: {one.state} at {one.kimg:g} of {one.total_kimg:g} {one.unit}")
-    if not (folder() / f"{paper}.py").is_file():  # a run that lies elsewhere than in runs/<paper>
+    if not (recipes_folder() / f"{paper}.py").is_file():  # a run that lies elsewhere than in runs/<paper>
         print(f"\nno recipe to compare with: {paper} is no paper of the zoo")
     else:
         changed = standing.differences(config, paper)

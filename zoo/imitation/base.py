@@ -17,7 +17,7 @@ from torch.nn import functional as F
 
 from zoo.engine.optim import AdamEpsilonHat
 from zoo.imitation import environments
-from zoo.imitation.checks import check_options
+from zoo.imitation.checks import check_options, check_transfer
 from zoo.imitation.counted import Counted
 from zoo.imitation.demonstrations import Demonstrations, load
 from zoo.imitation.improvement import experience_of, improve_by_trpo, ppo
@@ -113,11 +113,14 @@ class Imitation(Counted):
             )
         self.demos: Demonstrations | None = None  # read at the start of training: a loaded model needs none
         self.transfer_envs = environments.make(transfer_env, n_envs) if transfer_env else None
+        if self.transfer_envs is not None:
+            check_transfer(self.hparams, self.envs, self.transfer_envs)
         self.horizon = horizon
         self.policy = self.new_policy(policy_std)
         self.value = Value(self.n_obs, policy_width, policy_depth, scale) if improvement == "ppo" else None
         self.baseline, self.replay = LinearBaseline(), Replay(replay_paths)
         self.transferred = False  # whether the new policy has begun
+        self.returns: dict[str, list[float]] = {"imitation": [], "transfer": []}  # of every iteration, for the row
 
     def new_policy(self, std: float) -> nn.Module:
         h = self.hparams
@@ -135,12 +138,13 @@ class Imitation(Counted):
 
     def get_extra_state(self) -> dict:
         own = {"baseline": self.baseline.weights, "replay": self.replay.state(), "transferred": self.transferred}
-        return super().get_extra_state() | own
+        return super().get_extra_state() | own | {"returns": {k: [*v] for k, v in self.returns.items()}}
 
     def set_extra_state(self, state: dict) -> None:
         super().set_extra_state(state)
         self.baseline.weights, self.transferred = state["baseline"], state["transferred"]
         self.replay.restore(state["replay"])
+        self.returns = state.get("returns", self.returns)  # older files know those of their logs alone
 
     @property
     def transferring(self) -> bool:
@@ -277,7 +281,8 @@ class Imitation(Counted):
         the reward was carried to, `return/learned` the mean of the learned one.
         """
         where = "transfer" if self.transferred else "imitation"
-        told = {f"return/{where}": float(paths.returns().mean()), "return/learned": float(rewards.sum(0).mean())}
+        self.returns[where].append(float(paths.returns().mean()))
+        told = {f"return/{where}": self.returns[where][-1], "return/learned": float(rewards.sum(0).mean())}
         with torch.no_grad():
             told["policy/entropy"] = float(self.policy(paths.obs[0]).entropy().mean())
         self.count(told | scalars)

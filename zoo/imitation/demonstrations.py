@@ -3,7 +3,6 @@
 import json
 from dataclasses import dataclass
 from pathlib import Path
-from zipfile import BadZipFile
 
 import gymnasium as gym
 import numpy as np
@@ -13,6 +12,7 @@ from torch import Tensor
 from zoo.data.whole import replacing
 from zoo.imitation.environments import action_size, discrete
 from zoo.imitation.paths import Paths
+from zoo.options.folders import here_or_ours
 
 
 @dataclass(frozen=True)
@@ -74,34 +74,57 @@ def save(demonstrations: Demonstrations, path: Path) -> None:
 def load(path: str | Path, envs: gym.vector.VectorEnv | None = None, env: str = "") -> Demonstrations:
     """Read demonstrations, and check them against the environment that they are for.
 
+    Args:
+        path: where they lie; the zoo's own, `reproductions/...`, are found from anywhere.
+        envs: of the environment named `env`; None checks the file alone.
+
     Raises:
         FileNotFoundError: if there is no such file.
         ValueError: if it holds no demonstrations, none at all, numbers that are not finite, or those of an
-        environment
-            with other observations or actions.
+            environment with other observations or actions.
     """
-    if not Path(path).is_file():
+    if not (file := here_or_ours(path)).is_file():
         raise FileNotFoundError(
             f"no demonstrations at {path}: make some with `zoo lab expert {env or 'ENVIRONMENT'} --out {path}`"
         )
     try:
-        with np.load(path, allow_pickle=False) as z:
-            a = {k: z[k] for k in ("obs", "actions", "last_obs", "lengths", "returns", "about")}
-        about = json.loads(str(a.pop("about")))
-        found = {k: torch.from_numpy(np.array(x)) for k, x in a.items()}
-        obs, lengths = found["obs"], found["lengths"]
-    except (KeyError, BadZipFile, EOFError, IndexError, OSError, RuntimeError, ValueError) as error:
+        demos = read(file)
+    except Exception as error:  # zipfile's, zlib's, numpy's and json's own, of bytes that are none
         raise ValueError(f"{path} holds no demonstrations ({error}): `zoo lab expert` makes them") from error
-    if not len(obs) or not int(lengths.sum()):
-        raise ValueError(f"{path} holds no episode: make some with `zoo lab expert --episodes 10`")
-    next_obs = torch.cat([obs[:, 1:], obs[:, -1:]], 1)
-    next_obs[torch.arange(len(obs)), lengths - 1] = found["last_obs"]
-    demos = Demonstrations(obs, found["actions"], next_obs, lengths, found["returns"], about)
-    if not all(x.isfinite().all() for x in (demos.obs, demos.actions.float(), demos.returns)):
+    if not all(x.isfinite().all() for x in (demos.obs, demos.actions, demos.next_obs, demos.returns)):
         raise ValueError(f"{path} holds numbers that are not finite: make the demonstrations anew")
     if envs is not None:
         check(demos, envs, env, path)
     return demos
+
+
+def read(file: Path) -> Demonstrations:
+    """What `save` has written, in the types that networks take.
+
+    Raises:
+        Exception: of any kind, if the file is none of `save`'s.
+    """
+    with np.load(file, allow_pickle=False) as z:
+        a = {k: z[k] for k in ("obs", "actions", "last_obs", "lengths", "returns", "about")}
+    about = json.loads(str(a.pop("about")))
+    whole = {"lengths"} | ({"actions"} if a["actions"].ndim == 2 else set())
+    kinds = {k: np.int64 if k in whole else np.float32 for k in a}
+    found = {k: torch.from_numpy(np.array(x.astype(kinds[k], casting="same_kind"))) for k, x in a.items()}
+    obs, actions, lengths = found["obs"], found["actions"], found["lengths"]
+    if not len(obs) or not lengths.any():
+        raise ValueError("no episode")
+    e, t = obs.shape[:2]
+    shapes = {"actions": (e, t), "last_obs": (e, *obs.shape[2:]), "lengths": (e,), "returns": (e,)}
+    for name, shape in shapes.items():
+        if found[name].shape[: len(shape)] != shape or (name != "actions" and found[name].ndim != len(shape)):
+            raise ValueError(f"{name} of shape {tuple(found[name].shape)} beside obs of {tuple(obs.shape)}")
+    if not ((lengths >= 1) & (lengths <= t)).all():
+        raise ValueError(f"lengths from {lengths.min()} to {lengths.max()} beside obs of {t} steps")
+    if not isinstance(about, dict):
+        raise ValueError("about is no mapping")
+    next_obs = torch.cat([obs[:, 1:], obs[:, -1:]], 1)
+    next_obs[torch.arange(e), lengths - 1] = found["last_obs"]
+    return Demonstrations(obs, actions, next_obs, lengths, found["returns"], about)
 
 
 def check(demos: Demonstrations, envs: gym.vector.VectorEnv, env: str, path: str | Path) -> None:
@@ -115,9 +138,12 @@ def check(demos: Demonstrations, envs: gym.vector.VectorEnv, env: str, path: str
     if demos.obs.ndim != 3 or demos.obs.shape[-1] != d:
         shape = tuple(demos.obs.shape[2:])
         raise ValueError(f"{path} shows {whose} by observations of shape {shape}, {env} has ({d},): take others")
-    k = 1 if discrete(envs) else action_size(envs)
+    n = action_size(envs)
+    k = 1 if discrete(envs) else n
     given = 1 if demos.actions.ndim == 2 else demos.actions.shape[-1]
     if given != k or (demos.actions.ndim == 2) != discrete(envs):
         raise ValueError(f"{path} has {given} numbers an action of {whose}, {env} takes {k}: take others")
+    if discrete(envs) and not 0 <= demos.actions.min() <= demos.actions.max() < n:
+        raise ValueError(f"{path} holds choices of {whose} that are none of the {n} of {env}: take others")
     if whose != env:
         raise ValueError(f"{path} shows {whose}, not {env}: take others, or set --model.env {whose}")

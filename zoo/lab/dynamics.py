@@ -91,16 +91,17 @@ class Dynamics(Callback):
                 found[f"sigma_{name}"] = max(v[0].item() for v in top_singular_values(net, 1).values())
             found |= self.slopes(gan, real[: self.n].detach(), label)
             if self.jacobian:
-                found |= self.real_part(gan, real[: self.jacobian].detach())
+                found |= self.real_part(gan, real[: self.jacobian].detach(), label)
         for buffer, value in kept:
             buffer.copy_(value)
         return found
 
     @staticmethod
-    def real_part(gan: GAN, real: Tensor) -> dict[str, float]:
+    def real_part(gan: GAN, real: Tensor, label: Tensor | None = None) -> dict[str, float]:
         """The largest real part to about 1 %; nothing where no game of logits is told, or none settles."""
+        label = label[: len(real)] if label is not None else None
         try:
-            found = largest(game_of(gan, real), 1, "LR", restarts=5, tolerance=1e-2)
+            found = largest(game_of(gan, real, label), 1, "LR", restarts=5, tolerance=1e-2)
         except ValueError:
             return {}
         return {"real_part": float(found.real.max())}

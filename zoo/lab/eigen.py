@@ -32,7 +32,8 @@ class Game:
         G, D: in eval mode and float64; what they draw is drawn alike at each call.
         real: (N, ...) real points or images.
         z: (N, latent_dim).
-        label: (N,) or None.
+        label: (N,) of what G makes, or None.
+        real_label: (N,) of the real ones, or None.
         gamma_real, gamma_fake: D's loss holds gamma/2 times the mean squared slope on real and on fake.
         consensus: weight of consensus optimisation's pull in the spectrum.
         eta: weight of |grad_D loss_d|^2 in G's loss (Nagarajan and Kolter).
@@ -45,6 +46,7 @@ class Game:
     real: Tensor
     z: Tensor
     label: Tensor | None = None
+    real_label: Tensor | None = None
     loss_d: Callable[[Tensor, Tensor], Tensor] = nonsaturating_d
     loss_g: Callable[[Tensor], Tensor] = nonsaturating_g
     gamma_real: float = 0.0
@@ -72,24 +74,27 @@ class Game:
     def fakes(self, g: dict[str, Tensor]) -> Tensor:
         return functional_call(self.G, g, (self.z, self.label), self.level)
 
-    def judge(self, d: dict[str, Tensor], x: Tensor) -> Tensor:
-        return functional_call(self.D, d, (x, self.label), self.level)
+    def judge(self, d: dict[str, Tensor], x: Tensor, label: Tensor | None) -> Tensor:
+        return functional_call(self.D, d, (x, label), self.level)
 
-    def slope(self, d: dict[str, Tensor], x: Tensor) -> Tensor:
+    def slope(self, d: dict[str, Tensor], x: Tensor, label: Tensor | None) -> Tensor:
         """mean_i |dD/dx_i|^2, as the penalties have it, in a form that torch.func can differentiate."""
-        return grad(lambda x: self.judge(d, x).sum())(x).square().flatten(1).sum(1).mean()
+        return grad(lambda x: self.judge(d, x, label).sum())(x).square().flatten(1).sum(1).mean()
+
+    def loss_of_logits(self, d: dict[str, Tensor], fake: Tensor) -> Tensor:
+        return self.loss_d(self.judge(d, self.real, self.real_label), self.judge(d, fake, self.label))
 
     def d_loss(self, d: dict[str, Tensor], fake: Tensor) -> Tensor:
-        loss = self.loss_d(self.judge(d, self.real), self.judge(d, fake))
+        loss = self.loss_of_logits(d, fake)
         if self.gamma_real:
-            loss = loss + 0.5 * self.gamma_real * self.slope(d, self.real)
-        return loss + 0.5 * self.gamma_fake * self.slope(d, fake) if self.gamma_fake else loss
+            loss = loss + 0.5 * self.gamma_real * self.slope(d, self.real, self.real_label)
+        return loss + 0.5 * self.gamma_fake * self.slope(d, fake, self.label) if self.gamma_fake else loss
 
     def g_loss(self, g: dict[str, Tensor], d: dict[str, Tensor]) -> Tensor:
         fake = self.fakes(g)
-        loss = self.loss_g(self.judge(d, fake))
+        loss = self.loss_g(self.judge(d, fake, self.label))
         if self.eta:
-            ahead = grad(lambda d: self.loss_d(self.judge(d, self.real), self.judge(d, fake)))(d)
+            ahead = grad(lambda d: self.loss_of_logits(d, fake))(d)
             loss = loss + self.eta * sum(t.square().sum() for t in ahead.values())
         return loss
 
@@ -172,7 +177,7 @@ def gives_logits(gan: GAN) -> bool:
     return "label" in inspect.signature(gan.D.forward).parameters
 
 
-def game_of(gan: GAN, real: Tensor, seed: int = 0) -> Game:
+def game_of(gan: GAN, real: Tensor, label: Tensor | None = None, seed: int = 0) -> Game:
     """The game of a model on a real batch: its losses, and its slope penalties where it has any.
 
     What a paper does beyond them (a bottleneck, a consistency term, a clip, WGAN-GP's slope between real and fake)
@@ -180,21 +185,25 @@ def game_of(gan: GAN, real: Tensor, seed: int = 0) -> Game:
 
     Args:
         real: as D sees them.
+        label: (N,) of the real ones, which a conditional model needs and another leaves alone.
         seed: names the latents.
 
     Raises:
-        ValueError: for a model whose D gives no logits, or whose losses are no functions of them.
+        ValueError: for a model whose D gives no logits, or whose losses are no functions of them, and for a
+            conditional one without labels.
     """
     if not gives_logits(gan):
         raise ValueError(f"{type(gan).__name__}'s discriminator gives no logits, so it has no such game")
+    if gan.n_classes and label is None:
+        raise ValueError(f"{type(gan).__name__} judges images by their classes, and these have none: give labels")
     loss_d, loss_g = rules.losses(gan)
     G, D = (copy.deepcopy(net).cpu().double().eval().requires_grad_(False) for net in (gan.G, gan.D))
     for layer in (*G.modules(), *D.modules()):
         if hasattr(layer, "keep_u_in_eval"):
             layer.keep_u_in_eval = False  # the power iteration rests, so that the game is the same at each call
     real = real.detach().cpu().double()
-    z, label = gan.indexed_latents(len(real), seed)
-    z, label = z.cpu().double(), None if label is None else label.cpu()
+    z, fake_label = gan.indexed_latents(len(real), seed)
+    z, fake_label = z.cpu().double(), None if fake_label is None else fake_label.cpu()
     h, level = dict(gan.hparams), level_of(gan)
     gamma_real, gamma_fake = rules.slopes(gan, level.get("lod", 0.0))
     return Game(
@@ -202,7 +211,8 @@ def game_of(gan: GAN, real: Tensor, seed: int = 0) -> Game:
         D,
         real,
         z,
-        label,
+        fake_label,
+        label.detach().cpu() if gan.n_classes else None,
         loss_d=loss_d,
         loss_g=loss_g,
         gamma_real=gamma_real,

@@ -14,7 +14,7 @@ from zoo.imitation.playing import drawn, likeliest, play
 from zoo.leaderboard.curves import Run, band
 from zoo.leaderboard.imitation import read_row
 from zoo.options.bar import track
-from zoo.pictures.plots import new_figure, save_figure
+from zoo.pictures.plots import FIGURES, FILMS, check_figure, new_figure, save_figure
 from zoo.training.loading import load_policy
 
 if TYPE_CHECKING:
@@ -106,10 +106,16 @@ def lab(checkpoint: Path, out: Path | None, episodes: int, best: bool, seed: int
     """Play the policy of a checkpoint and show it: a PNG of mazes, paths and reward, or a GIF of mazes or pendulum.
 
     Raises:
-        FileNotFoundError, ValueError: if there is no such policy, or its environment has no picture.
+        FileNotFoundError, ValueError: if there is no such policy, its environment has no such picture, or its
+            demonstrations are not there.
     """
     model = load_policy(checkpoint)
     env = model.hparams.transfer_env if model.transferred else model.hparams.env
+    film = out is not None and out.suffix.lower() in FILMS
+    if out is not None:
+        check_picture(model, env, out)
+        if not film:
+            model.read_demonstrations()
     act = (likeliest if best else drawn)(model.policy)
     paths = play(act, env, episodes, model.horizon, seed)
     returns = paths.returns()
@@ -118,15 +124,26 @@ def lab(checkpoint: Path, out: Path | None, episodes: int, best: bool, seed: int
     if out is None:
         return told
     few = paths.columns(slice(12))
-    if out.suffix == ".gif" and (env in MAZES or env == "Pendulum-v1"):
+    if film:
         animation(env, few, out)
-    elif out.suffix != ".gif" and env in MAZES:
-        model.read_demonstrations()
-        maze_picture(model, model.demos.obs[:: max(len(model.demos.obs) // 12, 1)][:12].transpose(0, 1), few, out)
     else:
-        kind = out.suffix or "such"
-        raise ValueError(f"there is no {kind} picture of {env}: mazes give .png and .gif, Pendulum-v1 .gif")
+        maze_picture(model, model.demos.obs[:: max(len(model.demos.obs) // 12, 1)][:12].transpose(0, 1), few, out)
     return f"{told}\n{out}"
+
+
+def check_picture(model: Imitation, env: str, out: Path) -> None:
+    """Refuse a picture that there is none of, before anything is played.
+
+    Raises:
+        ValueError: naming the environment, or the file.
+    """
+    kinds = FILMS if out.suffix.lower() in FILMS else FIGURES
+    shown = {env} if kinds is FILMS else {model.hparams.env, model.hparams.transfer_env or env}
+    if not shown <= {*MAZES, *(["Pendulum-v1"] if kinds is FILMS else [])}:
+        raise ValueError(
+            f"there is no {out.suffix or 'such'} picture of {env}: mazes give .png and .gif, Pendulum-v1 .gif"
+        )
+    check_figure(out, "--out", kinds)
 
 
 def curves(rows: list[str], out: Path) -> str:
@@ -173,7 +190,7 @@ def curves(rows: list[str], out: Path) -> str:
 def as_run(path: str, row: dict, name: str) -> Run | None:
     """One number's curve of a row; None where it has none, or a constant one that means nothing."""
     values = row["history"].get(name)
-    if values is None or (name in ("kl", "beta") and row["config"]["bottleneck"] == "none"):
+    if values is None or (name in ("kl", "beta") and row["config"].get("bottleneck", "none") == "none"):
         return None
     points = [(x, y) for x, y in zip(row["history"]["ksteps"], values, strict=True) if y is not None]
     x, y = np.array(points, dtype=float).T

@@ -16,6 +16,7 @@ import torch
 from torch import Tensor
 
 from zoo.data.plane import Points, Target
+from zoo.engine.failures import NotFinite
 from zoo.engine.gan import GAN
 from zoo.engine.progress import Progress
 from zoo.engine.stop import Stop
@@ -76,7 +77,8 @@ def train(
         watch: how often to look at the model during training, and with what.
 
     Raises:
-        ValueError: for a paper, a data set or an option that is not there, or numbers that are not finite any more.
+        ValueError: for a paper, a data set or an option that is not there.
+        Diverged: by the model's own watch, or for weights that are not finite any more.
     """
     setting = setting_of(paper, data)
     torch.manual_seed(seed)
@@ -105,7 +107,9 @@ def train(
         raise KeyboardInterrupt
     gan.eval()
     if not all(p.isfinite().all() for p in gan.parameters()):
-        raise ValueError(f"{paper} on {data}: a weight is not finite any more; lower lr by --options")
+        raise NotFinite(
+            f"{paper} on {data}: a weight is not finite any more; lower lr by --options of zoo lab plane"
+        )
     return gan, points.target
 
 

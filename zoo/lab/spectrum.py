@@ -117,10 +117,17 @@ def envelope_slope(path: np.ndarray, windows: int = 10) -> float:
 
 
 def judge(of: Method, h: float | tuple[float, float] = 0.2) -> Verdict:
-    """The verdict over one method at a step size, computed."""
+    """The verdict over one method at a step size, computed.
+
+    Raises:
+        ValueError: for steps that lead out of all bounds.
+    """
     gap = jump(of.field)
     j = None if gap else jacobian(of.field)
-    paths = [simulate(of, h=h, scheme=s, n_d=n) for s, n in (("sim", 1), ("alt_gd", 1), ("alt_gd", 5))]
+    with np.errstate(all="ignore"):  # what is not finite is refused
+        paths = [simulate(of, h=h, scheme=s, n_d=n) for s, n in (("sim", 1), ("alt_gd", 1), ("alt_gd", 5))]
+    if not np.isfinite(paths).all():
+        raise ValueError(f"steps of {h} lead {of.name} out of all bounds: give a smaller --h")
     rates = [rate(j, h, s, n) for s, n in (("sim", 1), ("alt_gd", 1), ("alt_gd", 5))] if j is not None else []
     return Verdict(
         name=of.name,

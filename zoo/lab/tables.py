@@ -37,7 +37,7 @@ LARGEST = 1e12  # of an update's matrix: beyond it, axes of a picture fail
 def dirac(
     name: str,
     numbers: dict[str, float],
-    clip: float,
+    clip: float | None,
     h: tuple[float, float],
     scheme: str,
     n_d: int,
@@ -49,13 +49,19 @@ def dirac(
     """Play one method, draw it into `out` and tell its numbers as a table.
 
     Raises:
-        ValueError: for a method or a number that is not there, and for sizes that are none.
+        ValueError: for a method or a number that is not there, for sizes that are none, and for what the method
+            or the scheme does not heed.
     """
     if steps < 1 or n_d < 1 or min(h) <= 0:
         raise ValueError("the Dirac-GAN needs at least one step, one discriminator step and positive step sizes")
-    of = method(name, clip=clip, **numbers)
-    path = simulate(of, start, h, steps, scheme, n_d)
-    rounds = rounds_of(of, h, scheme, n_d)
+    of = method(name, **numbers, **({} if clip is None else {"clip": clip}))
+    if clip is not None and of.clip is None:
+        raise ValueError(f"--clip does nothing with --method {name}: leave it out, for it goes with wgan_clip")
+    if scheme == "sim" and n_d > 1:
+        raise ValueError("--n_d does nothing with --scheme sim: leave it out, for it goes with alt_gd and alt_dg")
+    with np.errstate(all="ignore"):  # what is not finite is refused
+        path = simulate(of, start, h, steps, scheme, n_d)
+        rounds = rounds_of(of, h, scheme, n_d)
     if not np.isfinite(path).all() or any(not np.abs(matrix).max() < LARGEST for matrix in rounds.values()):
         raise ValueError(
             f"steps of {h[0]:g} and {h[1]:g} lead out of what can be drawn: give a smaller --h or --h_d"
@@ -81,13 +87,17 @@ def verdicts(h: float | None, out: Path | None) -> str:
     """The table of `spectrum.JUDGED`.
 
     Args:
-        h: step size of both players; None takes the table's own.
+        h: step size of both players where the table has one for both; None takes the table's own.
         out: a picture of the notebook's methods to draw too.
+
+    Raises:
+        ValueError: for steps that lead out of all bounds.
     """
     head = "| method | eigenvalues | radius sim | alt | n_d 5 | r_500 sim | alt | n_d 5 | converges | why |"
     lines = [head, "| --- " * 10 + "|"]
     for title, (name, numbers, own) in track(JUDGED.items(), len(JUDGED), what="methods"):
-        lines.append(line_of(title, judge(method(name, **numbers), own if h is None else h)))
+        step = own if h is None or isinstance(own, tuple) else h
+        lines.append(line_of(title, judge(method(name, **numbers), step)))
     if out:
         draw_notebook("alt_gd", 1, out, h or 0.2)
         lines.append(f"drawn: {out}")
@@ -139,9 +149,10 @@ def on_points(paper: str, data: str, kimg: float | None, n: int, seed: int) -> d
     one_step, _ = train(paper, data, 1e-3, seed)
     trained, target = train(paper, data, kimg, seed)
     real = target.draw(n, torch.Generator().manual_seed(seed))
+    label = torch.zeros(n, dtype=torch.int64)  # of the one class that points have for a conditional model
     return {
-        "after one step": game_of(one_step, real, seed),
-        f"after {trained.steps} steps": game_of(trained, real, seed),
+        "after one step": game_of(one_step, real, label, seed),
+        f"after {trained.steps} steps": game_of(trained, real, label, seed),
     }
 
 
@@ -166,5 +177,6 @@ def of_checkpoint(path: str, n: int, seed: int) -> dict[str, Game]:
     data.setup("fit")
     if n > len(data):
         raise ValueError(f"--n {n} is more than the {len(data)} images of {data.name}: take fewer")
-    real = gan.to_native(data.images(torch.arange(n)).float() / 127.5 - 1)
-    return {f"{checkpoint.stem} at {gan.nimg / 1000:g} kimg": game_of(gan, real, seed)}
+    images, label = data.opened[torch.arange(n)]
+    real = gan.to_native(images.float() / 127.5 - 1)
+    return {f"{checkpoint.stem} at {gan.nimg / 1000:g} kimg": game_of(gan, real, label, seed)}

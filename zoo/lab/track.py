@@ -6,6 +6,7 @@
 
 import copy
 import itertools
+import math
 import time
 from pathlib import Path
 from typing import Any
@@ -15,6 +16,7 @@ import torch
 from torch import Tensor
 
 from zoo.data.plane import TARGETS, Target
+from zoo.engine.failures import Diverged, NotFinite
 from zoo.engine.gan import GAN
 from zoo.lab.plane import N_SAMPLES, RADIUS, draw, measure, train
 from zoo.lab.settings import SETTINGS, setting_of
@@ -73,8 +75,13 @@ def scores_of(gan: GAN, target: Target, seed: int = 0) -> dict[str, float]:
     """`measure` of 5,000 samples of the trained model, `reverse_kl`, and `w1` and `w2` to new points of the data.
 
     `w2_data` is the same distance between two draws of the data: no model gets below it by more than chance.
+
+    Raises:
+        NotFinite: for samples that have no distance.
     """
     samples = gan.sample(N_SAMPLES, seed=seed)
+    if not samples.isfinite().all():
+        raise NotFinite(f"{type(gan).__name__}: a sample is not finite any more")
     rng = torch.Generator().manual_seed(2**31 + seed)
     real, again = target.draw(N_TRANSPORT, rng), target.draw(N_TRANSPORT, rng)
     return measure(samples, target) | {
@@ -86,10 +93,11 @@ def scores_of(gan: GAN, target: Target, seed: int = 0) -> dict[str, float]:
 
 
 def run(paper: str, data: str, seed: int, kimg: float | None = None, options: dict[str, Any] | None = None) -> Toy:
-    """Train one paper on one data set with one seed, and measure it; a run that diverged has its reason instead.
+    """Train one paper on one data set with one seed, and measure it.
 
     Raises:
         ValueError: for names that are not there.
+        Diverged: telling why there is nothing to measure.
     """
     start = time.process_time()
     gan, target = train(paper, data, kimg, seed, options)
@@ -146,27 +154,52 @@ def table(toys: list[Toy]) -> str:
     return "\n".join(lines)
 
 
-def track(papers: str, data: str, seeds: int, kimg: float | None, results: Path | None, again: bool = False) -> str:
-    """All papers on all data sets with seeds 0, 1, ...; rows that are there already are not computed again.
+def known(path: Path, paper: str, data: str, kimg: float | None) -> Toy:
+    """The row of a run that need not be computed again.
 
     Raises:
-        ValueError: for names that are not there, or no seed, or without POT.
+        ValueError: if the file is no row, or one of another length.
+    """
+    toy = Toy.read(path)
+    asked = setting_of(paper, data).options["total_kimg"] if kimg is None else kimg
+    if toy.kimg != math.ceil(asked * 1000 / toy.batch_size) * toy.batch_size / 1000:  # training ends with a step
+        raise ValueError(
+            f"{path} holds a run of {toy.kimg:g} kimg, not of {asked:g}: give --kimg {toy.kimg:g} or another "
+            "--results, or remove it"
+        )
+    return toy
+
+
+def track(papers: str, data: str, seeds: int, kimg: float | None, results: Path | None) -> tuple[str, list[str]]:
+    """All papers on all data sets with seeds 0, 1, ...; rows that are there already are not computed again.
+
+    Returns:
+        the table, and which runs diverged; why is printed as it happens.
+
+    Raises:
+        ValueError: for names that are not there, no seed, rows of another length, or without POT.
     """
     if seeds < 1:
         raise ValueError(f"the track needs at least one seed, not {seeds}")
     transport()
-    toys = []
     names, sets = names_of(papers, SETTINGS, "paper"), names_of(data, TARGETS, "data set")
     runs = list(itertools.product(range(seeds), sets, names))
+    paths = {} if results is None else {r: results / "toy" / r[1] / f"{r[2]}-{r[0]}.json" for r in runs}
+    there = {r: known(path, r[2], r[1], kimg) for r, path in paths.items() if path.is_file()}
+    toys, diverged = [], []
     for seed, one, paper in bar.track(runs, len(runs), what="runs"):
-        path = None if results is None else results / "toy" / one / f"{paper}-{seed}.json"
-        if path is not None and path.is_file() and not again:
-            toys.append(Toy.read(path))
-            continue
-        toys.append(run(paper, one, seed, kimg))
-        if path is not None:
-            write_toy(toys[-1], path)
-    return table(toys)
+        toy = there.get((seed, one, paper))
+        if toy is None:
+            try:
+                toy = run(paper, one, seed, kimg)
+            except Diverged as error:
+                diverged.append(f"{paper}-{seed} on {one}")
+                print(f"{diverged[-1]} diverged: {error}", flush=True)
+                continue
+            if paths:
+                write_toy(toy, paths[seed, one, paper])
+        toys.append(toy)
+    return table(toys), diverged
 
 
 def pictures(papers: str, data: str, kimg: float | None, out: Path) -> str:

@@ -53,7 +53,8 @@ def trial(name: str, seeds: int, kimg: float | None, results: Path) -> str:
     """Play an experiment with seeds 0, 1, ...; rows that are there are not made again. A line for each row.
 
     Raises:
-        ValueError: for a name that is not there, or no seed, or without a package that it needs.
+        ValueError: for a name that is not there, no seed, rows of another length, a length where nothing is
+            trained, or without a package that it needs.
     """
     if name not in EXPERIMENTS:
         raise ValueError(f"no experiment {name!r}; there are {', '.join(EXPERIMENTS)}")
@@ -65,10 +66,17 @@ def trial(name: str, seeds: int, kimg: float | None, results: Path) -> str:
     experiment = EXPERIMENTS[name]
     if experiment.points:
         transport()
+    if kimg and not experiment.kimg:
+        raise ValueError(f"--kimg does nothing with {name}, which trains nothing: leave it out")
     module = importlib.import_module(f"zoo.lab.{experiment.module}")
     kimg, lines = experiment.kimg if kimg is None else kimg, []
+    paths = {(v, seed): path_of(results, name, v, seed) for seed in range(seeds) for v in variants(name)}
+    for path in paths.values():
+        if path.is_file() and (there := Trial.read(path).kimg) != kimg:
+            mend = "give another --kimg or --results, or remove it"
+            raise ValueError(f"{path} holds a row of {there:g} kimg, not of {kimg:g}: {mend}")
     for seed in range(seeds):
-        wanted = [v for v in variants(name) if not path_of(results, name, v, seed).is_file()]
+        wanted = [v for v in variants(name) if not paths[v, seed].is_file()]
         start = time.process_time()
         played = getattr(module, experiment.play)(seed, kimg, wanted) if wanted else ()
         for variant, metrics, settings in track(played, len(wanted), what=f"variants, seed {seed}"):

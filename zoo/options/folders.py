@@ -1,4 +1,4 @@
-"""Files and folders that users name, looked at before anything is computed for them."""
+"""Files and folders that users name, looked at before anything is computed for them, and the zoo's own."""
 
 import os
 import tempfile
@@ -38,3 +38,18 @@ def check_file(option: str, path: Path, *endings: str) -> None:
     if endings and path.suffix not in endings:
         raise ValueError(f"{option} {path} is no file of its kind: end it with {' or '.join(endings)}")
     check_folder(option, path.parent)
+
+
+def recipes_folder() -> Path:
+    """Where the scripts and recipes lie: `reproductions` of a checkout, or the copy within an installed package."""
+    package = Path(__file__).parents[1]
+    checkout = package.parent / "reproductions"
+    return checkout if checkout.is_dir() else package / "reproductions"
+
+
+def here_or_ours(path: str | Path) -> Path:
+    """A path, or the zoo's own file of that name where it begins with `reproductions` and lies not here."""
+    path, ours = Path(path), recipes_folder()
+    if path.exists() or path.parts[:1] != (ours.name,):
+        return path
+    return ours.parent / path

@@ -17,6 +17,7 @@ from typing import Any, NoReturn
 import yaml
 from jsonargparse import ArgumentParser
 
+from zoo.engine.failures import Diverged
 from zoo.options.ranges import RANGES, shown, words
 
 #: what is told instead of a type's name
@@ -30,7 +31,7 @@ TYPES = {
     "Sequence": "a list such as [a,b]",
 }
 #: kinds of errors whose texts are sentences, or become one
-KNOWN = (ValueError, OSError, ImportError, zipfile.BadZipFile, yaml.YAMLError, json.JSONDecodeError)
+KNOWN = (Diverged, ValueError, OSError, ImportError, zipfile.BadZipFile, yaml.YAMLError, json.JSONDecodeError)
 TYPE = re.compile(
     r"Expected a (?:<class '([\w.]+)'>|typing\.Literal\[(.*)\](?=\. Got|$))|Not of type (\w+): (?:(.*), not (.*))?",
     re.M,
@@ -39,7 +40,7 @@ TYPE = re.compile(
 
 @contextmanager
 def door() -> Iterator[None]:
-    """The command line's door: what goes wrong behind it is one sentence and exit code 2.
+    """The command line's door: what goes wrong behind it is one sentence and exit code 2, or 1 where it diverged.
 
     What is no mistake that is known here is told as such. With ZOO_DEBUG=1 every error shows its traceback.
     """
@@ -50,11 +51,11 @@ def door() -> Iterator[None]:
 
 
 def refuse(error: Exception) -> NoReturn:
-    """End with a sentence, and with code 2."""
+    """End with a sentence, and with code 2; 1 if training has diverged."""
     if os.environ.get("ZOO_DEBUG"):
         raise error
     print(f"error: {sentence(error)}", file=sys.stderr)
-    raise SystemExit(2) from error
+    raise SystemExit(1 if isinstance(error, Diverged) else 2) from error
 
 
 def sentence(error: Exception | str) -> str:

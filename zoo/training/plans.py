@@ -11,9 +11,9 @@ from typing import Any
 
 from zoo.imitation import ALGORITHMS
 from zoo.options.checked import annotations, defaults, refuse
+from zoo.options.folders import recipes_folder
 from zoo.options.ranges import PositiveFloat, Seed, shown
 from zoo.options.yamls import read_yaml
-from zoo.training import recipes
 from zoo.training.loading import model_class, read
 from zoo.training.recipes import compose, shortened
 from zoo.training.run import last_checkpoint
@@ -215,7 +215,7 @@ def _recipe(where: str, plan: Path, name: object) -> tuple[str, str, Path, Path]
     paper, _, recipe = str(name).partition("/")
     if paper in ALGORITHMS:
         raise ValueError(f"{where}: {paper} plays and has no row of images: run reproductions/{paper}.py by itself")
-    for folder in (*plan.resolve().parents[1:2], recipes.folder()):
+    for folder in (*plan.resolve().parents[1:2], recipes_folder()):
         script, file = folder / f"{paper}.py", folder / paper / f"{recipe}.yaml"
         if script.is_file() and file.is_file():
             return paper, recipe, script, file

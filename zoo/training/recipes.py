@@ -4,6 +4,7 @@ from pathlib import Path
 
 import yaml
 
+from zoo.options.folders import recipes_folder
 from zoo.options.ranges import shown
 from zoo.options.yamls import read_yaml
 
@@ -86,26 +87,19 @@ def given(words: list[str], section: str) -> dict:
     return found
 
 
-def folder() -> Path:
-    """Where the scripts and recipes lie: `reproductions` of a checkout, or the copy within an installed package."""
-    package = Path(__file__).parents[1]
-    checkout = package.parent / "reproductions"
-    return checkout if checkout.is_dir() else package / "reproductions"
-
-
 def script_and_recipe(paper: str, recipe: str = "paper") -> tuple[Path, Path]:
     """A paper's script, and one of its recipes by name or by path.
 
     Raises:
         ValueError: for a name that is not there, with those that are.
     """
-    script = folder() / f"{paper}.py"
+    script = recipes_folder() / f"{paper}.py"
     if not script.is_file():
-        papers = ", ".join(sorted(path.stem for path in folder().glob("*.py") if path.stem != "__init__"))
+        papers = ", ".join(sorted(path.stem for path in recipes_folder().glob("*.py") if path.stem != "__init__"))
         raise ValueError(f"no paper {paper} in the zoo; there are {papers}")
-    file = Path(recipe) if recipe.endswith((".yaml", ".yml")) else folder() / paper / f"{recipe}.yaml"
+    file = Path(recipe) if recipe.endswith((".yaml", ".yml")) else recipes_folder() / paper / f"{recipe}.yaml"
     if not file.is_file():
-        known = ", ".join(sorted(path.stem for path in (folder() / paper).glob("*.yaml")))
+        known = ", ".join(sorted(path.stem for path in (recipes_folder() / paper).glob("*.yaml")))
         raise ValueError(f"no recipe {recipe} of {paper}; there are {known}, or give the path of a YAML file")
     return script, file
 

@@ -81,9 +81,10 @@ class Returns(Callback):
         `*_last10` of its last ten, `*_mean` of all; `played` the final policy's fresh episodes by drawn actions,
         `played_best` by the likeliest; `*_std` standard deviations over episodes."""
         h, found = model.hparams, {}
-        seen = history(self.run.folder)
-        for part in ("imitation", "transfer"):
-            values = [x for x in seen.get(f"return/{part}", []) if x is not None]
+        whole, seen = sum(map(len, model.returns.values())) == model.steps, history(self.run.folder)
+        for part, values in model.returns.items():
+            if not whole:  # begun by an earlier version, which kept them in the logs alone
+                values = [x for x in seen.get(f"return/{part}", []) if x is not None]
             if values:
                 means = {"": values[-1:], "_last10": values[-10:], "_mean": values}
                 found |= {f"{part}{name}": float(np.mean(x)) for name, x in means.items()}
