@@ -79,8 +79,6 @@ class Dynamics(Callback):
     def measure(self, gan: GAN, real: Tensor, label: Tensor | None) -> dict[str, float]:
         """Everything but the share of time; random numbers that a network draws are given back."""
         found: dict[str, float] = {}
-        # spectral norm's vectors move at every pass, in eval mode too
-        kept = [(b, b.clone()) for net in (gan.G, gan.D) for b in net.buffers()]
         devices = [gan.device] if gan.device.type == "cuda" else []
         with torch.random.fork_rng(devices=devices), torch.enable_grad(), evaluating(gan.G), evaluating(gan.D):
             for i, (name, net) in enumerate((("g", gan.G), ("d", gan.D))):
@@ -92,8 +90,6 @@ class Dynamics(Callback):
             found |= self.slopes(gan, real[: self.n].detach(), label)
             if self.jacobian:
                 found |= self.real_part(gan, real[: self.jacobian].detach(), label)
-        for buffer, value in kept:
-            buffer.copy_(value)
         return found
 
     @staticmethod
