@@ -215,6 +215,12 @@ QUOTED = {
         "recall_efficientnet-lite0": ["0.002"],
         "recall_random": ["0.54"],
     },
+    ("r1gan", "cifar10-cpu"): {
+        "fd_efficientnet-lite0": ["40.0"],
+        "fd_random": ["0.431"],
+        "recall_efficientnet-lite0": ["0.13"],
+        "recall_random": ["0.33"],
+    },
     ("sngan", "cifar10-cpu"): {
         "fd_efficientnet-lite0": ["37.9"],
         "fd_random": ["0.366"],
