@@ -128,7 +128,6 @@ def test_mnist_is_grey_inside_and_coloured_outside():
     [
         ({"architecture": "cnn"}, "n_classes"),
         ({"resolution": 48, "n_classes": 0}, "choose 32, 64 or 128"),
-        ({"decay_start_kimg": 99_000}, "total_kimg"),
     ],
 )
 def test_what_ctgan_cannot_be(options, words):

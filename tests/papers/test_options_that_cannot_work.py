@@ -6,12 +6,13 @@ import pytest
 import torch
 
 from zoo.baselines import baseline_class
-from zoo.data.floats import cropped
+from zoo.data.named import ImageNet
 from zoo.evaluation import critics
 from zoo.networks import ctgan_ssl, stylegan
 from zoo.networks.biggan_layers import Attention
 from zoo.networks.modes import evaluating
 from zoo.networks.progressive import fade_bytes
+from zoo.papers.biggan import BigGAN
 from zoo.papers.ctgan import CTGAN
 from zoo.papers.introvae import IntroVAE
 from zoo.papers.pggan import PGGAN
@@ -19,6 +20,7 @@ from zoo.papers.sngan import SNGAN
 from zoo.papers.stylegan import StyleGAN
 from zoo.papers.ttur import TTUR
 from zoo.papers.vgan import VGAN
+from zoo.ranks.share import Share
 
 MODES = {
     "resolution": 32,
@@ -41,6 +43,12 @@ def test_a_decay_behind_the_end_is_refused(name):
     ("model", "options", "words"),
     [
         (IntroVAE, {"vae_kimg": 116, "total_kimg": 100}, r"vae_kimg \(116\) lies behind"),
+        (SNGAN, {"total_kimg": 100_000}, r"decay_start_kimg \(128000\) lies behind"),
+        (
+            CTGAN,
+            {"decay_start_kimg": 99_000},
+            r"lies behind total_kimg \(32000\): set --model.decay_start_kimg too",
+        ),
         (CTGAN, {"dropout": (0.0, 0.0, 0.0)}, "set --model.lambda_ct 0, or give --model.dropout"),
         (PGGAN, MODES | {"stddev_group": 4}, "know no other stddev_group"),
         (PGGAN, MODES | {"n_classes": 10}, "know no other n_classes"),
@@ -157,9 +165,24 @@ def test_a_packing_critic_is_asked_in_whole_packs():
     assert (len(logits), len(slopes)) == (2, 8)
 
 
-def test_corners_are_those_of_the_whole_batch():
-    x = torch.rand(8, 3, 16, 16)
-    whole = cropped(x, 0.5, torch.Generator().manual_seed(0))
-    places = torch.tensor([1, 4, 6])
-    mine = cropped(x[places], 0.5, torch.Generator().manual_seed(0), places, 8)
-    assert torch.equal(mine, whole[places])
+def test_crops_of_processes_are_those_of_one(monkeypatch):
+    data = ImageNet(resolution=16, batch_size=8, crop=0.5, noise=0.01, seed=3)
+    x = torch.randint(0, 256, (8, 3, 16, 16), dtype=torch.uint8)
+    made = {}
+    for rank, world in ((0, 1), (0, 2), (1, 2)):
+        monkeypatch.setattr(ImageNet, "_progress", lambda self, rank=rank, world=world: (16, rank, world))
+        places = Share(8, rank, world).places(1) if world > 1 else torch.arange(8)
+        made[rank, world] = places, data.on_after_batch_transfer((x[places], None), 0)[0]
+    whole = made[0, 1][1]
+    assert not torch.equal(whole[:4], whole[4:])
+    for rank in (0, 1):
+        places, mine = made[rank, 2]
+        assert len(places) == 4
+        assert torch.equal(mine, whole[places])
+
+
+def test_standing_statistics_are_kept_while_g_is_only_looked_at():
+    gan = BigGAN(32, 4, width_g=4, width_d=4, latent_dim=20, shared_dim=4, batch_size=4, standing_passes=1)
+    kept = gan.standing(gan.G, None)
+    gan.sample(1, ema=False)
+    assert gan.standing(gan.G, None) is kept

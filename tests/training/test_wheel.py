@@ -69,4 +69,6 @@ def test_a_short_run_needs_no_second_option():
     config, _, _ = compose(recipe, ["--model.total_kimg=1", "--model.decay_start_kimg=13"])
     assert config["model"]["decay_start_kimg"] == 13
     assert compose(recipe, [])[0]["model"]["decay_start_kimg"] == 13
+    warm = ROOT / "reproductions" / "introvae" / "tiny.yaml"
+    assert compose(warm, ["--model.total_kimg", "1"])[0]["model"]["vae_kimg"] == 1
     assert shortened({"a_start_kimg": None, "b": 3}, {"total_kimg": 1}) == {"a_start_kimg": None, "b": 3}

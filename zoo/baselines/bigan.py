@@ -7,12 +7,10 @@ arXiv 1605.09782. Official code: jeffdonahue/bigan @ 06342ee ("B").
 
 from typing import Literal
 
-import lightning.pytorch as L
 import torch
 from torch import Tensor
 
 from zoo.data import ImageDataModule
-from zoo.engine.checks import check_start
 from zoo.engine.gan import GAN
 from zoo.engine.latents import PRIORS
 from zoo.engine.pixels import Pixels
@@ -76,10 +74,6 @@ class BiGAN(GAN):
         self.save_hyperparameters()
         self.prior, self.lr, self.betas, self.l2 = PRIORS[prior], lr, (beta1, beta2), l2
         self.decay_start_kimg, self.decay = decay_start_kimg, decay
-
-    def check(self, data: L.LightningDataModule | None) -> None:
-        super().check(data)
-        check_start(self.total_kimg, decay_start_kimg=self.decay_start_kimg)
 
     def configure_optimizers(self) -> list[torch.optim.Optimizer]:
         players = [[*self.G.parameters(), *self.E.parameters()], self.D.parameters()]

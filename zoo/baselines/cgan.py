@@ -14,7 +14,6 @@ import torch
 from torch import Tensor, nn
 
 from zoo.data import ImageDataModule
-from zoo.engine.checks import check_start
 from zoo.engine.gan import GAN
 from zoo.engine.latents import PRIORS
 from zoo.engine.pixels import Pixels
@@ -123,7 +122,6 @@ class CGAN(GAN):
             pixels=Pixels(channels, unit=architecture != "dcgan"),
         )
         self.save_hyperparameters()
-        check_start(total_kimg, decay_start_kimg=decay_start_kimg)
         self.prior, self.weight_d = PRIORS[prior], 0.5 if half else 1.0
         self.optimizer, self.schedule = {"sgd": (self.sgd, self.cool), "adam": (self.adam, self.decay)}[optimizer]
         self.lr, self.betas, self.l2, self.decay_start_kimg = lr, (beta1, beta2), l2, decay_start_kimg

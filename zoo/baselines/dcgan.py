@@ -12,7 +12,6 @@ from typing import Literal
 import torch
 from torch import Tensor
 
-from zoo.engine.checks import check_start
 from zoo.engine.gan import GAN
 from zoo.engine.latents import PRIORS
 from zoo.engine.pixels import Pixels
@@ -78,7 +77,6 @@ class DCGAN(GAN):
             pixels=Pixels(channels, unit=architecture == "cnn" and resolution == 28),
         )
         self.save_hyperparameters()
-        check_start(total_kimg, decay_start_kimg=decay_start_kimg)
         self.prior, self.iteration = PRIORS[prior], {"theano": self.theano, "torch": self.torch}[order]
         self.lr, self.betas, self.l2, self.decay_start_kimg = lr, (beta1, beta2), l2, decay_start_kimg
 

@@ -12,7 +12,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from zoo.engine.checks import check_parts_of, check_start
+from zoo.engine.checks import check_parts_of
 from zoo.engine.gan import GAN
 from zoo.engine.optim import AdamEpsilonHat
 from zoo.engine.pixels import Pixels
@@ -92,7 +92,6 @@ class WGAN_GP(GAN):
             pixels=Pixels(channels, unit=architecture == "cnn" and resolution == 28),
         )
         self.save_hyperparameters()
-        check_start(total_kimg, decay_start_kimg=decay_start_kimg)
         check_parts_of(bn_groups=bn_groups, batch_size=batch_size, batch_size_g=batch_size_g)
         if norm_d == "batch":
             raise ValueError(

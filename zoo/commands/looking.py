@@ -45,7 +45,7 @@ def walk(
         out: The video: .mp4 (h264), .gif or .webp.
         seeds: Stops such as 4,17,8: cells of a sheet; 0-3 by default.
         frames: Frames from one stop to the next.
-        fps: Frames a second, at most 240, of a .gif 50.
+        fps: Frames a second, from 0.1 to 240, of a .gif to 50.
         kind: Along the sphere (by default), on a smooth curve through all stops, or on straight lines.
         loop: Return to the first stop, as is done by default.
         grid: Columns x rows of walks beside each other, such as 3x2; each takes the next seeds. One by default.
@@ -72,12 +72,9 @@ def walk(
     numbers = parse(seeds or "0-3")
     gan, way, stops = _way(checkpoint, device, ways)
     total = 2 * frames if truncations else frames * ((stops or len(numbers)) - (loop is False))
-    if total * columns * rows > MOST:
-        raise ValueError(
-            f"{total * columns * rows:,} pictures are more than the {MOST:,} that a walk may have: take fewer "
-            "--frames or stops, or a smaller --grid"
-        )
-    video.check_memory(out, total, rows * gan.resolution, columns * gan.resolution)
+    _check_size(total * columns * rows)
+    side = gan.trained_stage.resolution
+    video.check_memory(out, total, rows * side, columns * side)
     step = max(numbers) - min(numbers) + 1
     seeds_of = [[i * step + number for number in numbers] for i in range(columns * rows)]
     common = {"frames": frames, "kind": kind or "spherical", "loop": loop is not False, "label": label}
@@ -85,6 +82,15 @@ def walk(
     walks = [paths.walk(gan, own, way, **options) for own in seeds_of]
     n = video.write(out, track(paths.beside(walks, columns), total), fps)
     print(f"{out}: {n} frames, {n / fps:.1f} s, at {gan.nimg / 1000:g} kimg")
+
+
+def _check_size(pictures: int) -> None:
+    """Refuse a walk that nobody could wait for."""
+    if pictures > MOST:
+        raise ValueError(
+            f"{pictures:,} pictures are more than the {MOST:,} that a walk may have: take fewer --frames or stops, "
+            "or a smaller --grid"
+        )
 
 
 def _sides(grid: str) -> tuple[int, int]:
@@ -136,7 +142,7 @@ def grow(
     Args:
         run: The run's folder, such as runs/pggan/lfw-cpu-001.
         out: The video: .mp4 (h264), .gif or .webp.
-        fps: Sheets a second, at most 240, of a .gif 50.
+        fps: Sheets a second, from 0.1 to 240, of a .gif to 50.
         hold: Seconds for which the last one stays.
     """
     from zoo.pictures import growth, video

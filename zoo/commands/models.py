@@ -99,7 +99,7 @@ def _sample_seeds(
     gan = load(checkpoint, device)
     options = (classes, truncation, ema, seed)
     asked = {"classes": classes, "truncation": truncation, "ema": ema, "seed": seed}
-    asked |= {"checkpoint": str(checkpoint.resolve()), "written": checkpoint.stat().st_mtime_ns}
+    asked |= {"weights": pictures.digest(gan)}
     if out.suffix == ".npz":
         with Npz(out, len(numbers), gan.trained_stage.resolution, asked | {"seeds": seeds}) as file:
             before, rest = file.done, numbers[file.done :]

@@ -13,6 +13,22 @@ if TYPE_CHECKING:
     from zoo.engine.gan import GAN
 
 
+#: options that name when something begins
+STARTS = ("decay_start_kimg", "vae_kimg")
+
+
+def check(gan: "GAN", data: L.LightningDataModule | None) -> None:
+    """Refuse what cannot work with this data, before anything is computed or written.
+
+    Raises:
+        ValueError: naming the option.
+    """
+    check_classes(gan, data)
+    check_norms(gan)
+    check_starts(gan)
+    check_fade(gan, data)
+
+
 def reached(gan: "GAN") -> list[Stage]:
     """The stages of a growing model before `total_kimg`; the only one of another."""
     found = [gan.stage_at(0)]
@@ -66,15 +82,32 @@ def check_parts_of(**sizes: int) -> None:
             )
 
 
-def check_start(total_kimg: float, **starts: float | None) -> None:
-    """Refuse what would begin behind the end of training: `check_start(total_kimg, decay_start_kimg=...)`.
+def check_starts(gan: "GAN") -> None:
+    """Refuse what would begin behind the end of training.
 
     Raises:
         ValueError: naming both options and both numbers.
     """
-    for name, start in starts.items():
-        if start is not None and start > total_kimg:
-            raise ValueError(f"{name} ({start:g}) lies behind total_kimg ({total_kimg:g}): set --model.{name} too")
+    for name in STARTS:
+        start = gan.hparams.get(name)
+        if start is not None and start > gan.total_kimg:
+            raise ValueError(
+                f"{name} ({start:g}) lies behind total_kimg ({gan.total_kimg:g}): set --model.{name} too"
+            )
+
+
+def check_fade(gan: "GAN", data: L.LightningDataModule | None) -> None:
+    """Refuse PGGAN's fade of bytes over numbers that are none.
+
+    Raises:
+        ValueError: naming the options.
+    """
+    noisy = getattr(data, "noise", 0) or getattr(data, "divisor", 127.5) != 127.5
+    if gan.hparams.get("real_fade") == "bytes" and noisy:
+        raise ValueError(
+            "what fades is cut to bytes, which undoes --data.noise and another --data.divisor than 127.5: set "
+            "--model.real_fade float"
+        )
 
 
 def chosen_labels(gan: "GAN", label: Tensor | int, n: int) -> Tensor:

@@ -14,8 +14,7 @@ from lightning.pytorch.core.optimizer import LightningOptimizer
 from torch import Tensor, nn
 
 from zoo.data.stage import Stage
-from zoo.engine import batches, draws, reporting, sampling, speed, state, updates
-from zoo.engine.checks import check_classes, check_norms
+from zoo.engine import batches, checks, draws, reporting, sampling, speed, state, updates
 from zoo.engine.clock import Clock
 from zoo.engine.ema import EMA
 from zoo.engine.hub import OnHub
@@ -200,8 +199,7 @@ class GAN(Checked, L.LightningModule, OnHub):
         Raises:
             ValueError: if the data lacks the model's classes, or a batch does not split as the paper's step asks.
         """
-        check_classes(self, data)
-        check_norms(self)
+        checks.check(self, data)
 
     def on_fit_start(self) -> None:
         self.check(self.trainer.datamodule)
@@ -209,7 +207,7 @@ class GAN(Checked, L.LightningModule, OnHub):
 
     def on_train_start(self) -> None:
         batches.check_last_batch(self)
-        self._seen, self._shown = False, None
+        self._seen, self._shown, self.only_G = False, None, False
         self.clock.start()
         self._reported = (self.nimg, self.clock.seconds)
 

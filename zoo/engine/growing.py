@@ -77,6 +77,7 @@ class Growing(GAN):
     def check(self, data: L.LightningDataModule | None) -> None:
         """Refuse a batch that the minibatch stddev cannot split, before anything is computed."""
         super().check(data)
+        self.schedule.check_sides()
         self.schedule.check_groups(self.group, self.total_kimg * 1000, self.stage.parts)
 
     def generate(self, G: nn.Module, z: Tensor, label: Tensor | None, truncation: float | None) -> Tensor:

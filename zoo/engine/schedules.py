@@ -97,10 +97,6 @@ class ProgressiveSchedule:
         for name, size in (("resolution", self.resolution), ("start_resolution", self.start_resolution)):
             if size < 4 or size & (size - 1):
                 raise ValueError(f"{name} must be a power of two from 4 on, not {size}")
-        for name, sides in (("batch_size_at", self.batch_size_at), ("lr_at", self.lr_at)):
-            for side in sides:
-                if side < 4 or side & (side - 1):
-                    raise ValueError(f"{name} names {side} px, where no stage is: sides are powers of two >= 4")
         if self.start_resolution > self.resolution:
             raise ValueError(f"start_resolution {self.start_resolution} exceeds the resolution {self.resolution}")
         if self.train_kimg < 0 or self.transition_kimg < 0 or self.repeats < 1:
@@ -161,6 +157,17 @@ class ProgressiveSchedule:
         block = self.repeats * stage.images_per_step
         seen = start + (nimg - start) // block * block
         return replace(stage, lod=self.lod(seen), lr=self.rate(seen, stage.resolution))
+
+    def check_sides(self) -> None:
+        """Refuse a batch or a rate for a side that no stage of any resolution has.
+
+        Raises:
+            ValueError: naming the option.
+        """
+        for name, sides in (("batch_size_at", self.batch_size_at), ("lr_at", self.lr_at)):
+            for side in sides:
+                if side < 4 or side & (side - 1):
+                    raise ValueError(f"{name} names {side} px, where no stage is: sides are powers of two >= 4")
 
     def check_groups(self, group: int | None, until: float | None = None, parts: int = 1) -> None:
         """Refuse a batch that D's minibatch stddev cannot split into its groups; None or 0 needs none.

@@ -57,6 +57,8 @@ def judgement(subject: Subject) -> dict[str, float]:
         return {}
     block = subject.gan.stage.block  # a score may be of several images
     n = min(N, subject.n_fake, len(subject.data)) // block * block
+    if not n:
+        raise ValueError(f"judgement needs {block} images, which this D scores together")
     batches = list(subject.data.batches(subject.batch_size, limit=n))
     labels = None if batches[0][1] is None else torch.cat([y for _, y in batches])
     real, slopes = asked(subject, torch.cat([x for x, _ in batches]), labels)
@@ -67,7 +69,7 @@ def judgement(subject: Subject) -> dict[str, float]:
         "d_margin": (real.mean() - fake.mean()).item(),
     }
     others = subject.data.held_out() or subject.data.test_images()
-    if others is not None:
+    if others is not None and len(others) >= block:
         images, y = others[torch.arange(min(n, len(others)) // block * block)]
         found["d_gap"] = (real.mean() - asked(subject, images, y)[0].mean()).item()
         found["d_overfit"] = found["d_gap"] / found["d_margin"] if found["d_margin"] else 0.0

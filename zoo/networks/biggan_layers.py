@@ -67,6 +67,7 @@ class SpectralNorm(layers.SpectralNorm):
     """
 
     eps = 1e-12
+    keep_u_in_eval = False
 
     def start_u(self, n_values: int = 1) -> None:
         self.n_iter = 1

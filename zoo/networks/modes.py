@@ -11,16 +11,17 @@ from zoo.ranks.share import Share, running, turned_to
 
 @contextmanager
 def evaluating(module: nn.Module) -> Iterator[None]:
-    """Hold `module` in eval mode; afterwards its mode is what it was, and so are its buffers: a spectral norm's
-    vector may move in eval mode too."""
-    training, kept = module.training, [(buffer, buffer.clone()) for buffer in module.buffers()]
+    """Hold `module` in eval mode; afterwards it is in the mode it was in, and what spectral norms move in eval mode
+    too is what it was."""
+    training, moving = module.training, [m.u for m in module.modules() if getattr(m, "keep_u_in_eval", False)]
+    kept = [u.clone() for u in moving]
     module.eval()
     try:
         yield
     finally:
         module.train(training)
-        for buffer, before in kept:
-            buffer.copy_(before)
+        for u, before in zip(moving, kept, strict=True):
+            u.copy_(before)
 
 
 @contextmanager

@@ -8,11 +8,12 @@ unverified, and every constant is the code's.
     python reproductions/ctgan.py --config reproductions/ctgan/cifar10-1000.yaml # the first 1,000 images, CNN
 """
 
+import lightning.pytorch as L
 import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from zoo.engine.checks import check_parts_of, check_start
+from zoo.engine.checks import check_parts_of
 from zoo.engine.gan import GAN
 from zoo.engine.optim import AdamEpsilonHat
 from zoo.engine.pixels import Pixels
@@ -97,8 +98,10 @@ class CTGAN(GAN):
         self.lambda_gp, self.lambda_ct, self.margin = lambda_gp, lambda_ct, margin
         self.acgan_d, self.acgan_g = acgan_d, acgan_g
         self.lr, self.betas, self.decay_start_kimg = lr, (beta1, beta2), decay_start_kimg
-        check_start(total_kimg, decay_start_kimg=decay_start_kimg)
-        if lambda_ct and dropout is not None and not any(dropout):
+
+    def check(self, data: L.LightningDataModule | None) -> None:
+        super().check(data)
+        if self.lambda_ct and not any(self.hparams["dropout"] or (1,)):
             raise ValueError(
                 "without dropout D's two passes are one and the consistency term is 0: set --model.lambda_ct 0, "
                 "or give --model.dropout a share above 0"

@@ -114,7 +114,8 @@ class CTGAN_SSL(GAN):
 
     def on_train_start(self) -> None:
         super().on_train_start()
-        if not self.nimg and "ancestor" not in self.origin:
+        ancestor = self.origin.get("ancestor")
+        if not self.nimg and (ancestor is None or {"G", "D"} & {*ancestor.get("drawn_anew", ())}):
             self.start()
 
     @torch.no_grad()

@@ -10,13 +10,11 @@ said of it, Algorithm 1 included, comes from others who followed it.
 from collections.abc import Sequence
 from typing import Literal
 
-import lightning.pytorch as L
 import torch
 from lightning.pytorch.callbacks import Callback
 from torch import Tensor, nn
 
 from zoo.data import ImageDataModule
-from zoo.engine.checks import check_start
 from zoo.engine.gan import GAN
 from zoo.engine.introspection import Introspection
 from zoo.engine.optim import AdamEpsilonHat
@@ -95,10 +93,6 @@ class IntroVAE(GAN):
     @property
     def E(self) -> nn.Module:
         return self.D
-
-    def check(self, data: L.LightningDataModule | None) -> None:
-        super().check(data)
-        check_start(self.total_kimg, vae_kimg=self.vae_kimg)
 
     def configure_optimizers(self) -> list[torch.optim.Optimizer]:
         return [AdamEpsilonHat(net.parameters(), self.lr, (0.9, 0.999)) for net in (self.G, self.E)]

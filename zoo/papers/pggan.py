@@ -9,7 +9,6 @@ original-theano-version @ 1a05598 ("TH"), which made the paper's numbers.
 
 from typing import Any, Literal
 
-import lightning.pytorch as L
 import torch
 import torch.nn.functional as F
 from torch import Tensor
@@ -20,7 +19,7 @@ from zoo.engine.optim import AdamEpsilonHat
 from zoo.engine.schedules import ProgressiveSchedule
 from zoo.networks import pggan_rows
 from zoo.networks.modes import frozen
-from zoo.networks.progressive import FADES, fade_bytes
+from zoo.networks.progressive import FADES
 from zoo.objectives.losses import CRITICS
 from zoo.objectives.penalties import between, wgan_gp
 from zoo.options import ranges
@@ -104,16 +103,6 @@ class PGGAN(Growing):
         self.lambda_gp, self.drift = (0.0, 0.0) if loss == "lsgan" else (lambda_gp, drift)
         self.gamma, self.cond_weight, self.draws_labels = gamma, cond_weight, fake_labels == "random"
         self.updates = {"alternating": self.alternating, "simultaneous": self.simultaneous}[updates]
-
-    def check(self, data: L.LightningDataModule | None) -> None:
-        super().check(data)
-        if self.fade_reals is fade_bytes and (
-            getattr(data, "noise", 0) or getattr(data, "divisor", 127.5) != 127.5
-        ):
-            raise ValueError(
-                "what fades is cut to bytes, which undoes --data.noise and another --data.divisor than 127.5: set "
-                "--model.real_fade float"
-            )
 
     def configure_optimizers(self) -> list[torch.optim.Optimizer]:
         return [AdamEpsilonHat(net.parameters(), self.schedule.lr, (0.0, self.beta2)) for net in (self.G, self.D)]

@@ -12,7 +12,6 @@ from typing import Literal
 import torch
 from torch import Tensor, nn
 
-from zoo.engine.checks import check_start
 from zoo.engine.gan import GAN
 from zoo.engine.optim import AdamEpsilonHat
 from zoo.engine.schedules import linear_decay
@@ -105,7 +104,6 @@ class SNGAN(GAN):
         self.penalty, self.penalty_weight, self.clip = PENALTIES[penalty], penalty_weight, clip
         self.n_dis, self.batch_size_g = n_dis, batch_size_g
         self.lr, self.betas, self.decay_start_kimg = lr, (beta1, beta2), decay_start_kimg
-        check_start(total_kimg, decay_start_kimg=decay_start_kimg)
 
     def configure_optimizers(self) -> list[torch.optim.Optimizer]:
         return [AdamEpsilonHat(net.parameters(), self.lr, self.betas) for net in (self.G, self.D)]
@@ -117,8 +115,8 @@ class SNGAN(GAN):
 
     def training_step(self, batch: tuple[Tensor, Tensor | None], batch_idx: int) -> None:
         real, label = batch
-        if self.penalty:
-            self.seed_step()  # the points of gp
+        if self.penalty is held_slope:
+            self.seed_step()  # its points
         lr = self.lr
         if self.decay_start_kimg is not None:
             lr *= linear_decay(self.nimg, self.decay_start_kimg, self.total_kimg)

@@ -1,5 +1,6 @@
 """One picture for each seed: as arrays, and as PNGs named by it."""
 
+import hashlib
 import json
 import re
 from collections.abc import Iterator, Sequence
@@ -91,6 +92,15 @@ def file_of(folder: Path, seed: int) -> Path:
     return folder / f"seed{seed:06d}.png"
 
 
+def digest(gan: GAN) -> str:
+    """A name of a model's weights, wherever their file lies."""
+    found = hashlib.sha256()
+    for tensor in gan.state_dict().values():
+        if isinstance(tensor, Tensor):
+            found.update(tensor.detach().cpu().contiguous().flatten().view(torch.uint8).numpy())
+    return found.hexdigest()
+
+
 def check_asked(folder: Path, asked: dict) -> None:
     """Refuse a folder whose pictures were made of something else, or of nobody knows what.
 
@@ -108,11 +118,14 @@ def check_asked(folder: Path, asked: dict) -> None:
         other = [name for name in asked if before.get(name, ...) != asked[name]]
     except (FileNotFoundError, ValueError, AttributeError):
         raise ValueError(
-            f"--out {folder} holds pictures, and no {ASKED} that tells what they were made of: name another folder"
+            f"--out {folder} holds pictures, and no {ASKED} that tells what they were made of: name another "
+            "folder, or remove them"
         ) from None
     if other:
-        names = ", ".join("the checkpoint's date" if name == "written" else name for name in other)
-        raise ValueError(f"--out {folder} holds pictures that were made otherwise ({names}): name another folder")
+        raise ValueError(
+            f"--out {folder} holds pictures that were made otherwise ({', '.join(other)}): name another folder, or "
+            "remove them"
+        )
 
 
 def tell_asked(folder: Path, asked: dict) -> None:

@@ -12,7 +12,7 @@ from zoo.options.folders import check_folder
 
 KINDS = (".mp4", ".gif", ".webp")
 TICKS = {".gif": 10, ".webp": 1}  # ms, in which these count how long a frame stands
-RATES = {".gif": (1, 50)}  # frames a second; shorter than two of its ticks players show slowly
+RATES = {".gif": (0.1, 50)}  # frames a second; shorter than two of its ticks players show slowly
 RATE = (0.1, 240)  # of the others
 MOST_BYTES = 2**31  # of frames, which GIF and WebP hold all at once
 SMALLEST = 256  # px; smaller frames are enlarged without blur, for players blur them

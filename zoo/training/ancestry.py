@@ -43,7 +43,7 @@ def begin_from(path: Path, model: GAN, names: tuple[str, ...] = ()) -> list[str]
         there &= set(about["imported"]["networks"])
     old = tuple(about.get("class_names") or ())
     pairs = matching(old, names, about["hparams"].get("n_classes") or 0, model.n_classes)
-    lines, fitted = [], 0
+    lines, anew, fitted = [], [], 0
     for network, ours in model.named_children():
         if not ours.state_dict():
             continue
@@ -51,6 +51,7 @@ def begin_from(path: Path, model: GAN, names: tuple[str, ...] = ()) -> list[str]
         taken, fresh, rows = take(ours, theirs if source in there else {}, source, pairs)
         ours.load_state_dict(taken, strict=False)
         fitted += len(taken)
+        anew += [network] if fresh or rows else []
         lines.append(told(network, source, taken, fresh, rows, len(ours.state_dict())))
     if not fitted:
         raise ValueError(f"--init_from {path}: none of its arrays fits the networks of the settings under --model")
@@ -61,6 +62,8 @@ def begin_from(path: Path, model: GAN, names: tuple[str, ...] = ()) -> list[str]
         "paper": about["paper"],
         "kimg": state.get("nimg", about.get("extra", {}).get("nimg", 0)) / 1000,
     }
+    if anew:  # in full or in part
+        model.origin["ancestor"]["drawn_anew"] = anew
     return lines
 
 

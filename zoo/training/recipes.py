@@ -73,7 +73,8 @@ def shortened(model: dict, options: dict) -> dict:
     total = options.get("total_kimg")
     if not isinstance(total, int | float):
         return model
-    late = {k for k, v in model.items() if k.endswith("_start_kimg") and isinstance(v, int | float) and v > total}
+    starts = {k: v for k, v in model.items() if k.endswith("_start_kimg") or k == "vae_kimg"}
+    late = {k for k, v in starts.items() if isinstance(v, int | float) and v > total}
     return model | dict.fromkeys(late - options.keys(), total)
 
 
