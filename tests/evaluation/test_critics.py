@@ -8,6 +8,7 @@ import torch
 from torch import Tensor, nn
 
 from zoo.data import Drawn, StackedMNIST
+from zoo.data.stage import Stage
 from zoo.evaluation import modes as modes_of
 from zoo.evaluation.critics import effective_rank, information, judgement, sigmas, spectra
 from zoo.evaluation.modes import Digits, classes, counted, train
@@ -26,7 +27,7 @@ class Planted(nn.Module):
 
 
 class Model(nn.Module):
-    n_classes, device = 0, torch.device("cpu")
+    n_classes, device, stage = 0, torch.device("cpu"), Stage(8, 4)
 
     def __init__(self, D: nn.Module, fake: float) -> None:
         super().__init__()

@@ -40,9 +40,10 @@ def test_loaded_weights_are_not_started_anew(monkeypatch):
     started = []
     monkeypatch.setattr(CTGAN_SSL, "start", lambda self: started.append(self.origin))
     options = {"logger": False, "enable_checkpointing": False, "enable_progress_bar": False}
-    for origin in ({}, {"ancestor": "other.ckpt"}):  # as --init_from leaves it
+    partly = {"ancestor": {"file": "other.ckpt", "drawn_anew": ["D"]}}
+    for origin in ({}, {"ancestor": {"file": "other.ckpt"}}, partly):  # as --init_from leaves it
         gan = CTGAN_SSL(width_g=4, width_d=4, latent_dim=4, labels_per_class=2, batch_size=8, total_kimg=0.008)
         gan.origin = origin
         data = Drawn(resolution=32, n_images=64, batch_size=8, seed=0)
         L.Trainer(max_steps=2, max_epochs=1, accelerator="cpu", **options).fit(gan, datamodule=data)
-    assert started == [{}]
+    assert started == [{}, partly]

@@ -11,7 +11,7 @@ from zoo.evaluation import critics
 from zoo.networks import ctgan_ssl, stylegan
 from zoo.networks.biggan_layers import Attention
 from zoo.networks.modes import evaluating
-from zoo.networks.progressive import fade_bytes
+from zoo.networks.progressive import fade_bytes, fade_reals
 from zoo.papers.biggan import BigGAN
 from zoo.papers.ctgan import CTGAN
 from zoo.papers.introvae import IntroVAE
@@ -114,14 +114,10 @@ def test_groups_of_the_minibatch_stddev_are_of_one_batch_of_d(critic, batch, fit
             D(x)
 
 
-def test_bytes_do_not_undo_noise():
-    gan = PGGAN(**SMALL)
-    for data in (SimpleNamespace(noise=1 / 128, divisor=127.5), SimpleNamespace(noise=0.0, divisor=128.0)):
-        with pytest.raises(ValueError, match=r"set --model\.real_fade float"):
-            gan.check(data)
-    gan.check(SimpleNamespace(noise=0.0, divisor=127.5))
+def test_a_stage_s_own_images_are_not_cut_to_bytes():
     x = torch.rand(2, 3, 8, 8) * 2 - 1
-    assert torch.equal(fade_bytes(x, 1.0), x)  # a stage's own images are left as they are
+    assert torch.equal(fade_bytes(x, 1.0), x)
+    assert not torch.equal(fade_bytes(x, 1.5), fade_reals(x, 1.5))
 
 
 def test_no_group_is_no_layer():

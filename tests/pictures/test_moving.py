@@ -88,7 +88,7 @@ def test_a_folder_of_other_pictures_is_left_as_it_is(models, tmp_path, capsys):
             "--out faces holds pictures that were made otherwise (truncation): name another folder",
         ),
         ([*command, "--label", "1"], "made otherwise (classes): name"),
-        (other, "made otherwise (seed, checkpoint, the checkpoint's date): name"),
+        (other, "made otherwise (seed, weights): name"),
     ):
         with pytest.raises(SystemExit):
             main(words)
@@ -259,7 +259,7 @@ def test_a_run_grows_at_one_size(tmp_path):
         (["grow", "x", "--fps", "1e-6"], "--fps of a .mp4 takes a number from 0.1 to 240, not 1e-06"),
         (
             ["walk", "x.ckpt", "--out", "w.gif", "--fps", "60"],
-            "--fps of a .gif takes a number from 1 to 50, not 60",
+            "--fps of a .gif takes a number from 0.1 to 50, not 60",
         ),
         (["walk", "stylegan", "--layers", "0,2"], "--layers takes one run of layers, such as 0-3, not 0,2"),
         (["walk", "sngan", "--truncations", "[1,0]"], "--truncations [1.0, 0.0]: truncation must be positive"),

@@ -26,7 +26,6 @@ def check(gan: "GAN", data: L.LightningDataModule | None) -> None:
     check_classes(gan, data)
     check_norms(gan)
     check_starts(gan)
-    check_fade(gan, data)
 
 
 def reached(gan: "GAN") -> list[Stage]:
@@ -94,20 +93,6 @@ def check_starts(gan: "GAN") -> None:
             raise ValueError(
                 f"{name} ({start:g}) lies behind total_kimg ({gan.total_kimg:g}): set --model.{name} too"
             )
-
-
-def check_fade(gan: "GAN", data: L.LightningDataModule | None) -> None:
-    """Refuse PGGAN's fade of bytes over numbers that are none.
-
-    Raises:
-        ValueError: naming the options.
-    """
-    noisy = getattr(data, "noise", 0) or getattr(data, "divisor", 127.5) != 127.5
-    if gan.hparams.get("real_fade") == "bytes" and noisy:
-        raise ValueError(
-            "what fades is cut to bytes, which undoes --data.noise and another --data.divisor than 127.5: set "
-            "--model.real_fade float"
-        )
 
 
 def chosen_labels(gan: "GAN", label: Tensor | int, n: int) -> Tensor:

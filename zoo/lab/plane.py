@@ -24,6 +24,7 @@ from zoo.lab.settings import SETTINGS, setting_of
 from zoo.options.bar import track
 from zoo.pictures.plots import new_figure, save_figure
 from zoo.training.loading import model_class
+from zoo.training.recipes import shortened
 
 #: a sample within this distance of a target is good; Roth's toy is measured so (ours: it published pictures)
 RADIUS = 0.1
@@ -82,7 +83,8 @@ def train(
     """
     setting = setting_of(paper, data)
     torch.manual_seed(seed)
-    gan = build(paper, setting.options | (options or {}) | ({} if kimg is None else {"total_kimg": kimg}))
+    length = {} if kimg is None else {"total_kimg": kimg}
+    gan = build(paper, shortened(setting.options | (options or {}), length) | length)
     points = Points(data, gan.images_per_step, seed, gan.n_classes)
     dim = points.target.dim
     gan.use_networks(setting.generator(dim), setting.critic(dim), setting.latent_dim)

@@ -44,7 +44,7 @@ class PGGAN(Growing):
         beta2: Adam's beta 2.
         fake_labels: what fakes D classifies: "random" ones (TH train.py:257, 263), or the "real" batch's (TF).
         updates: D then G on new latents ("alternating"), or both from one batch ("simultaneous").
-        real_fade: real images fade in "float", or are cut to "bytes" as in TH.
+        real_fade: real images fade in "float", or what fades is cut to "bytes" as in TH, noise with it.
         rampup_kimg: the rate rises over so many thousand images, as exp(-5 (1 - t)^2).
         ema_decay: decay of the average of G at each step.
         **network: see `zoo.networks.pggan_rows.networks`.
