@@ -94,7 +94,10 @@ class Sent(Callback):
 def train(out: Path, case: dict, world: int) -> tuple[L.LightningModule, Counter]:
     """A model after so many steps in float64, and what its process sent."""
     torch.manual_seed(0)
-    gan = model_class(case["paper"])(**case["model"])
+    options = dict(case["model"])
+    if sides := options.get("batch_size_at"):  # JSON knows text keys alone
+        options["batch_size_at"] = {int(side): n for side, n in sides.items()}
+    gan = model_class(case["paper"])(**options)
     gan.checkpoint_activations = case.get("again", False) and world > 1
     data = Speckle("speckle", resolution=gan.resolution, seed=0, **case.get("data", {}))
     data.enter(gan.stage)

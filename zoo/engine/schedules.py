@@ -166,8 +166,8 @@ class ProgressiveSchedule:
         """
         for name, sides in (("batch_size_at", self.batch_size_at), ("lr_at", self.lr_at)):
             for side in sides:
-                if side < 4 or side & (side - 1):
-                    raise ValueError(f"{name} names {side} px, where no stage is: sides are powers of two >= 4")
+                if not isinstance(side, int) or side < 4 or side & (side - 1):
+                    raise ValueError(f"{name} names {side!r} px, where no stage is: sides are powers of two >= 4")
 
     def check_groups(self, group: int | None, until: float | None = None, parts: int = 1) -> None:
         """Refuse a batch that D's minibatch stddev cannot split into its groups; None or 0 needs none.
