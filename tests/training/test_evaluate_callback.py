@@ -1,4 +1,6 @@
+import math
 import random
+from unittest.mock import ANY
 
 import lightning.pytorch as L
 import numpy as np
@@ -122,6 +124,24 @@ def test_evaluates_by_kimg_and_writes_one_row(tmp_path, capsys):
 
 def brightness(subject) -> dict[str, float]:
     return {"brightness": next(subject.all_fakes(2)).float().mean().item()}
+
+
+def endless(subject) -> dict[str, float]:
+    return {"endless": math.nan, "whole": 1.0}
+
+
+def test_a_metric_that_is_no_number_costs_neither_the_row_nor_the_history(tmp_path, monkeypatch):
+    monkeypatch.setattr(Tiny, "own_metrics", lambda gan, data: {"odd": math.inf})
+    every = [f"{__name__}:endless"]
+    callback = Evaluate(every_kimg=0.05, extractors=["random"], extras=every, every_extras=every, **options(tmp_path))
+    callback.history[10] = {"nimg": 10, "kimg": 0.01, "hours": 0.0, "metrics": {"old": math.nan, "fd_random": 1.0}}
+    fit(tmp_path, [callback])
+    ((_, row),) = read_rows(tmp_path / "results")
+    assert row["metrics"]["whole"] == 1
+    assert not {"endless", "odd"} & set(row["metrics"])
+    assert row["absent"] == {"endless": "it came out as nan, no finite number", "odd": ANY}
+    assert row["history"][0]["metrics"] == {"fd_random": 1.0}
+    assert row["history"][1]["metrics"].keys() == row["metrics"].keys()
 
 
 def test_training_is_the_same_with_and_without_evaluation_whose_history_has_the_extras_of_the_way(tmp_path):

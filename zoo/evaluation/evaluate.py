@@ -25,7 +25,7 @@ from zoo.evaluation.extras import Extra, find, measure
 from zoo.evaluation.metrics import evenly, frechet_distance, inception_score, intra_frechet, kid, mean_cov, prdc
 from zoo.evaluation.protocols import OPTIONS, Protocol, reals, resolve
 from zoo.evaluation.reference import Reference, reference
-from zoo.evaluation.small import ENOUGH, FEWEST, frechet_infinity
+from zoo.evaluation.small import ENOUGH, FEWEST, frechet_infinity, set_apart
 from zoo.evaluation.subject import Subject
 
 
@@ -122,7 +122,7 @@ def evaluate(
     conditions = {"protocol": protocol, **_conditions(subject, p, changed), **prepared}
     _compare(subject, p, conditions, broken, found)
     found["classes"] = subject.classes
-    return {name: broadcast(part) for name, part in found.items()} | {"conditions": conditions}
+    return set_apart({name: broadcast(part) for name, part in found.items()} | {"conditions": conditions})
 
 
 def _drawn(subject: Subject, p: Protocol, extras: dict[str, Extra]) -> tuple[dict[str, dict], str, dict]:

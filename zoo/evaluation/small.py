@@ -1,6 +1,8 @@
 """What a distance of few samples is worth: extrapolation, sampling seeds with a spread."""
 
+import math
 from collections.abc import Callable
+from typing import Any
 
 import numpy as np
 import torch
@@ -38,6 +40,19 @@ def frechet_infinity(features: Tensor, mu: np.ndarray, sigma: np.ndarray, seed: 
         chosen = torch.randperm(n, generator=generator)[: int(size)]
         found.append(frechet_distance(*mean_cov(features[chosen]), mu, sigma))
     return float(np.polyfit(1 / sizes, found, 1)[1])
+
+
+def finite(values: dict[str, Any]) -> dict[str, Any]:
+    """The numbers among values that are finite: no row holds others."""
+    return {name: value for name, value in values.items() if math.isfinite(value)}
+
+
+def set_apart(result: dict[str, dict]) -> dict[str, dict]:
+    """The result, with what is no finite number among its metrics made absent."""
+    metrics = finite(result["metrics"])
+    odd = {k: f"it came out as {v}, no finite number" for k, v in result["metrics"].items() if k not in metrics}
+    classes = {name: finite(each) for name, each in result.get("classes", {}).items()}
+    return result | {"metrics": metrics, "absent": result["absent"] | odd, "classes": classes}
 
 
 def over_seeds(score: Callable[[int], dict[str, dict]], seed: int, n_seeds: int) -> dict[str, dict]:
