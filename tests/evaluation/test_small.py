@@ -78,6 +78,14 @@ def test_the_floor_scores_reals_that_are_not_in_the_reference():
     assert held_out["conditions"]["n_real"] == 200
 
 
+def test_a_floor_draws_no_more_for_a_score_than_for_distances(monkeypatch):
+    """sngan-2018 scores 50,000 images, which no set has over."""
+    asked = []
+    monkeypatch.setattr("zoo.evaluation.floors.evaluate", lambda *_, **options: asked.append(options) or {})
+    floor(Noise(200, 8), ["random"], 41, 120, protocol="sngan-2018")
+    assert asked[0]["n_is"] == 41
+
+
 def test_choices_that_share_most_images_have_no_spread():
     """80 images are free: two choices of 41 share one at least, and of 79 nearly all."""
     result = floor(Noise(200, 8), ["random"], 41, 120, n_seeds=3, **SMALL)

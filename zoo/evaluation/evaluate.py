@@ -117,9 +117,10 @@ def evaluate(
     where = {"batch_size": batch_size, "device": device, "cache_dir": cache_dir}
     subject = Subject(gan, data, *sampled, **where, **counts, keep=bool(extras))
     subject.extractors, missing = build_extractors(extractor, weights)
+    conditions = {"protocol": protocol, **_conditions(subject, p, changed)}  # refuses before anything is drawn
     found, broken, prepared = _drawn(subject, p, extras)
     found["absent"] |= {key: reason for name, reason in missing.items() for key in headline_names(name)}
-    conditions = {"protocol": protocol, **_conditions(subject, p, changed), **prepared}
+    conditions |= prepared
     _compare(subject, p, conditions, broken, found)
     found["classes"] = subject.classes
     return set_apart({name: broadcast(part) for name, part in found.items()} | {"conditions": conditions})

@@ -144,8 +144,8 @@ class Evaluate(Checked, L.Callback):
         n_real = self.protocol.n_real
         if "n_real" in self.changed and not 2 <= n_real <= len(data):
             raise ValueError(
-                f"n_real is {n_real}, but {data.name} has {len(data)} images: set --evaluation.n_real, or another "
-                "--evaluation.protocol"
+                f"n_real is {n_real}, but {data.name} has {len(data)} images and 2 are the least: set "
+                "n_real within that, or take another protocol"
             )
         gan.indexed_latents(0, truncation=self.protocol.truncation)
         if self.results_dir is not None:
