@@ -118,7 +118,10 @@ def test_sets_that_do_not_fit_are_told(tmp_path, capsys):
         (["--fake", write(tmp_path / "one", n=1)], "n_fake=1 is too few"),
         (["--fake", real, "--n_fake", "13"], "n_fake is 13, but"),
         (["--fake", real, "--n_real", "13"], "n_real is 13, but"),
-        (["--fake", real, "--extractors", "[inception]", "--weights", tmp_path / "typo.pth"], "weights file typo.pth"),
+        (
+            ["--fake", real, "--extractors", "[inception]", "--weights", tmp_path / "typo.pth"],
+            "weights file typo.pth",
+        ),
         (["--fake", real, "--extractors", "[domain:typo.pt]"], "no domain classifier at typo.pt"),
         (["--fake", real, "--protocol", "nobody-1999"], "no protocol is called 'nobody-1999'"),
     ):

@@ -24,15 +24,23 @@ def test_the_extrapolation_takes_the_bias_of_few_samples_away():
     assert plain > 0.5
     assert infinite == pytest.approx(0.25, abs=0.08)
     assert frechet_infinity(x, mu, sigma) == infinite
-    with pytest.raises(ValueError, match="at least 500"):
+    with pytest.raises(ValueError, match="it takes 500"):
         frechet_infinity(x[:499], mu, sigma)
+    wide = torch.randn(1000, 251, generator=generator)
+    with pytest.raises(
+        ValueError, match="1,000 fakes of 251 features are too few to extrapolate from: it takes 1,004"
+    ):
+        frechet_infinity(wide, torch.zeros(251).numpy(), torch.eye(251).numpy())
 
 
 def test_a_row_of_few_samples_has_it_beside_the_distance():
     few = evaluate(Sampler(8), Noise(80, 8), "random", n_fake=64, **SMALL)["metrics"]
-    more = evaluate(Sampler(8), Noise(80, 8), "random", n_fake=600, **SMALL)["metrics"]
+    more = evaluate(Sampler(8), Noise(80, 8), "random", n_fake=2048, **SMALL)["metrics"]
     assert "fdinf_random" not in few
     assert more["fdinf_random"] < more["fd_random"]
+    poor = evaluate(Sampler(8), Noise(80, 8), "random", n_fake=600, **SMALL)
+    assert "fdinf_random" not in poor["metrics"]
+    assert "it takes 2,048" in poor["absent"]["fdinf_random"]
 
 
 def test_seeds_give_means_and_a_spread():

@@ -29,7 +29,7 @@ class Images(Dataset):
         read: picklable function from a list of indices to uint8 (n, 3, R, R).
         n: how many there are.
         content: hash of what the images are, independent of where they lie.
-        version: tells apart files of one `content`, which of a folder is names and sizes alone; "" where it tells all.
+        version: tells apart what is of one `content`, which of a folder is names and sizes; "" where that is all.
         labels: int64 (n,), or None.
         pixels: all of them, uint8 (n, 3, R, R), when they are held in memory; `read` is then not called.
         cheap: `read` needs no worker processes.

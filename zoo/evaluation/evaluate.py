@@ -4,8 +4,9 @@
 
 - `metrics`: of Inception `fid`, `is_mean`, `is_std`, `is_1` (one part), `kid`, `precision`, `recall`, `density`,
   `coverage`, and `intra_fid` where model and data have classes; of another extractor NAME `fd_NAME`, `fdinf_NAME`
-  (extrapolated to infinitely many fakes, where fewer than 50,000 are drawn), `kid_NAME`, `precision_NAME`, ..., of
-  a domain classifier with the data's number of classes also `label_accuracy_NAME`; and the extras';
+  (extrapolated to infinitely many fakes, where fewer than 50,000 are drawn, but four a feature), `kid_NAME`,
+  `precision_NAME`, ..., of a domain classifier with the data's number of classes also `label_accuracy_NAME`; and
+  the extras';
 - `absent`: for each metric that could not be had, why;
 - `notes`: what to know about a metric, by its name;
 - `classes`: what a metric is within each class, by its name and the class;
@@ -230,7 +231,10 @@ def _score(
 
     values["frechet"] = frechet_distance(*mean_cov(features), real.mu, real.sigma)
     if FEWEST <= len(features) < ENOUGH:
-        values["infinity"] = frechet_infinity(features, real.mu, real.sigma)
+        try:
+            values["infinity"] = frechet_infinity(features, real.mu, real.sigma)
+        except ValueError as error:
+            absent["infinity"] = str(error)
     few = {"generated": len(features), "real": real.n}
     if poor := [f"{n:,} {what}" for what, n in few.items() if n <= features.shape[1]]:
         dim = features.shape[1]

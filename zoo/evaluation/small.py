@@ -13,14 +13,15 @@ from zoo.evaluation.metrics import frechet_distance, mean_cov
 SIZES = 15  # of the line, as in dgm-eval's fd.py:93-126
 ENOUGH = 50_000  # samples from which on nothing is extrapolated
 FEWEST = 500  # samples below which a line means nothing
+FOR_A_FEATURE = 4  # samples for each feature: of fewer, covariances lack rank or nearly do, and no line is straight
 SENTENCES = ("absent", "notes")  # parts of a result that say something of metrics
 
 
 def frechet_infinity(features: Tensor, mu: np.ndarray, sigma: np.ndarray, seed: int = 0) -> float:
     """The Frechet distance extrapolated to infinitely many fakes (Chong and Forsyth 2020; dgm-eval fd.py:93-126).
 
-    The distance of N samples is too large by about c / N; a line through 15 sizes, from a tenth of N (but no fewer
-    than features where N allows it), meets 1/N = 0 there. The reals' own share of the bias stays.
+    The distance of N samples is too large by about c / N; a line through 15 sizes, from a tenth of N (but more
+    than there are features), meets 1/N = 0 there. The reals' own share of the bias stays.
 
     Args:
         features: of the fakes (N, D).
@@ -28,12 +29,12 @@ def frechet_infinity(features: Tensor, mu: np.ndarray, sigma: np.ndarray, seed: 
         seed: of the fixed choices without repetition.
 
     Raises:
-        ValueError: for fewer than 500 fakes.
+        ValueError: for fewer than 500 fakes, or than four for each feature.
     """
     n, dim = features.shape
-    if n < FEWEST:
-        raise ValueError(f"{n} samples are too few to extrapolate from: at least {FEWEST} are needed")
-    sizes = np.linspace(max(n // 10, min(dim + 1, n // 2)), n, SIZES).astype(int)
+    if n < (least := max(FEWEST, FOR_A_FEATURE * dim)):
+        raise ValueError(f"{n:,} fakes of {dim:,} features are too few to extrapolate from: it takes {least:,}")
+    sizes = np.linspace(max(n // 10, dim + 1), n, SIZES).astype(int)
     generator = torch.Generator().manual_seed(seed)
     found = []
     for size in sizes:
