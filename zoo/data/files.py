@@ -162,7 +162,7 @@ class Files:
         return listing_hash(zip(names, self.stamps, kept, strict=True))
 
     def version(self) -> str:
-        """sha256 (hex) over where a folder lies and when each image was written; "" of a zip: its stamps tell all."""
+        """sha256 (hex) over where a folder lies and when its images were written; "" of a zip."""
         if self.zipped:
             return ""
         times = (str((self.path / name).stat().st_mtime_ns) for name in self.names)
