@@ -96,5 +96,7 @@ def test_bad_files_are_told(trained, tmp_path):
         build(f"domain:{tmp_path / 'changed.pt'}")
     with pytest.raises(ValueError, match="say which classifier"):
         build("domain")
+    with pytest.raises(ValueError, match="bright has 19 images, too few to hold one out: give 20"):
+        domain.train(Bright(19))
     with pytest.raises(ValueError, match="noise has no labels"):
         domain.train(Noise())

@@ -243,6 +243,10 @@ def test_what_differs_from_the_protocol_is_recorded(sampler, data):
     assert conditions["changed"] == sizes
     with pytest.raises(ValueError, match="no protocol is called 'sngan': choose one of zoo,"):
         evaluate(sampler, data, "random", protocol="sngan")
+    sampler.calls.clear()
+    with pytest.raises(ValueError, match="n_real is 100, but noise has 61"):
+        evaluate(sampler, data, "random", n_fake=37, n_real=100)
+    assert not sampler.calls
     with pytest.raises(TypeError, match="no option n_fakes"):
         evaluate(sampler, data, "random", n_fakes=4)
 

@@ -1,6 +1,7 @@
 """Any two folders or zips: the numbers, and one sentence for each thing that can be wrong with them."""
 
 import json
+import os
 import re
 import zipfile
 from pathlib import Path
@@ -53,6 +54,22 @@ def test_a_zip_equals_its_folder(tmp_path):
     assert compare(real, fake, ["random"])["metrics"] == compare(real, tmp_path / "fake.zip", ["random"])["metrics"]
 
 
+def test_a_folder_of_like_named_files_has_a_reference_of_its_own(tmp_path):
+    """All BMPs of one size have equal sizes as files."""
+    folders = [tmp_path / name for name in ("black", "pink", "fake")]
+    for folder, colour in zip(folders, ((0, 0, 0), (255, 99, 200), (255, 99, 200)), strict=True):
+        folder.mkdir()
+        for i in range(12):
+            Image.new("RGB", (8, 8), colour).save(folder / f"{i}.bmp")
+            os.utime(folder / f"{i}.bmp", (0, 0))
+    black, pink, fake = folders
+    far, near = (compare(real, fake, ["random"])["metrics"]["fd_random"] for real in (black, pink))
+    assert near < 1e-3 < far
+    for i in range(12):
+        Image.new("RGB", (8, 8), (0, 0, 0)).save(pink / f"{i}.bmp")
+    assert compare(pink, fake, ["random"])["metrics"]["fd_random"] == pytest.approx(far)
+
+
 def test_grey_and_transparent_images_are_taken_as_rgb(tmp_path):
     real = write(tmp_path / "real")
     for mode in ("L", "RGBA", "P"):
@@ -101,6 +118,11 @@ def test_sets_that_do_not_fit_are_told(tmp_path, capsys):
         (["--fake", write(tmp_path / "one", n=1)], "n_fake=1 is too few"),
         (["--fake", real, "--n_fake", "13"], "n_fake is 13, but"),
         (["--fake", real, "--n_real", "13"], "n_real is 13, but"),
+        (
+            ["--fake", real, "--extractors", "[inception]", "--weights", tmp_path / "typo.pth"],
+            "weights file typo.pth",
+        ),
+        (["--fake", real, "--extractors", "[domain:typo.pt]"], "no domain classifier at typo.pt"),
         (["--fake", real, "--protocol", "nobody-1999"], "no protocol is called 'nobody-1999'"),
     ):
         with pytest.raises(SystemExit):

@@ -24,15 +24,23 @@ def test_the_extrapolation_takes_the_bias_of_few_samples_away():
     assert plain > 0.5
     assert infinite == pytest.approx(0.25, abs=0.08)
     assert frechet_infinity(x, mu, sigma) == infinite
-    with pytest.raises(ValueError, match="at least 500"):
+    with pytest.raises(ValueError, match="it takes 500"):
         frechet_infinity(x[:499], mu, sigma)
+    wide = torch.randn(1000, 251, generator=generator)
+    with pytest.raises(
+        ValueError, match="1,000 fakes of 251 features are too few to extrapolate from: it takes 1,004"
+    ):
+        frechet_infinity(wide, torch.zeros(251).numpy(), torch.eye(251).numpy())
 
 
 def test_a_row_of_few_samples_has_it_beside_the_distance():
     few = evaluate(Sampler(8), Noise(80, 8), "random", n_fake=64, **SMALL)["metrics"]
-    more = evaluate(Sampler(8), Noise(80, 8), "random", n_fake=600, **SMALL)["metrics"]
+    more = evaluate(Sampler(8), Noise(80, 8), "random", n_fake=2048, **SMALL)["metrics"]
     assert "fdinf_random" not in few
     assert more["fdinf_random"] < more["fd_random"]
+    poor = evaluate(Sampler(8), Noise(80, 8), "random", n_fake=600, **SMALL)
+    assert "fdinf_random" not in poor["metrics"]
+    assert "it takes 2,048" in poor["absent"]["fdinf_random"]
 
 
 def test_seeds_give_means_and_a_spread():
@@ -76,6 +84,14 @@ def test_the_floor_scores_reals_that_are_not_in_the_reference():
     assert result["conditions"]["n_seeds"] == 2
     held_out = floor(data, ["random"], 80, None, held_out=Noise(90, 8, seed=5), **SMALL)
     assert held_out["conditions"]["n_real"] == 200
+
+
+def test_a_floor_draws_no_more_for_a_score_than_for_distances(monkeypatch):
+    """sngan-2018 scores 50,000 images, which no set has over."""
+    asked = []
+    monkeypatch.setattr("zoo.evaluation.floors.evaluate", lambda *_, **options: asked.append(options) or {})
+    floor(Noise(200, 8), ["random"], 41, 120, protocol="sngan-2018")
+    assert asked[0]["n_is"] == 41
 
 
 def test_choices_that_share_most_images_have_no_spread():

@@ -55,6 +55,14 @@ def test_noise_is_farther_than_another_draw_of_the_same():
         swd([reals], [more[:10]], n_patches=8)
 
 
+def test_a_colour_of_one_value_has_no_swd():
+    reals, fakes = images(8), images(8, seed=1)
+    fakes[:, 1] = 100
+    for pair in ((reals, fakes), (fakes, reals)):
+        with pytest.raises(ValueError, match="a colour of one value"):
+            swd([pair[0]], [pair[1]], n_patches=8)
+
+
 def test_ms_ssim_is_one_for_equal_images_and_falls_with_noise():
     x = images(4, 64)
     torch.testing.assert_close(ms_ssim(x, x), torch.ones(4, dtype=torch.float64))

@@ -213,6 +213,22 @@ def test_curves_are_those_of_the_rows(tmp_path):
     assert lines(drawn["margin"], 0) == [[(10, 0.4), (40, 0.2)]] * 2  # dots, and their means; no VAE
 
 
+def test_figures_stay_where_there_are_no_claims(tmp_path):
+    (tmp_path / "claims").mkdir()
+    (tmp_path / "claims" / "modes.png").write_bytes(b"a picture")
+    with pytest.raises((ValueError, OSError), match=r"claims\.yaml"):
+        claim_figures.draw(tmp_path)
+    assert (tmp_path / "claims" / "modes.png").is_file()
+
+
+def test_curves_leave_out_evaluations_that_lack_a_metric():
+    history = [{"kimg": k, "hours": None if k == 3 else k, "metrics": {"a": k, "b": -k}} for k in (1, 2, 3)]
+    del history[1]["metrics"]["b"]
+    one = Seen(0, {}, 3, history)
+    assert claim_figures.curve(one, "a", "b") == ([1, 3], [1, 3], [-1, -3])
+    assert claim_figures.curve(one, "a", x="hours") == ([1, 2], [1, 2])
+
+
 def test_the_sheet_of_three_is_made_of_their_grids(tmp_path):
     from PIL import Image
 

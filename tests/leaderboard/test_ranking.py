@@ -93,9 +93,15 @@ def test_the_newest_floor_of_the_set_itself_counts():
 
 def test_the_extrapolation_stands_beside_its_distance():
     metrics = {"fd_random": 2.0, "fdinf_random": 1.5, "fid": 30.0, "fid_inf": 28.0, "fd_a": 3.0, "fwd-1": 1.0}
-    of = lambda name, times: told(name, {"metrics": metrics, "spread": {"fd_random": 0.1}}, times)  # noqa: E731
+    of = lambda name, times, n=10_000: told(  # noqa: E731
+        name, {"metrics": metrics, "spread": {"fd_random": 0.1}, "conditions": {"n_fake": n}}, times
+    )
     assert of("fd_random", {"fd_random": 4.0}) == "2 ± 0.1 (4x, ∞ 1.5)"
     assert of("fid", {}) == "30.00 (∞ 28)"
+    assert of("fid", {}, 8191) == "30.00"
+    assert of("fd_random", {}, 2047) == "2 ± 0.1"
+    metrics["fdinf_random"] = -0.1
+    assert of("fd_random", {}) == "2 ± 0.1"
     assert of("fd_a", {"fd_a": 2.0}) == "3 (2x)"
     assert of("fwd-1", {}) == "1"
     assert of("kid", {}) == ""

@@ -1,4 +1,6 @@
+import math
 import random
+from unittest.mock import ANY
 
 import lightning.pytorch as L
 import numpy as np
@@ -12,6 +14,7 @@ from zoo.engine.ema import EMA
 from zoo.engine.gan import GAN
 from zoo.evaluation.extractors import DEFAULT
 from zoo.leaderboard.rows import read_rows
+from zoo.training import rescore
 from zoo.training.evaluate import Evaluate
 
 
@@ -124,6 +127,26 @@ def brightness(subject) -> dict[str, float]:
     return {"brightness": next(subject.all_fakes(2)).float().mean().item()}
 
 
+def endless(subject) -> dict[str, float]:
+    return {"endless": math.nan, "whole": 1.0}
+
+
+def test_a_metric_that_is_no_number_costs_neither_the_row_nor_the_history(tmp_path, monkeypatch):
+    monkeypatch.setattr(Tiny, "own_metrics", lambda gan, data: {"odd": math.inf})
+    every = [f"{__name__}:endless"]
+    callback = Evaluate(
+        every_kimg=0.05, extractors=["random"], extras=every, every_extras=every, **options(tmp_path)
+    )
+    callback.history[10] = {"nimg": 10, "kimg": 0.01, "hours": 0.0, "metrics": {"old": math.nan, "fd_random": 1.0}}
+    fit(tmp_path, [callback])
+    ((_, row),) = read_rows(tmp_path / "results")
+    assert row["metrics"]["whole"] == 1
+    assert not {"endless", "odd"} & set(row["metrics"])
+    assert row["absent"] == {"endless": "it came out as nan, no finite number", "odd": ANY}
+    assert row["history"][0]["metrics"] == {"fd_random": 1.0}
+    assert row["history"][1]["metrics"].keys() == row["metrics"].keys()
+
+
 def test_training_is_the_same_with_and_without_evaluation_whose_history_has_the_extras_of_the_way(tmp_path):
     plain, _ = fit(tmp_path, [])
     extras = {"extras": [f"{__name__}:brightness", "fwd"], "every_extras": ["fwd"]}
@@ -165,6 +188,23 @@ def test_history_survives_a_resume(tmp_path):
     expected = [one["metrics"] for one in plain.history.values()]
     assert [one["metrics"] for one in row["history"][:3]] == expected[:3]
     assert all(one["hours"] < 1 for one in row["history"])
+
+
+@pytest.mark.parametrize(
+    ("given", "sentence"),
+    [
+        ({"n_real": 1}, "n_real is 1, but"),
+        ({"weights": "typo.pth", "extractors": ["inception"]}, r"file typo\.pth"),
+    ],
+)
+def test_a_checkpoint_is_not_scored_anew_by_what_training_would_refuse(tmp_path, monkeypatch, given, sentence):
+    gan, config = Tiny(), {"evaluation": {"extractors": ["random"], "n_fake": 20}, "model": {}, "data": {}}
+    monkeypatch.setattr(rescore, "load", lambda *_: gan)
+    monkeypatch.setattr(rescore, "config_to_score", lambda *_: (config, tmp_path, "run"))
+    monkeypatch.setattr(rescore, "data_to_score", lambda *_: Data())
+    monkeypatch.setattr(Evaluate, "score", lambda *_: pytest.fail("scored"))
+    with pytest.raises((ValueError, OSError), match=sentence):
+        rescore.rescore(tmp_path, {"truncation": None, "protocol": None} | given, None, "cpu", None)
 
 
 def test_an_interrupted_run_leaves_no_row(tmp_path):

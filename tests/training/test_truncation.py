@@ -76,3 +76,5 @@ def test_a_curve_leaves_csv_plot_and_a_row_of_the_best_point(tmp_path, monkeypat
     assert conditions["truncation"] == min(rows, key=lambda r: r["fd_random"])["truncation"]
     assert conditions["standing_passes"] == 2
     assert "best fd_random" in capsys.readouterr().out
+    with pytest.raises(ValueError, match=r"curve\.csv holds an earlier truncation curve"):
+        curve(gan, data, options | {"n_fake": 20}, [0.2], {"model": {}, "data": {}}, "run", tmp_path / "curve")

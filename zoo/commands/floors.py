@@ -39,7 +39,7 @@ def floor(
     """
     import torch
 
-    from zoo.evaluation.extractors import DEFAULT
+    from zoo.evaluation.extractors import DEFAULT, check_name
     from zoo.evaluation.floors import floor as score
     from zoo.evaluation.folders import absences
     from zoo.evaluation.protocols import OPTIONS, PROTOCOLS
@@ -60,6 +60,8 @@ def floor(
     n_fake, n_real = n_fake or given.get("n_fake") or own.n_fake, n_real or given.get("n_real") or own.n_real
     about = {k: v for k, v in given.items() if k in {"protocol", *OPTIONS} - {"n_fake", "n_real", "n_is"}}
     named = list(extractors or given.get("extractors") or DEFAULT)
+    for name in named:
+        check_name(name)
     result = score(reals, named, n_fake, n_real, others, n_seeds, **about)
     for name, value in result["metrics"].items():
         print(f"{name:36} {value:.4g}" + (f" ± {result['spread'][name]:.2g}" if "spread" in result else ""))

@@ -161,6 +161,13 @@ class Files:
         names = [name.removeprefix(self.root) for name in self.names]
         return listing_hash(zip(names, self.stamps, kept, strict=True))
 
+    def version(self) -> str:
+        """sha256 (hex) over where a folder lies and when its images were written; "" of a zip."""
+        if self.zipped:
+            return ""
+        times = (str((self.path / name).stat().st_mtime_ns) for name in self.names)
+        return hashlib.sha256("\n".join([str(self.path.resolve()), *times]).encode()).hexdigest()
+
     def _labels(self, has_json: bool) -> list[int] | None:
         if has_json:
             where = f"{self.root}dataset.json in {self.path}"

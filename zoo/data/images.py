@@ -9,7 +9,7 @@ import signal
 import threading
 import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 import torch
@@ -29,6 +29,7 @@ class Images(Dataset):
         read: picklable function from a list of indices to uint8 (n, 3, R, R).
         n: how many there are.
         content: hash of what the images are, independent of where they lie.
+        version: tells apart what is of one `content`, which of a folder is names and sizes; "" where that is all.
         labels: int64 (n,), or None.
         pixels: all of them, uint8 (n, 3, R, R), when they are held in memory; `read` is then not called.
         cheap: `read` needs no worker processes.
@@ -38,6 +39,7 @@ class Images(Dataset):
     read: Callable[[Sequence[int]], Tensor] | None
     n: int
     content: str
+    version: str = field(default="", kw_only=True)
     labels: Tensor | None = None
     pixels: Tensor | None = None
     cheap: bool = False

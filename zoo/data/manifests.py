@@ -40,7 +40,7 @@ def check_manifest(
 
 
 def fingerprint(images: Images, resolution: int, first: bool) -> str:
-    """sha256 (hex) over names, checksums and sizes of the images, labels, count and resolution.
+    """sha256 (hex) over names, checksums (in a zip) and sizes of the images, labels, count and resolution.
 
     Args:
         first: the images are the first ones of a larger set, not a random choice.

@@ -198,7 +198,7 @@ class ImageDataModule(Checked, L.LightningDataModule):
 
     @property
     def fingerprint(self) -> str:
-        """sha256 (hex) over names, checksums and sizes of the images, labels, count and resolution."""
+        """sha256 (hex) over names, checksums (in a zip) and sizes of the images, labels, count and resolution."""
         self.setup()
         return self._fingerprints[self.resolution]
 

@@ -60,6 +60,7 @@ def open_files(
         read=functools.partial(decode, files, resolution),
         n=sum(map(len, files)),
         content=" ".join(source.listing(labels=False) for source in files),
+        version=" ".join(source.version() for source in files).strip(),
         labels=table,
     )
     return images, sum((source.manifest or {}).get("skipped", 0) for source in files)

@@ -20,6 +20,8 @@ from torch import Tensor, nn
 
 from zoo.data.whole import replacing
 
+HELD_OUT = 20  # of so many images one is held out
+
 
 class Classifier(nn.Module):
     """Five 3x3 convolutions with batch norm, then a linear layer on the spatial means of the last three (320).
@@ -76,13 +78,15 @@ def train(
         what `save` takes: the network, and what is known about it (accuracy on the held-out images).
 
     Raises:
-        ValueError: if the data has no labels.
+        ValueError: if the data has no labels, or too few images to hold one out.
     """
     if not data.n_classes:
         raise ValueError(f"{data.name} has no labels: a classifier needs a data set with classes")
+    if len(data) < HELD_OUT:
+        raise ValueError(f"{data.name} has {len(data)} images, too few to hold one out: give {HELD_OUT} or more")
     rng = torch.Generator().manual_seed(seed)
     order = torch.randperm(len(data), generator=rng)
-    held, kept = order[: len(data) // 20], order[len(data) // 20 :]
+    held, kept = order[: len(data) // HELD_OUT], order[len(data) // HELD_OUT :]
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(seed)
         net = Classifier(data.resolution, data.n_classes)

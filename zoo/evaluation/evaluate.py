@@ -4,8 +4,9 @@
 
 - `metrics`: of Inception `fid`, `is_mean`, `is_std`, `is_1` (one part), `kid`, `precision`, `recall`, `density`,
   `coverage`, and `intra_fid` where model and data have classes; of another extractor NAME `fd_NAME`, `fdinf_NAME`
-  (extrapolated to infinitely many fakes, where fewer than 50,000 are drawn), `kid_NAME`, `precision_NAME`, ..., of
-  a domain classifier with the data's number of classes also `label_accuracy_NAME`; and the extras';
+  (extrapolated to infinitely many fakes, where fewer than 50,000 are drawn, but four a feature), `kid_NAME`,
+  `precision_NAME`, ..., of a domain classifier with the data's number of classes also `label_accuracy_NAME`; and
+  the extras';
 - `absent`: for each metric that could not be had, why;
 - `notes`: what to know about a metric, by its name;
 - `classes`: what a metric is within each class, by its name and the class;
@@ -25,7 +26,7 @@ from zoo.evaluation.extras import Extra, find, measure
 from zoo.evaluation.metrics import evenly, frechet_distance, inception_score, intra_frechet, kid, mean_cov, prdc
 from zoo.evaluation.protocols import OPTIONS, Protocol, reals, resolve
 from zoo.evaluation.reference import Reference, reference
-from zoo.evaluation.small import ENOUGH, FEWEST, frechet_infinity
+from zoo.evaluation.small import ENOUGH, FEWEST, frechet_infinity, set_apart
 from zoo.evaluation.subject import Subject
 
 
@@ -117,12 +118,13 @@ def evaluate(
     where = {"batch_size": batch_size, "device": device, "cache_dir": cache_dir}
     subject = Subject(gan, data, *sampled, **where, **counts, keep=bool(extras))
     subject.extractors, missing = build_extractors(extractor, weights)
+    conditions = {"protocol": protocol, **_conditions(subject, p, changed)}  # refuses before anything is drawn
     found, broken, prepared = _drawn(subject, p, extras)
     found["absent"] |= {key: reason for name, reason in missing.items() for key in headline_names(name)}
-    conditions = {"protocol": protocol, **_conditions(subject, p, changed), **prepared}
+    conditions |= prepared
     _compare(subject, p, conditions, broken, found)
     found["classes"] = subject.classes
-    return {name: broadcast(part) for name, part in found.items()} | {"conditions": conditions}
+    return set_apart({name: broadcast(part) for name, part in found.items()} | {"conditions": conditions})
 
 
 def _drawn(subject: Subject, p: Protocol, extras: dict[str, Extra]) -> tuple[dict[str, dict], str, dict]:
@@ -229,7 +231,10 @@ def _score(
 
     values["frechet"] = frechet_distance(*mean_cov(features), real.mu, real.sigma)
     if FEWEST <= len(features) < ENOUGH:
-        values["infinity"] = frechet_infinity(features, real.mu, real.sigma)
+        try:
+            values["infinity"] = frechet_infinity(features, real.mu, real.sigma)
+        except ValueError as error:
+            absent["infinity"] = str(error)
     few = {"generated": len(features), "real": real.n}
     if poor := [f"{n:,} {what}" for what, n in few.items() if n <= features.shape[1]]:
         dim = features.shape[1]

@@ -68,6 +68,6 @@ def floor(
         n_seeds = 1
 
     def score(seed: int) -> dict[str, dict]:
-        return evaluate(others, data, extractors, n_fake=n_fake, n_real=n_real, seed=seed, **options)
+        return evaluate(others, data, extractors, n_fake=n_fake, n_is=n_fake, n_real=n_real, seed=seed, **options)
 
     return over_seeds(score, seed, n_seeds)

@@ -11,7 +11,7 @@ from zoo.data import ImageDataModule
 from zoo.data.files import Files
 from zoo.engine.devices import device_here
 from zoo.evaluation.evaluate import evaluate
-from zoo.evaluation.extractors import DEFAULT
+from zoo.evaluation.extractors import DEFAULT, check_name
 
 
 class Pictures:
@@ -64,8 +64,11 @@ def compare(
 
     Raises:
         ValueError: as `open_pair`, or if there are fewer fakes than asked for.
+        ValueError, OSError: for an extractor, or a file of weights that is named, that cannot be had.
     """
     device_here(device)
+    for name in extractors:
+        check_name(name, options.get("weights"))
     reals, fakes = open_pair(real, fake)
     for name in ("n_fake", "n_is"):
         if options.get(name) is not None and options[name] > len(fakes):

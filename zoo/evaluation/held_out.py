@@ -26,18 +26,18 @@ class Unseen:
     """
 
     def __init__(self, data: Any, images: Images) -> None:
-        self.source, self.name = images, f"{data.name}, unseen"
+        self.opened, self.name = images, f"{data.name}, unseen"
         parts = f"{data.fingerprint} {images.content} {len(images)}"
         self.fingerprint = hashlib.sha256(parts.encode()).hexdigest()
 
     def __len__(self) -> int:
-        return len(self.source)
+        return len(self.opened)
 
     def batches(self, batch_size: int, rank: int = 0, world: int = 1, limit: int | None = None) -> Iterator[Batch]:
         """As a data module's, without labels."""
         for part in subset(len(self), limit)[rank::world].split(batch_size):
             if len(part):
-                yield self.source[part][0], None
+                yield self.opened[part][0], None
 
 
 def auth_pct(subject: Subject) -> dict[str, float]:

@@ -57,7 +57,7 @@ def reference(
     """The reference of `data`, on rank 0; None on the other ranks, all of which must call.
 
     Args:
-        data: see `zoo.data`; `batches`, `fingerprint` and `len` are used.
+        data: see `zoo.data`; `batches`, `fingerprint`, `opened` and `len` are used.
         n_real: number of images, a fixed random subset of the data; None for all.
         batch_size: images per rank and pass of the extractor.
         cache_dir: default `cache_root()`. A folder that cannot be written costs a warning, not the evaluation.
@@ -137,6 +137,8 @@ def _place(data: Any, extractor: Extractor, n: int, cache_dir: str | Path | None
     # the fingerprint covers images, labels and resolution; of a protocol the reference depends on n and the resize
     key = {"fingerprint": data.fingerprint, "n_real": n, "extractor": extractor.id, "resize": extractor.resize}
     key |= {"keep": KEEP, "format": 2}
+    if version := getattr(data.opened, "version", ""):  # a folder's fingerprint does not know what its files hold
+        key["version"] = version
     name = re.sub(r"[^\w.-]", "_", f"{data.fingerprint[:16]}-{n}-{extractor.id}.npz")
     return Path(cache_dir or cache_root()) / name, key
 

@@ -77,7 +77,13 @@ def random_patches(level: Tensor, n: int, generator: torch.Generator) -> Tensor:
 
 
 def standardize(found: Tensor) -> Tensor:
-    """Patches (M, C, 7, 7) of a whole set with mean 0 and deviation 1 per channel, flat (M, C * 49)."""
+    """Patches (M, C, 7, 7) of a whole set with mean 0 and deviation 1 per channel, flat (M, C * 49).
+
+    Raises:
+        ValueError: for a channel of one value, which has no deviation.
+    """
+    if (found.amax((0, 2, 3)) == found.amin((0, 2, 3))).any():
+        raise ValueError("SWD divides by each colour's deviation, and one set of images has a colour of one value")
     deviation, mean = torch.std_mean(found, dim=(0, 2, 3), keepdim=True, correction=0)
     return ((found - mean) / deviation).flatten(1)
 
@@ -132,7 +138,7 @@ def swd(
         seed: of neighbourhoods and directions.
 
     Raises:
-        ValueError: if the sets differ in size or resolution, or the resolution does not fit.
+        ValueError: if the sets differ in size or resolution, the resolution does not fit, or a colour is constant.
     """
     generator = torch.Generator().manual_seed(seed)
     a, b = (set_descriptors(batches, n_patches, generator) for batches in (reals, fakes))

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 from PIL import Image
 
-from zoo.leaderboard.claims import Evidence, Seen, evidence, short, values
+from zoo.leaderboard.claims import FOLDER, Evidence, Seen, evidence, read_claims, short, values
 from zoo.leaderboard.claims_page import FIGURES
 from zoo.pictures.plots import new_figure, save_figure
 
@@ -40,8 +40,9 @@ def draw(results_dir: Path) -> list[Path]:
     """Draw what there are rows for into `results_dir`/claims, and remove what there are none for; the files drawn.
 
     Raises:
-        ValueError: without matplotlib.
+        ValueError: without matplotlib, or without claims whose page would show them.
     """
+    read_claims(results_dir / FOLDER / "claims.yaml")
     seen = evidence(results_dir)
     made = []
     for name in FIGURES:
@@ -57,10 +58,10 @@ def draw(results_dir: Path) -> list[Path]:
 # ---- curves of trainings: a line a seed, as the row's evaluations have it
 
 
-def curve(one: Seen, metric: str) -> tuple[list[float], list[float]]:
-    """Thousands of images shown, and the metric, at the evaluations that have it."""
-    points = [(at["kimg"], at["metrics"][metric]) for at in one.history if metric in at["metrics"]]
-    return [x for x, _ in points], [y for _, y in points]
+def curve(one: Seen, *metrics: str, x: str = "kimg") -> tuple[list[float], ...]:
+    """Thousands of images shown (or another `x`), and each of the metrics, at the evaluations that have all."""
+    points = [at for at in one.history if at[x] is not None and set(metrics) <= set(at["metrics"])]
+    return [at[x] for at in points], *([at["metrics"][metric] for at in points] for metric in metrics)
 
 
 def with_curves(seen: Evidence, start: str, metric: str) -> list[str]:
@@ -116,10 +117,8 @@ def gap(seen: Evidence) -> Any:
     axis = figure.subplots()
     for k, run in enumerate(runs):
         train = [curve(one, "d_margin") for one in seen[run]]
-        held = [
-            (x, [m - g for m, g in zip(y, curve(one, "d_gap")[1], strict=True)])
-            for (x, y), one in zip(train, seen[run], strict=True)
-        ]
+        held = [curve(one, "d_margin", "d_gap") for one in seen[run]]
+        held = [(x, [m - g for m, g in zip(y, gap, strict=True)]) for x, y, gap in held]
         seeds(axis, train, f"{short(run)}, training", color=f"C{k}")
         seeds(axis, held, f"{short(run)}, held out", color=f"C{k}", linestyle="--", markerfacecolor="none")
     axis.set(xlabel="thousands of images shown", ylabel="D's mean score over that of fakes")
@@ -138,9 +137,9 @@ def rates(seen: Evidence) -> Any:
         for k, run in enumerate(runs):
             updates, hours = [], []
             for one in seen[run]:
-                y = [at["metrics"]["fd_random"] for at in one.history]
-                updates.append(([at["nimg"] / one.batch_size for at in one.history], y))
-                hours.append(([at["hours"] for at in one.history], y))
+                shown, y = curve(one, "fd_random", x="nimg")
+                updates.append(([nimg / one.batch_size for nimg in shown], y))
+                hours.append(curve(one, "fd_random", x="hours"))
             seeds(line[0], updates, short(run), color=f"C{k}")
             seeds(line[1], hours, short(run), color=f"C{k}")
         line[0].set(xlabel="updates of G", ylabel="fd_random", title=game, yscale="log")
@@ -219,7 +218,7 @@ def margin(seen: Evidence) -> Any:
     metric, found = "reconstruction_mse_heldout", {}
     for one in (one for name in sorted(seen) if name.startswith("introvae/faces-") for one in seen[name]):
         played = one.model.get("weight_rec", 0) > 0 and one.model.get("vae_kimg", 0) < one.kimg
-        if played and metric in one.metrics:
+        if played and metric in one.metrics and "margin" in one.model:
             found.setdefault(one.kimg, []).append((one.model["margin"], one.metrics[metric]))
     found = {kimg: points for kimg, points in found.items() if len({x for x, _ in points}) > 1}
     if not found:

@@ -128,10 +128,21 @@ def told(name: str, row: dict, times: dict) -> str:
     text = value(name, row["metrics"].get(name), row["metrics"].get("is_std")) + ("†" if name in later else "")
     if text and name in spread and "±" not in text:
         text += f" ± {spread[name]:.2g}"
-    limit = row["metrics"].get("fid_inf" if name == "fid" else name.replace("fd_", "fdinf_", 1))
+    limit = _limit(name, row) if is_frechet(name) else None
     beside = [f"{times[name]:.3g}x"] if name in times else []
-    beside += [f"∞ {limit:.4g}"] if is_frechet(name) and limit is not None else []
+    beside += [f"∞ {limit:.4g}"] if limit is not None else []
     return text + (f" ({', '.join(beside)})" if text and beside else "")
+
+
+#: features of the extractors that rows were scored with before an extrapolation had to have four fakes for each
+_FEATURES = {"fid": 2048, "fd_efficientnet-lite0": 1280, "fd_random": 512}
+
+
+def _limit(name: str, row: dict) -> float | None:
+    """A Frechet distance extrapolated to infinitely many fakes, or None where there were too few to tell."""
+    limit = row["metrics"].get("fid_inf" if name == "fid" else name.replace("fd_", "fdinf_", 1))
+    few = row["conditions"]["n_fake"] < 4 * _FEATURES.get(name, 0)
+    return None if few or limit is None or limit < 0 else limit
 
 
 LAST = 4

@@ -19,7 +19,7 @@ from zoo.evaluation.evaluate import build_extractors, evaluate
 from zoo.evaluation.extractors import DEFAULT, Extractor, check_name, headline_names
 from zoo.evaluation.extras import find
 from zoo.evaluation.protocols import resolve, terms
-from zoo.evaluation.small import over_seeds
+from zoo.evaluation.small import finite, over_seeds, set_apart
 from zoo.leaderboard.naming import token_of, written
 from zoo.leaderboard.ranking import higher
 from zoo.leaderboard.rows import check_writable, make_row, versions, write_row
@@ -144,8 +144,8 @@ class Evaluate(Checked, L.Callback):
         n_real = self.protocol.n_real
         if "n_real" in self.changed and not 2 <= n_real <= len(data):
             raise ValueError(
-                f"n_real is {n_real}, but {data.name} has {len(data)} images: set --evaluation.n_real, or another "
-                "--evaluation.protocol"
+                f"n_real is {n_real}, but {data.name} has {len(data)} images and 2 are the least: set "
+                "n_real within that, or take another protocol"
             )
         gan.indexed_latents(0, truncation=self.protocol.truncation)
         if self.results_dir is not None:
@@ -238,6 +238,7 @@ class Evaluate(Checked, L.Callback):
                 )
                 for name, value in gan.own_metrics(data).items():
                     result["absent" if isinstance(value, str) else "metrics"][name] = value
+                result = set_apart(result)
         finally:
             for module, training in modes.items():
                 module.training = training
@@ -273,7 +274,8 @@ class Evaluate(Checked, L.Callback):
         if gan.chosen:
             row["conditions"] = row["conditions"] | {"chosen": gan.chosen}
         row |= {name: gan.origin[name] for name in ("imported", "ancestor") if name in gan.origin}
-        row |= {"run": self.run, "history": [self.history[nimg] for nimg in sorted(self.history)]}
+        history = [one | {"metrics": finite(one["metrics"])} for _, one in sorted(self.history.items())]
+        row |= {"run": self.run, "history": history}  # what an older checkpoint kept may hold a NaN
         try:
             draw = partial(self._draw, gan, data, row) if self.grid else None
             path = write_row(row, self.results_dir, draw, token)

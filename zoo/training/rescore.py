@@ -38,11 +38,12 @@ def rescore(
     options = kept | {k: v for k, v in given.items() if v is not None}
     options |= {"results_dir": str(results_dir) if results_dir else None, "every_extras": ()}
     about = {"model": config["model"], "data": config["data"]}
+    callback = Evaluate(**options | ({"truncation": values[0]} if values else {}))
+    callback.check(gan, images)
     if values:
         out = folder / f"truncation-kimg-{gan.nimg / 1000:09.1f}"
         curves.curve(gan, images, options, values, about, run, out)
         return
-    callback = Evaluate(**options)
     callback.config, callback.run = about, run
     callback.history = history_of(checkpoint, gan.nimg)
     result = callback.score(gan, images)

@@ -64,8 +64,13 @@ def curve(gan: Any, data: Any, options: dict, values: list[float], config: dict,
 
     Returns:
         the lines of the CSV: truncation and every metric.
+
+    Raises:
+        ValueError: before anything is scored, if `out`.csv is there already.
     """
     check_figure(Path(f"{out}.png"), "the truncation curve")
+    if Path(f"{out}.csv").exists():  # it does not say under which conditions, which may be others
+        raise ValueError(f"{out}.csv holds an earlier truncation curve, which would be lost: move it away")
     built, callbacks, results, rows = None, {}, {}, []
     for value in values:
         one = Evaluate(**options | {"truncation": value})
