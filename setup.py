@@ -10,6 +10,6 @@ setup(
     package_data={
         "zoo.leaderboard": ["webpage/*", "webpage/vendor/*"],
         "zoo.reproductions": ["*/*.yaml", "*/*.npz"],
-        "zoo.published": ["published.csv"],
+        "zoo.published": ["published.csv", "imitation/published.csv"],
     },
 )

@@ -9,7 +9,8 @@ from runs import ROOT
 
 from zoo.__main__ import main
 from zoo.leaderboard import claim_figures, claims, claims_page
-from zoo.leaderboard.claims import CONTRADICTED, DIRECTION, HOLDS, NO_ROWS, NOT_SEEN, Claim, Seen, verdict
+from zoo.leaderboard.claim_entries import Claim, read_claims
+from zoo.leaderboard.claims import CONTRADICTED, DIRECTION, HOLDS, LENGTHS, NO_ROWS, NOT_SEEN, SCORES, Seen, verdict
 from zoo.leaderboard.trials import Trial, read_trials, write_trial
 
 TOLD = {"item": "i", "claim": "c", "source": "s", "ran": "r", "command": "zoo", "metric": "m"}
@@ -35,6 +36,29 @@ def seen(kimg: float = 1.0, **runs: list[float]) -> claims.Evidence:
 )
 def test_two_runs(a, b, more, expected):
     assert verdict(Claim(**TOLD, orders=[["a", "b"]], **more), seen(a=a, b=b))[0] == expected
+
+
+def test_runs_of_unlike_length_or_scoring_have_no_verdict_unless_the_claim_says_why():
+    def rows(kimg: float = 6.0, **changed: object) -> claims.Evidence:
+        scored = {"n_fake": 1000, "n_real": 1000, "truncation": None, "chosen": None, "data": ["x", "ab"]}
+        a = [Seen(k, {"m": 1.0}, 6.1, scored=scored) for k in (0, 1)]
+        return {"a": a, "b": [Seen(k, {"m": 2.0}, kimg, scored=scored | changed) for k in (0, 1)]}
+
+    claim = Claim(**TOLD, orders=[["a", "b"]])
+    assert verdict(claim, rows())[0] == HOLDS
+    assert verdict(claim, rows(3.0)) == (LENGTHS, "the runs were shown 3 to 6.1 kimg")
+    found, why = verdict(Claim(**TOLD, orders=[["a", "b"]], lengths="by time"), rows(3.0))
+    assert found == HOLDS
+    assert why.endswith("; runs of 3 to 6.1 kimg: by time")
+    for key, value in (("n_fake", 200), ("truncation", 0.5), ("chosen", "best of 9"), ("data", ["x", "cd"])):
+        found, why = verdict(claim, rows(**{key: value}))
+        assert found == SCORES
+        assert why.startswith(f"a and b differ in {key}")
+
+
+def test_claims_that_are_ours_are_counted_by_themselves(tmp_path):
+    write_claims(tmp_path, *(TOLD | {"source": source, "orders": [["a", "b"]]} for source in ("s", "s", "ours, x")))
+    assert "| too few rows yet | 2 | 1 |" in claims_page.render(tmp_path)
 
 
 def test_chance_is_told():
@@ -279,7 +303,7 @@ def test_the_project_s_claims_name_what_the_plan_and_the_experiments_make():
 
     plan = {f"{one.paper}/{one.recipe}" for one in read_plan(ROOT / "reproductions" / "suites" / "claims.yaml")}
     made = plan | {f"{name}/{variant}" for name in EXPERIMENTS for variant in variants(name)}
-    entries = claims.read_claims(ROOT / "results" / "claims" / "claims.yaml")
+    entries = read_claims(ROOT / "results" / "claims" / "claims.yaml")
     assert {run for claim in entries for run in claim.runs} <= made
     assert len({claim.item for claim in entries}) == 10
 

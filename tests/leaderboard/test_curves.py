@@ -7,7 +7,7 @@ from PIL import Image
 from runs import own_cache, run  # noqa: F401
 
 from zoo.__main__ import main
-from zoo.leaderboard.curves import band, check_comparable, group, log, read
+from zoo.leaderboard.curves import band, best_of, check_comparable, group, log, read
 
 
 def write(folder, *parts: list[tuple], seed: int = 0, lr_d: float = 1e-4, n_fake: int = 100, kimg: int = 9, **data):
@@ -130,3 +130,8 @@ def test_mistakes_are_one_sentence(tmp_path, capsys):
             main(["curves", *args])
         assert refused.value.code == 2
         assert words in capsys.readouterr().err
+
+
+def test_the_best_point_is_the_highest_where_more_is_better():
+    assert best_of(np.array([1.0, 3.0, 2.0]), "metrics/is_mean") == 1
+    assert best_of(np.array([1.0, 3.0, 2.0]), "fd_random") == 0

@@ -22,6 +22,12 @@ def test_seeds_are_one_line_with_their_spread(tmp_path):
     assert found["GAIL"]["last iteration"] == "-50.0"
 
 
+def test_a_seed_that_was_run_again_counts_once():
+    rows = [row(0, value=-200.0, date="2025-01-02"), row(0, value=-900.0, date="2025-01-01"), row(1)]
+    (runs,) = imitation.groups(rows).values()
+    assert [(one["training"]["seed"], one["metrics"]["imitation"]) for one in runs] == [(0, -200.0), (1, -200.0)]
+
+
 def test_published_numbers_stand_beside_the_same_task_alone(tmp_path):
     imitation.write_row(row(transfer="Pendulum-v2"), tmp_path)
     published = ",".join(imitation._PUBLISHED)

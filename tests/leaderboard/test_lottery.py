@@ -21,6 +21,7 @@ def rows_of(folder):
 def test_the_factor_is_of_the_newest_rows_of_each_seed_and_of_distances_alone(tmp_path):
     seeds(tmp_path, "long", 4.0, 5.0, 3.0)
     seeds(tmp_path, "long", 2.0, date="2025-01-01T00:00:00+00:00")  # newer
+    seeds(tmp_path, "long", 9.0, date="2026-01-01T00:00:00+00:00", training__nimg=1000)  # a checkpoint on the way
     seeds(tmp_path, "alone", 4.0)
     seeds(tmp_path, "long-others", 1.0, 9.0, paper="real")
     assert lottery.factors(rows_of(tmp_path)) == {"fd_random": {"sngan/long": pytest.approx(5 / 2)}}

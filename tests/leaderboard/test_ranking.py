@@ -3,7 +3,7 @@
 from pathlib import Path
 
 from zoo.leaderboard.published import best_model, read_published
-from zoo.leaderboard.ranking import against, comparable, half_width, higher, times_the_floor, told
+from zoo.leaderboard.ranking import against, comparable, half_width, higher, speaking, times_the_floor, told
 
 
 def row(value, paper="a", seed=0, recipe="r", **more):
@@ -130,3 +130,17 @@ def test_what_a_paper_quotes_of_its_rivals_is_not_its_own_best():
     assert best_model(of["wgan_gp"])[0] == "ResNet, ten classes (ACGAN)"  # 8.42, though SGAN's 8.59 is quoted
     assert best_model(of["cgan"])[0] == "conditional GAN"
     assert best_model([n for n in of["ctgan"] if n["model"].startswith("WGAN-GP")]) is None
+
+
+def test_more_modes_and_digits_told_right_are_better():
+    assert all(map(higher, ("modes", "digit_accuracy", "d_accuracy")))
+    assert not higher("modes_kl")
+
+
+def test_no_checkpoint_on_the_way_and_no_chosen_one_speaks_for_a_recipe():
+    def one(date: str, nimg: int = 9, **conditions: object) -> dict:
+        return {"conditions": {"truncation": None} | conditions, "training": {"nimg": nimg}, "date": date}
+
+    whole = one("1")
+    others = [one("2", truncation=0.5), one("2", chosen="the best of 9"), one("2", nimg=3), one("0")]
+    assert max([*others, whole], key=speaking) is whole

@@ -12,6 +12,8 @@ import pytest
 import yaml
 from runs import ROOT
 
+from zoo.bench.step import model_options
+from zoo.commands.floors import _data_of
 from zoo.leaderboard.rows import read_row
 from zoo.training import suite as training
 from zoo.training.plans import Planned
@@ -180,6 +182,13 @@ def test_a_plan_that_lies_elsewhere_is_of_the_zoo_s_recipes(tmp_path):
     plan = tmp_path / "mine.yaml"
     plan.write_text(yaml.safe_dump({"runs": [{"recipe": "sngan/tiny"}]}))
     assert training.read_plan(plan)[0].file == ROOT / "reproductions" / "sngan" / "tiny.yaml"
+
+
+def test_the_zoo_s_own_files_are_found_from_anywhere(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    assert training.read_plan(Path("reproductions/suites/tiny.yaml"))
+    assert model_options(Path("reproductions/sngan/tiny.yaml"), None)[0] == "sngan"
+    assert _data_of(Path("reproductions/sngan/tiny.yaml"), None)[0]["data"]
 
 
 def test_only_leaves_out_the_others(tmp_path, capsys):

@@ -18,7 +18,8 @@ def installed(tmp_path_factory) -> Path:
     pytest.importorskip("build", reason="no build here: pip install build")
     folder = tmp_path_factory.mktemp("wheel")
     tree = folder / "tree"
-    names = ("zoo", "reproductions", "pyproject.toml", "setup.py", "README.md", "LICENSE", "results/published.csv")
+    names = ("zoo", "reproductions", "pyproject.toml", "setup.py", "README.md", "LICENSE")
+    names += ("results/published.csv", "results/imitation/published.csv")
     for name in names:
         source, target = ROOT / name, tree / name
         if source.exists():
@@ -60,6 +61,8 @@ def test_the_wheel_holds_every_recipe_and_its_demonstrations(installed):
     for ending in ("yaml", "npz"):
         for file in (ROOT / "reproductions").glob(f"*/*.{ending}"):
             assert (installed / "zoo" / file.relative_to(ROOT)).read_bytes() == file.read_bytes()
+    for file in ("published.csv", "imitation/published.csv"):
+        assert (installed / "zoo" / "published" / file).read_bytes() == (ROOT / "results" / file).read_bytes()
 
 
 def test_a_short_run_needs_no_second_option():

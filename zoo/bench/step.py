@@ -39,10 +39,12 @@ def model_options(recipe: Path, batch_size: int | None) -> tuple[str, dict]:
         FileNotFoundError, ValueError: for a recipe that is none.
     """
     from zoo.options.checked import defaults
+    from zoo.options.folders import here_or_ours
     from zoo.options.yamls import read_yaml
     from zoo.training.loading import model_class
     from zoo.training.recipes import compose
 
+    recipe = here_or_ours(recipe)
     paper = recipe.resolve().parent
     if not recipe.is_file():
         raise FileNotFoundError(f"no recipe at {recipe}; they are reproductions/<paper>/<recipe>.yaml")

@@ -76,9 +76,11 @@ def floor(
 
 def _data_of(recipe: Path, data: str | None) -> tuple[dict, Callable[..., "ImageDataModule"]]:
     """A recipe's configuration, and what opens its data, or other images in their place, with changed options."""
+    from zoo.options.folders import here_or_ours
     from zoo.training.recipes import compose
     from zoo.training.run import data_given, data_of
 
+    recipe = here_or_ours(recipe)
     if not recipe.is_file():
         raise FileNotFoundError(f"no recipe at {recipe}; they are reproductions/<paper>/<recipe>.yaml")
     whole = recipe.with_name("paper.yaml")

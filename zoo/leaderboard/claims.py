@@ -12,18 +12,15 @@ three forms:
 import statistics
 from collections import defaultdict
 from collections.abc import Sequence
-from dataclasses import dataclass, field, fields
+from dataclasses import dataclass, field
 from itertools import combinations
 from math import comb
 from pathlib import Path
-from typing import Any
 
-from jsonschema import Draft7Validator
-
+from zoo.leaderboard.claim_entries import Claim
+from zoo.leaderboard.ranking import speaking
 from zoo.leaderboard.rows import read_rows
-from zoo.leaderboard.schema import NUMBER, hold
 from zoo.leaderboard.trials import read_trials
-from zoo.options.yamls import read_yaml
 
 FOLDER = "claims"
 HOLDS, DIRECTION, NOT_SEEN, CONTRADICTED = (
@@ -32,45 +29,20 @@ HOLDS, DIRECTION, NOT_SEEN, CONTRADICTED = (
     "not seen at this budget",
     "contradicted",
 )
-NO_ROWS = "too few rows yet"
-VERDICTS = (HOLDS, DIRECTION, NOT_SEEN, CONTRADICTED, NO_ROWS)
+NO_ROWS, LENGTHS, SCORES = "too few rows yet", "not at one budget", "not scored alike"
+VERDICTS = (HOLDS, DIRECTION, NOT_SEEN, CONTRADICTED, NO_ROWS, LENGTHS, SCORES)
 SEEDS = 2  # of each run, at the least
 #: share of the published relative effect that ours must reach to hold
 ENOUGH = 0.5
-
-
-TEXT = {"type": "string"}
-#: what stands in an entry of `claims.yaml`
-ENTRY = Draft7Validator(
-    {
-        "required": ["item", "claim", "source", "ran", "command", "metric"],
-        "properties": {
-            **dict.fromkeys(("item", "claim", "source", "ran", "command", "metric", "unit", "looked"), TEXT),
-            "higher": {"type": "boolean"},
-            "speaks_from": NUMBER,
-            "orders": {"type": "array", "items": {"type": "array", "minItems": 2, "items": TEXT}},
-            "near": {
-                "type": "object",
-                "required": ["run", "value", "within"],
-                "properties": {"run": TEXT, "value": NUMBER, "within": NUMBER, "start": NUMBER},
-            },
-            "bound": {
-                "type": "object",
-                "required": ["run"],
-                "properties": {"run": TEXT, "least": NUMBER, "most": NUMBER},
-                "minProperties": 2,
-            },
-            "published": {"type": "object", "additionalProperties": NUMBER},
-        },
-    }
-)
+#: by which share of the shortest run the longest of a claim may be longer
+SLACK = 0.05
 
 
 @dataclass(frozen=True)
 class Seen:
     """One run: its seed, its metrics, and the thousands of images that it was shown; of a training also its
-    evaluations as in the row's `history`, the images of a step and of the data set, the model's options, and the
-    file with its grid of samples."""
+    evaluations as in the row's `history`, the images of a step and of the data set, the model's options, the file
+    with its grid of samples, and what it was scored on."""
 
     seed: int
     metrics: dict[str, float]
@@ -80,79 +52,18 @@ class Seen:
     n_images: int = 0
     model: dict = field(default_factory=dict)
     samples: Path | None = None
-
-
-@dataclass(frozen=True)
-class Claim:
-    """One entry of `claims.yaml`.
-
-    Args:
-        item: groups claims on the page.
-        claim, source, ran, command: sentences for people; `source` says where it is, or if it is recalled.
-        metric: name in the rows.
-        higher: more is better.
-        orders, near, bound: see the module; exactly one.
-        published: numbers of the paper by the runs' names, or one under `value`.
-        unit: behind numbers.
-        looked: what was looked into as a fault of ours, where the verdict is against the paper.
-        speaks_from: thousands of images from which on the claim is made; a shorter run cannot contradict it.
-    """
-
-    item: str
-    claim: str
-    source: str
-    ran: str
-    command: str
-    metric: str
-    higher: bool = False
-    orders: list[list[str]] = field(default_factory=list)
-    near: dict[str, Any] = field(default_factory=dict)
-    bound: dict[str, Any] = field(default_factory=dict)
-    published: dict[str, float] = field(default_factory=dict)
-    unit: str = ""
-    looked: str = ""
-    speaks_from: float = 0.0
-
-    @property
-    def runs(self) -> list[str]:
-        """Names of the runs that it is about, each once."""
-        named = [run for order in self.orders for run in order]
-        return list(dict.fromkeys([*named, *(form["run"] for form in (self.near, self.bound) if form)]))
+    scored: dict = field(default_factory=dict)
 
 
 Evidence = dict[str, list[Seen]]
 
 
-def read_claims(path: Path) -> list[Claim]:
-    """The claims in the file's order.
-
-    Raises:
-        FileNotFoundError, ValueError: naming the entry that is none.
-    """
-    if not path.is_file():
-        raise FileNotFoundError(f"there are no claims at {path}")
-    known = {f.name for f in fields(Claim)}
-    claims = []
-    entries = read_yaml(path, "a list of claims").get("claims")
-    if not isinstance(entries, list) or not all(isinstance(entry, dict) for entry in entries):
-        raise ValueError(f"{path} has no list `claims` of mappings")
-    for number, entry in enumerate(entries, 1):
-        where = f"{path}, claim {number}"
-        if unknown := sorted(set(entry) - known):
-            raise ValueError(f"{where} has the unknown key {unknown[0]}")
-        hold(ENTRY, entry, where)
-        claims.append(Claim(**entry))
-        if sum(map(bool, (claims[-1].orders, claims[-1].near, claims[-1].bound))) != 1:
-            raise ValueError(f"{where} needs exactly one of orders, near and bound")
-    return claims
-
-
 def evidence(results_dir: Path) -> Evidence:
-    """All runs by name, in the order of their seeds; of several rows of a run and seed the newest."""
+    """All runs by name, in the order of their seeds; of a run and seed the row that speaks for it."""
     found: dict[str, dict[int, Seen]] = defaultdict(dict)
     folders = (results_dir, results_dir / FOLDER)
     rows = [(folder, row) for folder in folders for _, row in read_rows(folder)]
-    for folder, row in sorted(rows, key=lambda one: one[1]["date"]):
+    for folder, row in sorted(rows, key=lambda one: speaking(one[1])):
         training = row["training"]
         seed = training["seed"] or 0
         name = f"{row['paper']}/{row['recipe']}"
@@ -165,6 +76,8 @@ def evidence(results_dir: Path) -> Evidence:
             row["data"]["n_images"],
             (row["config"] or {}).get("model") or {},
             folder / row["samples"] if row.get("samples") else None,
+            {key: row["conditions"].get(key) for key in ("n_fake", "n_real", "truncation", "chosen")}
+            | {"data": [row["data"]["name"], row["data"].get("pictures", row["data"]["fingerprint"])]},
         )
     for trial in read_trials(results_dir):
         name = f"{trial.experiment}/{trial.variant}"
@@ -213,7 +126,36 @@ def verdict(claim: Claim, seen: Evidence) -> tuple[str, str]:
     for run in claim.runs:
         if (n := len(values(seen, run, claim.metric))) < SEEDS:
             return NO_ROWS, f"{run} has {n} of the {SEEDS} seeds that a verdict needs"
-    return (_ordered if claim.orders else _near if claim.near else _bound)(claim, seen)
+    if unlike := _unlike(claim, seen):
+        return unlike
+    found, why = (_ordered if claim.orders else _near if claim.near else _bound)(claim, seen)
+    low, high = _lengths(claim, seen)
+    return found, f"{why}; runs of {low:g} to {high:g} kimg: {claim.lengths}" if _apart(low, high) else why
+
+
+def _unlike(claim: Claim, seen: Evidence) -> tuple[str, str] | None:
+    """The verdict on runs whose numbers do not compare, or None; what a trial does not say is left out."""
+    low, high = _lengths(claim, seen)
+    if _apart(low, high) and not claim.lengths:
+        return LENGTHS, f"the runs were shown {low:g} to {high:g} kimg"
+    scored = [(run, one.scored) for run in claim.runs for one in seen[run] if one.scored]
+    for run, other in scored[1:]:
+        first, ours = scored[0]
+        if differing := [key for key in ours if other[key] != ours[key]]:
+            key = differing[0]
+            told = "" if key == "data" else f" ({ours[key] or 'none'} and {other[key] or 'none'})"
+            return SCORES, f"{first} and {run} differ in {key}{told}"
+    return None
+
+
+def _lengths(claim: Claim, seen: Evidence) -> tuple[float, float]:
+    """Thousands of images of the shortest and of the longest run; a trial that trains nothing has no length."""
+    shown = [one.kimg for run in claim.runs for one in seen[run] if one.kimg]
+    return min(shown, default=0.0), max(shown, default=0.0)
+
+
+def _apart(low: float, high: float) -> bool:
+    return high > (1 + SLACK) * low
 
 
 def _ordered(claim: Claim, seen: Evidence) -> tuple[str, str]:

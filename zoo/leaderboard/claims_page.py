@@ -5,13 +5,12 @@ from pathlib import Path
 
 from zoo.data.whole import write_whole
 from zoo.leaderboard.cells import as_table
+from zoo.leaderboard.claim_entries import Claim, read_claims
 from zoo.leaderboard.claims import (
     FOLDER,
     VERDICTS,
-    Claim,
     Evidence,
     evidence,
-    read_claims,
     short,
     values,
     verdict,
@@ -47,9 +46,12 @@ What the papers say, redone at the size of one CPU core. Sentences and published
   least half of the published one; the mean of a value lies within its tolerance, which is the published spread
   where there is one and ours else; a bound is kept by every run.
 - **holds in direction**: pairs apart as claimed exceed the reversed ones by a third of all, or the effect is
-  smaller; a value is nearer to the one that is claimed than to where it starts.
+  smaller; a value is nearer to the one that is claimed than to where it starts; some runs keep a bound.
 - **contradicted**: the same the other way round, in runs as long as the claim asks for.
 - **not seen at this budget**: all else, also what is reversed in shorter runs.
+- **not at one budget**, **not scored alike**: no verdict, for the runs' lengths differ by more than 5 %, or the
+  images, their numbers, truncation or the choice of a checkpoint. Where lengths differ by intent, the sentence
+  behind the verdict says so and why.
 
 Runs of one seed share their start and their images. Where seeds overlap, but each by itself says the same, the
 sentence behind the verdict tells it; the verdict stays. *Looked into* is what was read or measured as a fault
@@ -67,8 +69,11 @@ def render(results_dir: Path) -> str:
     """The page: a summary, then each item's claims and the rows behind them."""
     claims, seen = read_claims(results_dir / FOLDER / "claims.yaml"), evidence(results_dir)
     verdicts = [verdict(claim, seen) for claim in claims]
-    counts = [(name, sum(v == name for v, _ in verdicts)) for name in VERDICTS]
-    text = [HEAD, as_table(["verdict", "claims"], [[name, n] for name, n in counts if n])]
+    own = [claim.source.startswith("ours") for claim in claims]
+    parts = [[v for (v, _), mine in zip(verdicts, own, strict=True) if mine is kind] for kind in (False, True)]
+    counts = [[part.count(name) for part in parts] for name in VERDICTS]
+    table = [[name, *n] for name, n in zip(VERDICTS, counts, strict=True) if any(n)]
+    text = [HEAD, as_table(["verdict", "claims of the papers", "ours beside them"], table)]
     for item in dict.fromkeys(claim.item for claim in claims):
         group = [(claim, v) for claim, v in zip(claims, verdicts, strict=True) if claim.item == item]
         head = ["claim", "source", "what was run", "published", "ours", "verdict", "command"]

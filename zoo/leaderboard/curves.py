@@ -12,6 +12,7 @@ from pathlib import Path
 import numpy as np
 
 from zoo.evaluation.protocols import resolve
+from zoo.leaderboard.ranking import higher
 from zoo.leaderboard.rows import read_row
 from zoo.options.yamls import config_in
 from zoo.pictures.plots import new_figure, save_figure
@@ -195,14 +196,20 @@ def band(runs: list[Run]) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarra
     return x.mean(0), y.mean(0), y.min(0), y.max(0)
 
 
+def best_of(mean: np.ndarray, metric: str) -> int:
+    """Where the metric is best."""
+    return int(mean.argmax() if higher(metric.removeprefix("metrics/")) else mean.argmin())
+
+
 def draw(groups: dict[str, list[Run]], metric: str, x: str, out: Path, log_y: bool = False) -> None:
-    """The figure: for each group its mean, the band between its extremes, and a dot at its lowest point."""
+    """The figure: for each group its mean, the band between its extremes, and a dot at its best point."""
     figure = new_figure(7.2, 4.6)
     axes = figure.subplots()
     for i, (label, runs) in enumerate(groups.items()):
         at, mean, low, high = band(runs)
         axes.plot(at, mean, color=f"C{i}", label=label, linewidth=1.6)
-        axes.plot(at[mean.argmin()], mean.min(), "o", color=f"C{i}", markersize=5)
+        best = best_of(mean, metric)
+        axes.plot(at[best], mean[best], "o", color=f"C{i}", markersize=5)
         if len(runs) > 1:
             axes.fill_between(at, low, high, color=f"C{i}", alpha=0.2, linewidth=0)
     data = next(iter(groups.values()))[0].conditions
@@ -215,7 +222,7 @@ def draw(groups: dict[str, list[Run]], metric: str, x: str, out: Path, log_y: bo
 
 
 def curves(paths: list[str], metric: str, x: str, out: Path, log_y: bool = False) -> str:
-    """Draw runs and tell what was drawn, one line a group: runs, last value, lowest value and where.
+    """Draw runs and tell what was drawn, one line a group: runs, last value, best value and where.
 
     Raises:
         FileNotFoundError, ValueError: if something is no run, lacks the metric, or does not compare with the rest.
@@ -226,9 +233,9 @@ def curves(paths: list[str], metric: str, x: str, out: Path, log_y: bool = False
     check_comparable(runs)
     groups = group(runs)
     draw(groups, metric, x, out, log_y)
-    lines = []
+    lines, word = [], "highest" if higher(metric.removeprefix("metrics/")) else "lowest"
     for label, members in groups.items():
         at, mean, *_ = band(members)
-        best = mean.argmin()
-        lines.append(f"{label}: {mean[-1]:.4g} at {at[-1]:.4g} {x}, lowest {mean[best]:.4g} at {at[best]:.4g} {x}")
+        best = best_of(mean, metric)
+        lines.append(f"{label}: {mean[-1]:.4g} at {at[-1]:.4g} {x}, {word} {mean[best]:.4g} at {at[best]:.4g} {x}")
     return "\n".join([*lines, str(out)])

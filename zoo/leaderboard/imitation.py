@@ -125,12 +125,15 @@ def read_row(path: Path) -> dict:
 
 
 def read_published(results_dir: Path) -> list[dict[str, str]]:
-    """The papers' numbers, `imitation/published.csv`, one dictionary of strings a number; none without the file.
+    """The papers' numbers, `imitation/published.csv`, one dictionary of strings a number; those of an
+    installed package without the file.
 
     Raises:
         ValueError: if its columns are others, or a number is none.
     """
     path = Path(results_dir) / FOLDER / "published.csv"
+    if not path.is_file():  # an installed package's
+        path = Path(__file__).parents[1] / "published" / FOLDER / "published.csv"
     if not path.is_file():
         return []
     with path.open(encoding="utf-8", newline="") as file:
@@ -147,13 +150,15 @@ def read_published(results_dir: Path) -> list[dict[str, str]]:
 
 
 def groups(rows: list[dict]) -> dict[tuple, list[dict]]:
-    """Runs that differ by their seed alone, keyed by (env, transfer_env, recipe, method)."""
-    found = defaultdict(list)
-    for row in rows:
+    """Runs that differ by their seed alone, the newest of each, keyed by (env, transfer_env, recipe, method)."""
+    found: dict[tuple, dict[int, dict]] = defaultdict(dict)
+    for row in sorted(rows, key=lambda row: row["date"]):
         c = row["conditions"]
         settings = json.dumps(row["config"], sort_keys=True)
-        found[c["env"], c["transfer_env"] or "", row["recipe"], row["method"], settings].append(row)
-    return dict(sorted(found.items()))
+        found[c["env"], c["transfer_env"] or "", row["recipe"], row["method"], settings][
+            row["training"]["seed"]
+        ] = row
+    return {key: [runs[seed] for seed in sorted(runs)] for key, runs in sorted(found.items())}
 
 
 def spread(rows: list[dict], metric: str) -> str:

@@ -6,7 +6,7 @@ from statistics import quantiles
 
 from zoo.leaderboard.cells import as_table
 from zoo.leaderboard.marked import marked
-from zoo.leaderboard.ranking import heading_of, is_distance, is_floor, of_each_seed, ordered
+from zoo.leaderboard.ranking import heading_of, is_distance, is_floor, of_each_seed, ordered, speaking
 
 PAGE = Path("zoo", "evaluation", "README.md")
 NAME = "lottery"
@@ -19,9 +19,9 @@ def files(results_dir: Path, rows: list[dict]) -> dict[Path, str]:
 
 
 def factors(rows: list[dict]) -> dict[str, dict[str, float]]:
-    """Distance -> paper/recipe -> the largest over the smallest value among the newest rows of each seed."""
+    """Distance -> paper/recipe -> the largest over the smallest value among the rows that speak for each seed."""
     recipes = defaultdict(list)
-    for row in sorted(rows, key=lambda row: row["date"]):
+    for row in sorted(rows, key=speaking):
         if not is_floor(row) and not row.get("imported"):
             recipes[f"{row['paper']}/{row['recipe']}"].append(row)
     found: dict[str, dict[str, float]] = defaultdict(dict)

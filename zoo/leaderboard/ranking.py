@@ -31,6 +31,7 @@ _HIGHER = (
     *("is_", "precision", "recall", "density", "coverage", "label_accuracy", "test_accuracy"),
     *("reconstruction_psnr", "reconstruction_ssim"),
     *("accuracy", "mean_ap", "mean_iu", "parzen_ll"),
+    *("digit_accuracy", "d_accuracy"),
     *("auth_pct", "c_t"),  # below: copies
 )
 
@@ -74,8 +75,15 @@ def measured(row: dict) -> str:
     return ", ".join(words)
 
 
+def speaking(row: dict) -> tuple:
+    """Sorts rows of a recipe so that the one that speaks for it comes last: without truncation, of no chosen
+    checkpoint, the longest, the newest."""
+    conditions = row["conditions"]
+    return not conditions["truncation"], not conditions.get("chosen"), row["training"]["nimg"], row["date"]
+
+
 def of_each_seed(rows: list[dict]) -> list[dict]:
-    """The newest row of each training seed, among those measured and trained as long as the newest of all."""
+    """The last row of each training seed, among those measured and trained as long as the last of all."""
     alike = [r for r in rows if comparable(r) == comparable(rows[-1])]
     alike = [r for r in alike if r["training"]["nimg"] == rows[-1]["training"]["nimg"]]
     return list({row["training"]["seed"]: row for row in alike}.values())
@@ -94,7 +102,8 @@ def in_tables(name: str) -> bool:
 
 def higher(name: str) -> bool:
     """Whether more of it is better."""
-    return name.removeprefix("heldout_").startswith(_HIGHER) and not name.endswith("_sem")  # a standard error
+    name = name.removeprefix("heldout_")
+    return name == "modes" or (name.startswith(_HIGHER) and not name.endswith("_sem"))  # a standard error
 
 
 def heading_of(name: str) -> str:

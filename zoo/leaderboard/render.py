@@ -27,6 +27,7 @@ from zoo.leaderboard.ranking import (
     ordered,
     rank,
     set_of,
+    speaking,
     times_the_floor,
     title,
     told,
@@ -160,10 +161,11 @@ def _beside(rows: list[dict], numbers: list[dict[str, str]]) -> str:
 def _summary_table(numbers: list[dict[str, str]], ours: list[dict]) -> str:
     """A line a recipe: the paper's best published number, ours under its protocol and under the default one.
 
-    A row with truncation speaks for its recipe only where there is none without.
+    A row with truncation, of a chosen checkpoint or of a shorter training speaks for its recipe only where there is
+    none other.
     """
     recipes: dict[tuple[str, ...], list[dict]] = defaultdict(list)
-    for row in sorted(ours, key=lambda row: (not row["conditions"]["truncation"], row["date"], row["file"])):
+    for row in sorted(ours, key=lambda row: (*speaking(row), row["file"])):
         recipes[row["paper"], row["recipe"], row["data"]["name"], row["data"]["fingerprint"]].append(row)
     head = [
         "paper",

@@ -11,7 +11,7 @@ from typing import Any
 
 from zoo.imitation import ALGORITHMS
 from zoo.options.checked import annotations, defaults, refuse
-from zoo.options.folders import recipes_folder
+from zoo.options.folders import here_or_ours, recipes_folder
 from zoo.options.ranges import PositiveFloat, Seed, shown
 from zoo.options.yamls import read_yaml
 from zoo.training.loading import model_class, read
@@ -148,6 +148,7 @@ def read_plan(plan: Path, runs: Path = Path("runs"), only: str = "") -> list[Pla
     Raises:
         FileNotFoundError, ValueError: naming the entry that is wrong, and if no run is left.
     """
+    plan = here_or_ours(plan)
     if not plan.is_file():
         raise FileNotFoundError(f"no plan at {plan}: the zoo's own lie in reproductions/suites")
     content = read_yaml(plan, "a plan: it is YAML with a list `runs` of recipes")
