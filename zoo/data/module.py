@@ -286,10 +286,9 @@ class ImageDataModule(Checked, L.LightningDataModule):
 
     def on_after_batch_transfer(self, batch: Batch, dataloader_idx: int) -> Batch:
         """uint8 to float on the device; noise and flip of an image are a pure function of (seed, its position)."""
-        images, labels = batch
-        images = to_float(images, self.divisor, self.noise, self.flip, *self._draws("pixels", images.device))
+        x = to_float(batch[0], self.divisor, self.noise, self.flip, *self._draws("pixels", batch[0].device))
         # "64-true" and "bf16-true" have converted the model; they convert a batch only before this hook
-        return images.to(self.trainer.lightning_module.dtype) if self.trainer else images, labels
+        return x.to(self.trainer.lightning_module.dtype) if self.trainer else x, batch[1]
 
     def state_dict(self) -> dict:
         return {"seed": self.seed, "fingerprints": dict(self._fingerprints)}
