@@ -8,7 +8,8 @@ from typing import Any
 import numpy as np
 from PIL import Image
 
-from zoo.leaderboard.claims import FOLDER, Evidence, Seen, evidence, read_claims, short, values
+from zoo.leaderboard.claim_entries import read_claims
+from zoo.leaderboard.claims import FOLDER, Evidence, Seen, evidence, short, values
 from zoo.leaderboard.claims_page import FIGURES
 from zoo.pictures.plots import new_figure, save_figure
 
