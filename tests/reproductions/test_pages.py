@@ -232,6 +232,12 @@ QUOTED = {
         "precision_efficientnet-lite0": ["0.42"],
         "recall_efficientnet-lite0": ["0.002"],
     },
+    ("ttur", "cifar10-cpu"): {
+        "fd_efficientnet-lite0": ["96.7"],
+        "fd_random": ["1.48"],
+        "recall_efficientnet-lite0": ["0.00"],
+        "recall_random": ["0.02"],
+    },
     ("ttur", "cifar10-pair"): {"fd_random": ["5.78", "7.41"], "fd_efficientnet-lite0": ["268", "321"]},
     ("ttur", "cifar10-pair-orig"): {"fd_random": ["4.98", "3.22"], "fd_efficientnet-lite0": ["270", "292"]},
     ("vgan", "cifar10-cpu"): {
