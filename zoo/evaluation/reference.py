@@ -137,7 +137,8 @@ def _place(data: Any, extractor: Extractor, n: int, cache_dir: str | Path | None
     # the fingerprint covers images, labels and resolution; of a protocol the reference depends on n and the resize
     key = {"fingerprint": data.fingerprint, "n_real": n, "extractor": extractor.id, "resize": extractor.resize}
     key |= {"keep": KEEP, "format": 2}
-    if version := getattr(data.opened, "version", ""):  # a folder's fingerprint does not know what its files hold
+    # a folder's fingerprint does not know what its files hold
+    if version := getattr(getattr(data, "opened", None), "version", ""):
         key["version"] = version
     name = re.sub(r"[^\w.-]", "_", f"{data.fingerprint[:16]}-{n}-{extractor.id}.npz")
     return Path(cache_dir or cache_root()) / name, key
