@@ -16,7 +16,7 @@ from zoo.bench.step import model_options
 from zoo.commands.floors import _data_of
 from zoo.leaderboard.rows import read_row
 from zoo.training import suite as training
-from zoo.training.plans import Planned
+from zoo.training.planned import Planned
 from zoo.training.recipes import compose
 
 SMALL = {
@@ -129,8 +129,8 @@ def test_a_row_of_other_settings_or_another_seed_is_not_the_run(tmp_path):
         {"config": config | {"model": a.model | {"lr": 1.0}}},
         {"config": config | {"data": drawn | {"init_args": drawn["init_args"] | {"n_images": 99}}}},
         {"config": config | {"data": drawn | {"class_path": "zoo.data.CIFAR10"}}},
-        {"conditions": row["conditions"] | {"n_fake": 99}},
-        {"conditions": row["conditions"] | {"n_real": 99}},
+        *({"conditions": row["conditions"] | {"changed": c}} for c in ({}, {"n_fake": 99, "n_real": 1000})),
+        {"conditions": row["conditions"] | {"protocol": "torch-fidelity"}},
         {"training": row["training"] | {"nimg": 999}},
     ):
         assert a.row([row | change]) is None
@@ -155,6 +155,9 @@ def test_a_row_of_other_settings_or_another_seed_is_not_the_run(tmp_path):
         ([{"recipe": "sngan/tiny", "options": {"model.total_kimg": None}}], "model.total_kimg takes a number"),
         ([{"recipe": "sngan/tiny", "options": {"seed_everything": 4}}], "`seeds` says it"),
         ([{"recipe": "vail/tiny"}], "no row of images"),
+        ([{"recipe": "sngan/tiny", "options": {"evaluation.n_fake": 0.5}}], "n_fake takes a whole number"),
+        ([{"recipe": "sngan/tiny", "options": {"evaluation.protocol": "none"}}], "no protocol is called 'none'"),
+        ([{"recipe": "sngan/tiny", "options": {"evaluation.fakes": 5}}], "there is no option evaluation.fakes"),
         ([], "a list `runs`"),
         ([{"recipe": "sngan/tiny"}, {"recipe": "sngan/tiny"}], "plan-tiny-seed0 twice"),
     ],
@@ -310,10 +313,10 @@ def test_numbers_as_yaml_reads_them_are_those_of_the_row(two):
 
 
 def test_options_of_a_plan_say_which_images_and_how_many_are_scored(tmp_path):
-    options = {"data": "CIFAR10", "data.flip": True, "data.path": "elsewhere", "evaluation.n_fake": 7}
+    options = {"data": "CIFAR10", "data.flip": True, "data.path": "elsewhere", "evaluation.n_fake": 70}
     (one,) = training.read_plan(write_plan(tmp_path, [{"recipe": "sngan/tiny", "options": options}]))
     assert one.data == {"class": "CIFAR10", "flip": True}
-    assert one.scored == {"n_fake": 7, "n_real": 1000}
+    assert one.scored["changed"] | {"n_fake": 70, "n_real": 1000} == one.scored["changed"]
 
 
 @pytest.mark.parametrize("prefix", ["data", "data.init_args"])
@@ -326,3 +329,44 @@ def test_options_of_the_data_are_what_the_row_must_have_however_they_are_written
         write_plan(tmp_path / "b", [{"recipe": "sngan/tiny", "options": {"data.class_path": "CIFAR10"}}])
     )
     assert other.data == {"class": "CIFAR10"}
+
+
+@pytest.mark.parametrize(
+    "options",
+    [{"protocol": "torch-fidelity"}, {"truncation": 0.5}, {"ema": False}, {"rounding": "round"}, {"seed": 4}],
+)
+def test_a_recipe_scored_otherwise_than_its_row_is_scored_again_as_it_says(tmp_path, monkeypatch, options):
+    options = {f"evaluation.{k}": v for k, v in options.items()}
+    (asked,) = training.read_plan(write_plan(tmp_path, [{"recipe": "sngan/tiny", "options": options}]))
+    (plain,) = training.read_plan(write_plan(tmp_path / "b", [{"recipe": "sngan/tiny"}]))
+    row = row_of(plain, 10**6)
+    assert plain.row([row])
+    assert not asked.row([row])
+    monkeypatch.setattr(Planned, "progress", lambda self: (10**6, 1.0))
+    words = asked.command(tmp_path, [row])
+    assert "evaluate" in words
+    for name, value in ({"evaluation.protocol": "zoo", "evaluation.n_real": 1000} | options).items():
+        assert f"--{name.removeprefix('evaluation.')}={str(value).lower()}" in words
+    assert "evaluate" not in asked.command(tmp_path, [])  # a run that never had a row is the run's own to score
+
+
+def test_a_recipe_that_lost_a_line_is_not_the_run_of_the_row(two):
+    (first, _) = two[2]
+    row = row_of(first, 10**6)
+    config = row["config"]
+    model, images = config["model"], config["data"]["init_args"]
+    assert first.usual["model"]["clip"] is None
+    assert first.row([row | {"config": config | {"model": model | {"clip": None}}}])
+    assert not first.row([row | {"config": config | {"model": model | {"clip": 0.9}}}])
+    for name, alone, other in (("seed", first.usual["data"]["seed"], 77), ("path", "here", "there")):
+        for value in (alone, other):
+            data = config["data"] | {"init_args": images | {name: value}}
+            done = first.row([row | {"config": config | {"data": data}}])
+            assert bool(done) == (value == alone or name == "path")
+
+
+def test_a_setting_of_which_an_option_says_a_part_is_not_compared(tmp_path):
+    options = {"model.width_g.deep": 3, "data.flip.deep": True}
+    (one,) = training.read_plan(write_plan(tmp_path, [{"recipe": "sngan/tiny", "options": options}]))
+    assert not {"width_g", "width_g.deep"} & {*one.model, *one.usual["model"]}
+    assert not {"flip", "flip.deep"} & {*one.data, *one.usual["data"]}

@@ -1,22 +1,22 @@
 """Plans of `zoo suite`: YAML with the list `runs`, each entry a recipe with its seeds."""
 
-import contextlib
-import json
+import inspect
 import math
 import re
-import sys
-from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
+import zoo.data
+from zoo.evaluation.protocols import OPTIONS, resolve
 from zoo.imitation import ALGORITHMS
 from zoo.options.checked import annotations, defaults, refuse
 from zoo.options.folders import here_or_ours, recipes_folder
 from zoo.options.ranges import PositiveFloat, Seed, shown
 from zoo.options.yamls import read_yaml
-from zoo.training.loading import model_class, read
+from zoo.training.evaluate import Evaluate
+from zoo.training.loading import model_class
+from zoo.training.planned import READING, Planned, as_word, configs, number, settings
 from zoo.training.recipes import compose, shortened
-from zoo.training.run import last_checkpoint
 
 KEYS = ("recipe", "over", "seeds", "options", "hours")
 #: options that a suite gives each run itself -> what says it instead
@@ -28,118 +28,6 @@ OWN = {
     "evaluation.results_dir": "--results says it",
     "evaluation.recipe": "a row is of the entry's recipe",
 }
-
-#: where a data set lies and how it is read, which changes no image
-READING = {"path", "test_path", "num_workers", "memory_gib", "cache_gib"}
-#: how many images a score is of: numbers of other counts do not compare
-COUNTS = ("n_fake", "n_real", "n_seeds")
-
-
-@dataclass(frozen=True, eq=False)
-class Planned:
-    """One run of a plan.
-
-    Attributes:
-        paper, recipe, seed: what is trained.
-        script, file: the paper's script and the recipe.
-        base: its folder is this with a number behind it.
-        options: command line options over the recipe.
-        model, data, scored: settings of these sections that its row must have.
-        total_kimg: its length in thousands of real images.
-        hours: of one core for all of it, as the plan says; 0 if it does not.
-        before: recipes that are read before it.
-    """
-
-    paper: str
-    recipe: str
-    seed: int
-    script: Path
-    file: Path
-    base: Path
-    options: tuple[str, ...]
-    model: dict
-    total_kimg: float
-    hours: float = 0.0
-    before: tuple[Path, ...] = ()
-    data: dict = field(default_factory=dict)
-    scored: dict = field(default_factory=dict)
-
-    @property
-    def name(self) -> str:
-        return f"{self.paper}/{self.recipe} seed {self.seed}"
-
-    @property
-    def log(self) -> Path:
-        """What it says."""
-        return Path(f"{self.base}.log")
-
-    def command(self, results: Path, rows: list[dict]) -> list[str]:
-        """What trains it into a row in `results`, from the start or from its last checkpoint; where all of it is
-        trained and `rows` have it scored on another number of images (fakes, reals, seeds), what scores it again.
-
-        Raises:
-            ValueError: naming the checkpoint, if it is damaged.
-        """
-        if replace(self, scored={}).row(rows) and self.progress()[0] >= self.total_kimg:
-            words = [sys.executable, "-m", "zoo", "evaluate", last_checkpoint(self.base), "--results_dir", results]
-            words += ["--threads", 1, *(f"--{k}={v}" for k, v in self.scored.items())]
-            return [str(word) for word in words]
-        words = [sys.executable, self.script, *_configs(*self.before, self.file)]
-        words += ["--seed_everything", self.seed, "--threads", 1, "--evaluation.results_dir", results]
-        words += ["--wandb", "false", "--run_dir", self.base, "--ckpt_path", "last", *self.options]
-        return [str(word) for word in words]
-
-    def row(self, rows: list[dict]) -> dict | None:
-        """Its results row, the newest one, or None."""
-        for row in reversed(rows):
-            training, config = row["training"], row["config"] or {}
-            same = (row["paper"], row["recipe"], training["seed"]) == (self.paper, self.recipe, self.seed)
-            whole = training["nimg"] >= self.total_kimg * 1000
-            pairs = (
-                (self.model, config.get("model") or {}),
-                (self.data, _settings(config.get("data") or {})),
-                (self.scored, {"n_seeds": 1} | row["conditions"]),
-            )
-            if same and whole and all(alike(has.get(k), v) for wanted, has in pairs for k, v in wanted.items()):
-                return row
-        return None
-
-    def progress(self) -> tuple[float, float]:
-        """Thousands of images shown and hours of training so far, by the last checkpoint.
-
-        Raises:
-            ValueError: naming the checkpoint, if it is damaged.
-        """
-        path = last_checkpoint(self.base)
-        if path is None:
-            return 0.0, 0.0
-        state = read(path, mmap=True)["state_dict"]["_extra_state"]
-        return state["nimg"] / 1000, state["train_seconds"] / 3600
-
-
-def _settings(data: dict) -> dict:
-    """What a data section says of the images, the name of its class among it."""
-    settings = {k: v for k, v in (data.get("init_args") or {}).items() if k not in READING}
-    return settings | {"class": str(data.get("class_path")).rpartition(".")[2]}
-
-
-def _configs(*files: Path) -> list[str]:
-    return [word for file in files for word in ("--config", str(file))]
-
-
-def alike(ours: object, theirs: object) -> bool:
-    """Equal as JSON: a recipe's keys and lists come back from a row as text and lists, YAML's 1e-4 as a number."""
-    return _number(json.loads(json.dumps(ours, default=str))) == _number(
-        json.loads(json.dumps(theirs, default=str))
-    )
-
-
-def _number(value: Any) -> Any:
-    """YAML takes 1e-4 for text, what reads a command line takes it for a number."""
-    for kind in (int, float):
-        with contextlib.suppress(ValueError):
-            return kind(value) if isinstance(value, str) else value
-    return value
 
 
 def read_plan(plan: Path, runs: Path = Path("runs"), only: str = "") -> list[Planned]:
@@ -182,15 +70,12 @@ def _planned(plan: Path, number: int, entry: object, runs: Path) -> list[Planned
         raise ValueError(f"{where}: seeds is a list of whole numbers from 0 on, not {shown(seeds)}")
     if type(hours) not in (int, float) or not 0 <= hours < math.inf:
         raise ValueError(f"{where}: hours is a number of at least 0, not {shown(hours)}")
-    config = compose(file.with_name("paper.yaml"), _configs(*before, file))[0]
-    model, total = _model(where, paper, config.get("model") or {}, _checked(where, options))
-    words = tuple(
-        word
-        for k, v in options.items()
-        for word in (f"--{k}", v if isinstance(v, str) else json.dumps(v, default=str))
-    )
+    config = compose(file.with_name("paper.yaml"), configs(*before, file))[0]
+    model, usual, total = _model(where, paper, config.get("model") or {}, _checked(where, options))
+    data, usual_data = _data(config.get("data") or {}, options)
+    scored, scoring = _scored(where, config.get("evaluation") or {}, options)
+    words = tuple(word for k, v in options.items() for word in (f"--{k}", as_word(v)))
     base = runs / paper / f"{plan.stem}-{recipe}-seed"
-    data, scored = _images(config, options)
     return [
         Planned(
             paper,
@@ -205,7 +90,9 @@ def _planned(plan: Path, number: int, entry: object, runs: Path) -> list[Planned
             hours,
             before,
             data,
+            {"model": usual, "data": usual_data},
             scored,
+            scoring,
         )
         for seed in seeds
     ]
@@ -235,46 +122,79 @@ def _checked(where: str, options: Any) -> dict:
     return options
 
 
-def _images(config: dict, options: dict) -> tuple[dict, dict]:
-    """The images that a run is of, and how many it is scored on."""
+def _data(section: dict, options: dict) -> tuple[dict, dict]:
+    """What is said of the images that a run is of, and what its data set's class leaves them to be."""
     over = {k.removeprefix("data.").removeprefix("init_args."): v for k, v in options.items() if k[:5] == "data."}
-    section = config.get("data") or {}
-    if (
-        name := options.get("data", over.pop("class_path", None))
-    ) is not None:  # another set: nothing of the recipe's
+    name = options.get("data", over.pop("class_path", None))
+    if name is not None:  # another set: nothing of the recipe's
         section = {"class_path": name}
-    deep = {k.partition(".")[0] for k in over if "." in k}  # a part of a setting: not compared
-    data = {k: v for k, v in (_settings(section) | over).items() if k not in READING | deep and "." not in k}
-    evaluation = (config.get("evaluation") or {}) | {
-        k.removeprefix("evaluation."): v for k, v in options.items() if k.startswith("evaluation.")
-    }
-    return data, {k: evaluation[k] for k in COUNTS if evaluation.get(k) is not None}
+    said, parts = _whole(settings(section) | over)
+    usual = _left_alone(getattr(zoo.data, said["class"], None), {*said, *parts, *READING})
+    return {k: v for k, v in said.items() if k not in READING}, usual
 
 
-def _model(where: str, paper: str, recipe: dict, options: dict) -> tuple[dict, float]:
-    """Model settings, and the length of a run of them in thousands of images."""
-    over = {k.removeprefix("model."): _number(v) for k, v in options.items() if k.startswith("model.")}
-    usual: dict[str, Any] = {}
+def _scored(where: str, section: dict, options: dict) -> tuple[dict, dict]:
+    """The conditions that a row must have, and the options of `zoo evaluate` that make it so.
+
+    Raises:
+        ValueError: naming what no evaluation has or takes.
+    """
+    name = "evaluation."
+    said = section | {k.removeprefix(name): v for k, v in options.items() if k.startswith(name)}
+    hints = annotations(Evaluate)[0][0]
+    for k, v in said.items():
+        if k not in hints:
+            raise ValueError(f"{where}: there is no option {name}{k}; there are {', '.join(hints)}")
+        _fits(f"{where}: {name}", k, v, hints[k])
+    said = {k: v for k, v in said.items() if v is not None}
+    protocol, asked = said.get("protocol", "zoo"), {k: v for k, v in said.items() if k in OPTIONS}
+    try:
+        changed = resolve(protocol, asked)[1]
+    except ValueError as error:
+        raise ValueError(f"{where}: {error}") from error
+    sampled = {"protocol": protocol, "seed": said.get("seed", 0), "n_seeds": said.get("n_seeds", 1)}
+    others = {k: said[k] for k in ("extractors", "weights") if k in said}
+    changed = {k: v for k, v in changed.items() if k != "extras"}
+    return sampled | {"changed": changed}, sampled | others | asked
+
+
+def _model(where: str, paper: str, recipe: dict, options: dict) -> tuple[dict, dict, float]:
+    """Model settings that are said, those that are left alone, and the length of a run in thousands of images."""
+    over = {k.removeprefix("model."): number(v) for k, v in options.items() if k.startswith("model.")}
     try:
         kind: type | None = model_class(paper)
     except ValueError:  # a script of the plan's own
         kind = None
+    usual = _left_alone(kind, set())
     if kind is not None:
-        usual, hints = defaults(kind), {k: v for some, _ in annotations(kind) for k, v in some.items()}
+        hints = {k: v for some, _ in annotations(kind) for k, v in some.items()}
         for name, value in over.items():
             if name.partition(".")[0] not in usual:
                 raise ValueError(
                     f"{where}: {paper} has no option model.{name}: `zoo train {paper} --help` has them"
                 )
-            _fits(where, name, value, hints.get(name, object))
-    model = shortened(dict(recipe), over) | over
-    total = model.get("total_kimg", usual.get("total_kimg"))
-    _fits(where, "total_kimg", total, PositiveFloat)
-    return model, float(total)
+            _fits(f"{where}: model.", name, value, hints.get(name, object))
+    said, parts = _whole(shortened(dict(recipe), over) | over)
+    total = said.get("total_kimg", usual.get("total_kimg"))
+    _fits(f"{where}: model.", "total_kimg", total, PositiveFloat)
+    return said, {k: v for k, v in usual.items() if k not in {*said, *parts}}, float(total)
+
+
+def _whole(said: dict) -> tuple[dict, set[str]]:
+    """The settings that are said as a whole, and the names of those that a part of is: these are not compared."""
+    parts = {name.partition(".")[0] for name in said if "." in name}
+    return {k: v for k, v in said.items() if k not in parts and "." not in k}, parts
+
+
+def _left_alone(kind: type | None, said: set[str]) -> dict[str, Any]:
+    """The defaults of a class for what is not said; none of one that the zoo does not have."""
+    if kind is None:
+        return {}
+    return {k: v for k, v in defaults(kind).items() if k not in said and v is not inspect.Parameter.empty}
 
 
 def _fits(where: str, name: str, value: object, hint: Any) -> None:
     try:
         refuse(name, value, hint)
     except ValueError as error:
-        raise ValueError(f"{where}: model.{error}") from error
+        raise ValueError(f"{where}{error}") from error

@@ -3,9 +3,9 @@
 A plan is YAML with the list `runs`, in order of worth: `recipe: stylegan/lfw-cpu`, `seeds: [0, 1]`, and perhaps
 `over: [mnist]` for an overlay (recipes that are read before it), `options: {model.total_kimg: 100}` and `hours: 3`,
 which one run takes of one core as far as anybody knows. A run is done when the results hold a row of its
-recipe and seed at its full length, of the same model and images and scored on as many; so a recipe that was changed
-is run again (only scored again where its run is still there and the count alone was changed), and rows survive a
-lost folder of runs.
+recipe and seed at its full length, of the same model and images and scored under the same conditions; so a recipe
+that was changed is run again (only scored again where its run is still there and nothing but the evaluation was
+changed), and rows survive a lost folder of runs. Metrics beyond those are `zoo leaderboard --fill`'s.
 """
 
 import contextlib
@@ -25,7 +25,8 @@ from zoo.leaderboard.render import render
 from zoo.leaderboard.rows import read_rows
 from zoo.options.folders import check_folder
 from zoo.training.mistakes import sentence
-from zoo.training.plans import Planned, alike, read_plan
+from zoo.training.planned import Planned, agree
+from zoo.training.plans import read_plan
 from zoo.training.run import last_checkpoint
 
 
@@ -61,7 +62,7 @@ def outlook(planned: list[Planned], rows: list[dict]) -> tuple[list[Planned], li
 def _pace(one: Planned, rows: list[dict]) -> float:
     for row in reversed(rows):
         t, model = row["training"], (row["config"] or {}).get("model") or {}
-        same = all(alike(model.get(k), v) for k, v in one.model.items() if k != "total_kimg")
+        same = agree({k: v for k, v in one.model.items() if k != "total_kimg"}, model)
         if (row["paper"], row["recipe"]) == (one.paper, one.recipe) and t["hours"] and same:
             return t["kimg"] / t["hours"]
     return one.total_kimg / one.hours if one.hours else 0.0
