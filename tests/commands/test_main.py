@@ -68,6 +68,16 @@ def test_floor_of_a_recipe(tmp_path, capsys):
     assert "5000 images that are not among the 10000 reals are not there" in capsys.readouterr().err
 
 
+def test_weights_of_the_recipe_are_the_floor_s_too(tmp_path, capsys):
+    recipe = tmp_path / "few.yaml"
+    (tmp_path / "paper.yaml").write_text("model: {resolution: 8}\n")
+    recipe.write_text("data: {class_path: Drawn}\nevaluation: {extractors: [inception], weights: none.pth}\n")
+    for given in ([], ["--weights", "others.pth"]):
+        with pytest.raises(SystemExit):
+            main(["floor", str(recipe), "--results_dir", "null", *given])
+        assert (given or ["", "none.pth"])[1] in capsys.readouterr().err
+
+
 def test_floor_of_other_images_than_the_recipes(tmp_path):
     """`unseen` are faces like the reference's; a zip of dark noise is far from them, and near to itself."""
     recipe, dark = tmp_path / "few.yaml", tmp_path / "dark.zip"

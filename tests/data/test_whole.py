@@ -4,6 +4,7 @@ import os
 import resource
 import signal
 import subprocess
+import threading
 from pathlib import Path
 
 import pytest
@@ -86,6 +87,27 @@ def test_a_kill_in_the_writer_leaves_the_old_file(at, tmp_path):
     os.waitpid(child, 0)
     assert (tmp_path / "row.json").read_text() == "old"
     assert len(leftovers(tmp_path)) == 1
+
+
+def test_threads_that_write_the_same_path_write_files_of_their_own(tmp_path):
+    path, both = tmp_path / "row.json", threading.Barrier(2, timeout=20)
+
+    def write(text: str) -> None:
+        with replacing(path) as part:
+            part.write_text(text)
+            both.wait()
+            assert part.read_text() == text
+            read.append(text)
+
+    read: list[str] = []
+    threads = [threading.Thread(target=write, args=(text,)) for text in ("one", "another")]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert sorted(read) == ["another", "one"]
+    assert path.read_text() in read
+    assert not leftovers(tmp_path)
 
 
 def test_a_row_is_whole_or_not_there(tmp_path, monkeypatch):

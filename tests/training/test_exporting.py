@@ -151,6 +151,12 @@ def test_a_file_of_another_kind_is_not_written(to, out, tmp_path):
         weights.export(tmp_path / "never-read.ckpt", to, out=(tmp_path / "no" / "a").with_suffix(SUFFIXES[to]))
 
 
+def test_missing_packages_of_onnx_are_told_before_the_model_is_read(tmp_path, monkeypatch):
+    monkeypatch.setattr("zoo.training.exporting.find_spec", lambda name: None if name == "onnxscript" else name)
+    with pytest.raises(ImportError, match=r"pip install 'gan-zoo\[onnx\]'"):
+        weights.export(tmp_path / "never-read.ckpt", "onnx", out=tmp_path / "a.onnx")
+
+
 def test_the_file_itself_is_not_written_over(tmp_path):
     path = tmp_path / "model.safetensors"
     export(small("r1gan"), path, "safetensors")

@@ -19,6 +19,7 @@ def floor(
     n_real: PositiveInt | None = None,
     n_seeds: PositiveInt = 3,
     extractors: list[str] | None = None,
+    weights: Path | None = None,
     results_dir: Path | None = Path("results"),
     threads: Processes | None = None,
 ) -> None:
@@ -34,6 +35,7 @@ def floor(
         n_real: Real images of the reference; the recipe's number by default.
         n_seeds: Choices of the former, for the spread; one where two would share most of their images.
         extractors: As of `zoo evaluate`; the recipe's by default.
+        weights: File of the Inception weights; the recipe's by default.
         results_dir: Folder of the row; null writes none.
         threads: CPU threads of PyTorch.
     """
@@ -54,15 +56,15 @@ def floor(
     config, opened = _data_of(recipe, data)
     given = {k: v for k, v in (config.get("evaluation") or {}).items() if v is not None}
     check(Evaluate, (), given)
+    named, weights = list(extractors or given.get("extractors") or DEFAULT), weights or given.get("weights")
+    for name in named:
+        check_name(name, weights)
     reals = opened()
     others = _held_out(reals, held_out, opened)
     own = PROTOCOLS[given.get("protocol", "zoo")]
     n_fake, n_real = n_fake or given.get("n_fake") or own.n_fake, n_real or given.get("n_real") or own.n_real
     about = {k: v for k, v in given.items() if k in {"protocol", *OPTIONS} - {"n_fake", "n_real", "n_is"}}
-    named = list(extractors or given.get("extractors") or DEFAULT)
-    for name in named:
-        check_name(name)
-    result = score(reals, named, n_fake, n_real, others, n_seeds, **about)
+    result = score(reals, named, n_fake, n_real, others, n_seeds, weights=weights, **about)
     for name, value in result["metrics"].items():
         print(f"{name:36} {value:.4g}" + (f" ± {result['spread'][name]:.2g}" if "spread" in result else ""))
     print("\n".join(absences(result)))

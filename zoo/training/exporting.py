@@ -2,6 +2,7 @@
 
 import copy
 from collections.abc import Callable
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Literal
 
@@ -45,16 +46,18 @@ def settled(net: nn.Module) -> nn.Module:
 
 def check_out(path: Path, to: Kind) -> None:
     """Refuse a file that does not end as its kind does, as other programs' and other commands' files do, and one
-    that cannot be written.
+    that cannot be written or whose packages are not there.
 
     Raises:
-        ValueError: naming it.
+        ValueError, ImportError: naming it.
     """
     check_file("--out", path, SUFFIXES[to])
     if not path.absolute().parent.is_dir():
         raise ValueError(
             f"there is no folder {path.parent} to write {path.name} to: make it, or name another --out"
         )
+    if to == "onnx" and not all(map(find_spec, ("onnx", "onnxscript", "onnxruntime"))):
+        raise ImportError("ONNX needs onnx, onnxscript and onnxruntime: pip install 'gan-zoo[onnx]'")
 
 
 def check_there(gan: GAN, what: str | None) -> None:
@@ -212,11 +215,8 @@ def agreement(net: Exported, run: Callable, inputs: tuple[Tensor, ...]) -> float
 
 def to_onnx(net: Exported, inputs: tuple[Tensor, ...], path: Path) -> Callable:
     """Write ONNX by torch.export with a dynamic batch; returns a call of onnxruntime."""
-    try:
-        import onnxruntime
-        import onnxscript  # noqa: F401
-    except ImportError as error:
-        raise ImportError("ONNX needs onnx, onnxscript and onnxruntime: pip install 'gan-zoo[onnx]'") from error
+    import onnxruntime
+
     names = ["x", "label"][: len(inputs)]
     names[0] = "z" if inputs[0].ndim == 2 else "images"
     batch = torch.export.Dim("batch")
