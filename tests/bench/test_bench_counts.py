@@ -147,6 +147,13 @@ def test_every_paper_s_page_derives_its_least(paper):
     assert f"{passes(model_class(paper)(**SMALL[paper]))} for n real images" in least
     if paper == "ttur":
         assert passes(model_class(paper)(**SMALL[paper], game="wgan-gp")) in least
+    if paper == "sngan":  # a gradient's, and none for weights held orthonormal
+        options = SMALL[paper] | {"architecture": "cnn", "n_classes": 0}
+        plain, slopes, weights = (
+            model_class(paper)(**options, penalty=name, norm_d="none") for name in ("none", "gp", "orthonormal")
+        )
+        n = [PASSES["SNGAN"](gan, 1000, 1000)[0] for gan in (plain, slopes, weights)]
+        assert [one - n[0] for one in n] == [0, 4000, 0]
     if paper == "pggan":
         assert passes(model_class(paper)(**SMALL[paper], updates="simultaneous")).endswith("G n + 2 m")
 

@@ -37,7 +37,7 @@ class DCGAN(GAN):
         width_g: channels of G; None takes the architecture's own.
         width_d: channels of D.
         latent_dim: length of z.
-        prior: z ~ U(-1, 1), or "normal".
+        prior: z ~ U(-1, 1), U(0, 1) ("unit_uniform") or N(0, 1) ("normal").
         order: "theano" (G, then D on new fakes) or "torch" (D, then G on the same latents).
         lr: Adam's rate, for both networks.
         beta1: Adam's beta 1.

@@ -42,7 +42,7 @@ PASSES: Mapping[str, Callable[[GAN, int, int], Passes]] = {
     "TTUR": lambda gan, n, m: (
         _critics(n, m, 2 * LOSS, 2) if gan.iteration == gan.dcgan else _critics(n, m, 2 * LOSS + BENT)
     ),
-    "SNGAN": lambda gan, n, m: _critics(n, m, 2 * LOSS + (POINTS if gan.penalty else 0)),
+    "SNGAN": lambda gan, n, m: _critics(n, m, 2 * LOSS + (POINTS if gan.hparams.penalty == "gp" else 0)),
     # the real images twice
     "CTGAN": lambda gan, n, m: _critics(n, m, 3 * LOSS + POINTS),
 }

@@ -43,7 +43,6 @@ def floor(
 
     from zoo.evaluation.extractors import DEFAULT, check_name
     from zoo.evaluation.floors import floor as score
-    from zoo.evaluation.folders import absences
     from zoo.evaluation.protocols import OPTIONS, PROTOCOLS
     from zoo.leaderboard.rows import check_writable, make_row, write_row
     from zoo.options.checked import check
@@ -65,15 +64,21 @@ def floor(
     n_fake, n_real = n_fake or given.get("n_fake") or own.n_fake, n_real or given.get("n_real") or own.n_real
     about = {k: v for k, v in given.items() if k in {"protocol", *OPTIONS} - {"n_fake", "n_real", "n_is"}}
     result = score(reals, named, n_fake, n_real, others, n_seeds, weights=weights, **about)
-    for name, value in result["metrics"].items():
-        print(f"{name:36} {value:.4g}" + (f" ± {result['spread'][name]:.2g}" if "spread" in result else ""))
-    print("\n".join(absences(result)))
+    _say(result)
     if results_dir:
         kind = f"{recipe.stem}-{'held-out' if held_out else 'others'}"
         row = make_row("real", kind, reals, result, {"nimg": 0}, {"data": config["data"]})
         # no distance depends on labels: the floor is that of both
         row["data"]["same_images"] = [opened(labels=on, memory_gib=0).fingerprint for on in (True, False)]
         print(f"results row: {write_row(row, results_dir)}")
+
+
+def _say(result: dict[str, dict]) -> None:
+    from zoo.evaluation.folders import absences
+
+    for name, value in result["metrics"].items():
+        print(f"{name:36} {value:.4g}" + (f" ± {result['spread'][name]:.2g}" if "spread" in result else ""))
+    print("\n".join(absences(result)))
 
 
 def _data_of(recipe: Path, data: str | None) -> tuple[dict, Callable[..., "ImageDataModule"]]:

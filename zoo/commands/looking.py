@@ -36,9 +36,7 @@ def walk(
     ema: bool = True,
     device: str = "cpu",
 ) -> None:
-    """Walk through a model as a video: between seeds, or classes, strengths of truncation, styles, photos.
-
-    Noise is held, so that nothing flickers.
+    """Walk through a model as a video, noise held: between seeds, classes, strengths of truncation, styles, photos.
 
     Args:
         checkpoint: A run's checkpoints/last.ckpt or any other.
@@ -72,25 +70,30 @@ def walk(
     numbers = parse(seeds or "0-3")
     gan, way, stops = _way(checkpoint, device, ways)
     total = 2 * frames if truncations else frames * ((stops or len(numbers)) - (loop is False))
-    _check_size(total * columns * rows)
-    side = gan.trained_stage.resolution
-    video.check_memory(out, total, rows * side, columns * side)
-    step = max(numbers) - min(numbers) + 1
-    seeds_of = [[i * step + number for number in numbers] for i in range(columns * rows)]
-    common = {"frames": frames, "kind": kind or "spherical", "loop": loop is not False, "label": label}
-    options = {**common, "truncation": truncation, "ema": ema, "seed": seed or 0}
-    walks = [paths.walk(gan, own, way, **options) for own in seeds_of]
+    _check_size(out, total, columns, rows, gan.trained_stage.resolution)
+    options = {"frames": frames, "kind": kind or "spherical", "loop": loop is not False, "label": label}
+    options |= {"truncation": truncation, "ema": ema, "seed": seed or 0}
+    walks = [paths.walk(gan, own, way, **options) for own in _side_by_side(numbers, columns * rows)]
     n = video.write(out, track(paths.beside(walks, columns), total), fps)
     print(f"{out}: {n} frames, {n / fps:.1f} s, at {gan.nimg / 1000:g} kimg")
 
 
-def _check_size(pictures: int) -> None:
-    """Refuse a walk that nobody could wait for."""
-    if pictures > MOST:
+def _check_size(out: Path, total: int, columns: int, rows: int, side: int) -> None:
+    """Refuse a walk that nobody could wait for, or that memory does not hold."""
+    from zoo.pictures import video
+
+    if (pictures := total * columns * rows) > MOST:
         raise ValueError(
             f"{pictures:,} pictures are more than the {MOST:,} that a walk may have: take fewer --frames or stops, "
             "or a smaller --grid"
         )
+    video.check_memory(out, total, rows * side, columns * side)
+
+
+def _side_by_side(seeds: list[int], n: int) -> list[list[int]]:
+    """The stops of n walks, each with the seeds after the last one's."""
+    step = max(seeds) - min(seeds) + 1
+    return [[i * step + seed for seed in seeds] for i in range(n)]
 
 
 def _sides(grid: str) -> tuple[int, int]:

@@ -1,9 +1,9 @@
 """The order in which images are shown: a pure function of (seed, position).
 
-Position p counts images over all ranks: it belongs to epoch p // N, and shows image
-`permutation(seed, p // N)[p % N]`. Global batch k holds the positions start + k*B ... start + (k+1)*B - 1, and rank
-r of W takes every W-th of them from the r-th on (`zoo.ranks.share`), so that the ranks together see exactly the
-batch of a single process. Nothing but `nimg` is needed to continue, on any number of ranks.
+Position p counts images over all ranks: it belongs to epoch p // N, and shows image `permutation(seed, p // N)[p %
+N]`. Global batch k holds the positions start + k*B ... start + (k+1)*B - 1, and rank r of W takes every W-th of
+them, or of their blocks, from the r-th on (`zoo.ranks.share`), so that the ranks together see exactly the batch of
+a single process. Nothing but `nimg` is needed to continue, on any number of ranks.
 """
 
 from __future__ import annotations

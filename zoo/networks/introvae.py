@@ -43,7 +43,7 @@ def check_widths(resolution: int, widths: Sequence[int]) -> None:
 def uniform_gain(module: nn.Module) -> None:
     """Draw a batch norm's gain from U(0, 1), for `nn.Module.apply`.
 
-    The authors' `loss_rec.data[0]` (main.py:155) runs on PyTorch up to 0.4 alone, whose batch norms started so.
+    PyTorch up to 1.1 did so, and the authors' `loss_rec.data[0]` (main.py:155) runs on 0.4 and older alone.
     """
     if isinstance(module, nn.BatchNorm2d):
         nn.init.uniform_(module.weight)

@@ -71,7 +71,8 @@ class UnitRows(nn.Module):
 
 
 class CNNDiscriminator(nn.Module):
-    """The standard CNN's D (paper Table 3b): images (N, 3, R, R) -> logits (N,), all spectrally normalised.
+    """The standard CNN's D (paper Table 3b): images (N, 3, R, R) -> logits (N,), spectrally normalised
+    by default.
 
     3x3 stride-1 and 4x4 stride-2 convolutions in turn, each with a leaky ReLU, then a dense layer. The padding
     of 1 is inferred from the sizes; no release of this network by the authors is known.

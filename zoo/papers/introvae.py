@@ -51,7 +51,7 @@ class IntroVAE(GAN):
         weight_rec: weight of the squared error, which is summed over an image's numbers (IV --weight_rec).
         weight_kl: weight of all terms with a KL (IV --weight_kl).
         weight_neg: weight of the hinges in E's loss, beside a factor 1/2 (IV --weight_neg).
-        gain: how batch norms' gains start: from U(0, 1), as PyTorch before 1.0 did it, or at 1.
+        gain: how batch norms' gains start: from U(0, 1), as PyTorch up to 1.1 did it, or at 1.
         vae_kimg: the first so many thousand images train an ordinary VAE (IV --num_vae, in epochs).
         lr: Adam's learning rate of both networks; betas, epsilon and its place are those of PyTorch before 1.3.
         batch_size: real images in one step, over all ranks.

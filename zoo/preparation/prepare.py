@@ -85,11 +85,10 @@ def prepare(
     settings = Settings(tuple(dests), crop, filter, max(min_side or 0, least), format, stretch)
     identity = {"tool": TOOL, "pillow": PIL.__version__, "kind": kind, "split": split, "limit": limit}
     identity |= {"duplicates": duplicates, "source": opened.stamp} | vars(settings)
-    facts = {"kind": kind, "split": split, "source": Path(source).name}
     count = min(len(opened), limit or len(opened))
     work = Work(opened, settings)
     _check_disk(dests, estimate(work, count, Path(source)))
-    zips = Zips(dests, identity, format)
+    zips, facts = Zips(dests, identity, format), {"kind": kind, "split": split, "source": Path(source).name}
     _write(zips, work, count, workers, duplicates == "drop", facts)
     return _report(dests[resolution], zips.records, opened, count, limit, split)
 
