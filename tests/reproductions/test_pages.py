@@ -326,7 +326,7 @@ def test_who_is_ahead_of_vail_and_gail_stands_in_rows():
     ],
 )
 def test_means_over_seeds_of_imitation_are_those_of_rows(paper, recipe, metrics):
-    page = (ROOT / "reproductions" / paper / "README.md").read_text()
+    page = " ".join((ROOT / "reproductions" / paper / "README.md").read_text().split())
     rows = [json.loads(path.read_text()) for path in sorted(ROOT.glob(f"results/imitation/{paper}-*.json"))]
     for metric in metrics:
         values = [row["metrics"][metric] for row in rows if row["recipe"] == recipe]
