@@ -1,5 +1,7 @@
 """Plans: what is left, and runs that a signal stops and the same command finishes."""
 
+import copy
+import json
 import os
 import re
 import signal
@@ -10,13 +12,14 @@ from pathlib import Path
 
 import pytest
 import yaml
+from PIL import Image
 from runs import ROOT
 
 from zoo.bench.step import model_options
 from zoo.commands.floors import _data_of
 from zoo.leaderboard.rows import read_row
 from zoo.training import suite as training
-from zoo.training.planned import Planned
+from zoo.training.planned import Planned, fingerprint
 from zoo.training.recipes import compose
 
 SMALL = {
@@ -54,12 +57,18 @@ def row_of(one: Planned, kimg: float = 1.0) -> dict:
     return {
         "paper": one.paper,
         "recipe": one.recipe,
-        "training": {"seed": one.seed, "nimg": int(1000 * kimg), "kimg": kimg, "hours": 0.5},
+        "training": {
+            "seed": one.seed,
+            "nimg": int(1000 * kimg),
+            "kimg": kimg,
+            "hours": 0.5,
+            "precision": "32-true",
+        },
         "config": {
             "model": dict(one.model),
             "data": {"class_path": f"zoo.data.{one.data['class']}", "init_args": settings},
         },
-        "conditions": dict(one.scored),
+        "conditions": copy.deepcopy(one.scored),
     }
 
 
@@ -105,6 +114,19 @@ def test_a_stopped_suite_goes_on_exactly_where_it_was(tmp_path, monkeypatch, cap
     counts = [read_row(path)["conditions"]["n_fake"] for path in sorted((tmp_path / "results").rglob("*.json"))]
     assert sorted(counts) == [16, 20]
     assert len(list((tmp_path / "runs" / "sngan").glob("plan-tiny-seed3-*"))) == 1
+    training.suite(plan, dry_run=True)
+    assert "0 of 1 runs left" in capsys.readouterr().out
+
+    # another rate: begun anew beside it, which is kept; and so is a length that it is past
+    for number, change in ((2, {"model.lr": "1e-3"}), (3, {"model.lr": "1e-3", "model.total_kimg": 1.5})):
+        plan.write_text(
+            yaml.safe_dump({"runs": [{"recipe": "sngan/tiny", "seeds": [3], "options": options | change}]})
+        )
+        assert training.suite(plan) == [], log.read_text()
+        assert f"plan-tiny-seed3-00{number - 1}, of other settings" in capsys.readouterr().out
+        assert len(list((tmp_path / "runs" / "sngan").glob("plan-tiny-seed3-*"))) == number
+        training.suite(plan, dry_run=True)
+        assert "0 of 1 runs left" in capsys.readouterr().out
 
 
 def test_a_row_of_other_settings_or_another_seed_is_not_the_run(tmp_path):
@@ -158,6 +180,15 @@ def test_a_row_of_other_settings_or_another_seed_is_not_the_run(tmp_path):
         ([{"recipe": "sngan/tiny", "options": {"evaluation.n_fake": 0.5}}], "n_fake takes a whole number"),
         ([{"recipe": "sngan/tiny", "options": {"evaluation.protocol": "none"}}], "no protocol is called 'none'"),
         ([{"recipe": "sngan/tiny", "options": {"evaluation.fakes": 5}}], "there is no option evaluation.fakes"),
+        ([{"recipe": "sngan/tiny", "options": {"evaluation.protocol": ["a"]}}], "no protocol is called ['a']"),
+        ([{"recipe": "sngan/tiny", "options": {"evaluation": {"n_fake": 5}}}], "not evaluation"),
+        ([{"recipe": "sngan/tiny", "options": {"data": {"class_path": "Drawn"}}}], "not data"),
+        ([{"recipe": "sngan/tiny", "options": {"data.init_args": {"n_images": 5}}}], "not data.init_args"),
+        ([{"recipe": "sngan/tiny", "options": {"evaluation.paper": "other"}}], "a row is of the entry's paper"),
+        ([{"recipe": "sngan/tiny", "options": {"data.flip": "true"}}], "data.flip takes true or false"),
+        ([{"recipe": "sngan/tiny", "options": {"data.nimages": 3}}], "Drawn has no option data.nimages"),
+        ([{"recipe": "sngan/tiny", "over": ["../r1gan/tiny"]}], "over is a list of recipes"),
+        ([{"recipe": "sngan/../sngan/tiny"}], "there is no recipe sngan/../sngan/tiny"),
         ([], "a list `runs`"),
         ([{"recipe": "sngan/tiny"}, {"recipe": "sngan/tiny"}], "plan-tiny-seed0 twice"),
     ],
@@ -171,7 +202,7 @@ def test_an_overlay_is_read_over_its_recipes_and_its_row_must_have_both(tmp_path
     plan = write_plan(tmp_path, [{"recipe": "sngan/short", "over": ["tiny"], "seeds": [5]}])
     (plan.parents[1] / "sngan" / "short.yaml").write_text("model: {total_kimg: 7}")
     (one,) = training.read_plan(plan)
-    words = one.command(tmp_path, [])
+    words = one.command(tmp_path)
     configs = [Path(words[i + 1]).stem for i, word in enumerate(words) if word == "--config"]
     assert configs == ["tiny", "short"]
     assert one.total_kimg == 7
@@ -312,10 +343,18 @@ def test_numbers_as_yaml_reads_them_are_those_of_the_row(two):
     assert not first.row([row | {"config": config | {"model": model | {"lr": 0.0002}}}])
 
 
+def test_numbers_with_an_exponent_are_numbers_as_on_the_command_line(tmp_path):
+    options = {"evaluation.every_kimg": "1e1", "data.noise": "1e-2", "model.lr": "1e-3"}
+    (one,) = training.read_plan(
+        write_plan(tmp_path, [{"recipe": "sngan/tiny", "hours": "1e1", "options": options}])
+    )
+    assert (one.hours, one.data["noise"], one.model["lr"]) == (10.0, 0.01, 0.001)
+
+
 def test_options_of_a_plan_say_which_images_and_how_many_are_scored(tmp_path):
     options = {"data": "CIFAR10", "data.flip": True, "data.path": "elsewhere", "evaluation.n_fake": 70}
     (one,) = training.read_plan(write_plan(tmp_path, [{"recipe": "sngan/tiny", "options": options}]))
-    assert one.data == {"class": "CIFAR10", "flip": True}
+    assert one.data == {"class": "CIFAR10", "flip": True, "path": "elsewhere"}
     assert one.scored["changed"] | {"n_fake": 70, "n_real": 1000} == one.scored["changed"]
 
 
@@ -335,19 +374,50 @@ def test_options_of_the_data_are_what_the_row_must_have_however_they_are_written
     "options",
     [{"protocol": "torch-fidelity"}, {"truncation": 0.5}, {"ema": False}, {"rounding": "round"}, {"seed": 4}],
 )
-def test_a_recipe_scored_otherwise_than_its_row_is_scored_again_as_it_says(tmp_path, monkeypatch, options):
+def test_a_recipe_scored_otherwise_than_its_row_is_not_done(tmp_path, options):
     options = {f"evaluation.{k}": v for k, v in options.items()}
     (asked,) = training.read_plan(write_plan(tmp_path, [{"recipe": "sngan/tiny", "options": options}]))
     (plain,) = training.read_plan(write_plan(tmp_path / "b", [{"recipe": "sngan/tiny"}]))
     row = row_of(plain, 10**6)
     assert plain.row([row])
     assert not asked.row([row])
-    monkeypatch.setattr(Planned, "progress", lambda self: (10**6, 1.0))
-    words = asked.command(tmp_path, [row])
-    assert "evaluate" in words
-    for name, value in ({"evaluation.protocol": "zoo", "evaluation.n_real": 1000} | options).items():
-        assert f"--{name.removeprefix('evaluation.')}={str(value).lower()}" in words
-    assert "evaluate" not in asked.command(tmp_path, [])  # a run that never had a row is the run's own to score
+    row["conditions"]["changed"]["extras"] = ["ms_ssim"]  # more than was asked for
+    assert plain.row([row])
+
+
+def test_a_row_of_another_precision_or_ancestor_is_not_the_run(tmp_path):
+    begun = {"init_from": "runs/other-001/last.ckpt", "trainer.precision": "bf16-mixed"}
+    (asked,) = training.read_plan(write_plan(tmp_path, [{"recipe": "sngan/tiny", "options": begun}]))
+    row = row_of(asked, 10**6)
+    assert not asked.row([row])
+    training_of, ancestor = row["training"], {"ancestor": {"file": "last.ckpt"}}
+    assert not asked.row([row | ancestor | {"training": training_of | {"precision": "32-true"}}])
+    assert not asked.row([row | {"training": training_of | {"precision": "bf16-mixed"}}])
+    assert asked.row([row | ancestor | {"training": training_of | {"precision": "bf16-mixed"}}])
+    half = {"training": training_of | {"precision": "bf16-mixed, penalties too"}}
+    assert not asked.row([row | ancestor | half])
+
+
+def test_images_of_another_place_are_looked_at(tmp_path):
+    for folder, colour in (("a", 10), ("moved", 10), ("b", 200)):
+        (tmp_path / folder).mkdir()
+        for i in range(3):
+            Image.new("RGB", (32, 32), (colour, i, 0)).save(tmp_path / folder / f"{i}.png")
+    (tmp_path / "b" / "3.png").write_bytes((tmp_path / "b" / "0.png").read_bytes())
+
+    def planned(folder):
+        options = {"data": "ImageDataModule", "data.path": str(tmp_path / folder), "data.labels": False}
+        plan = write_plan(tmp_path / f"of-{folder}", [{"recipe": "sngan/tiny", "options": options}])
+        return training.read_plan(plan)[0]
+
+    plans = {folder: planned(folder) for folder in ("a", "moved", "b", "nowhere")}
+    row = row_of(plans["a"], 10**6)
+    section = row["config"]["data"]
+    section["init_args"].pop("num_workers")
+    row["data"] = {"resolution": 32, "fingerprint": fingerprint(json.dumps(section), 32)}
+    assert row["data"]["fingerprint"]
+    done = {folder: bool(one.row([row])) for folder, one in plans.items()}
+    assert done == {"a": True, "moved": True, "b": False, "nowhere": False}
 
 
 def test_a_recipe_that_lost_a_line_is_not_the_run_of_the_row(two):

@@ -18,10 +18,6 @@ def evaluate(
     ema: bool | None = None,
     rounding: Literal["round", "truncate"] | None = None,
     protocol: str | None = None,
-    n_is: PositiveInt | None = None,
-    n_prdc: PositiveInt | None = None,
-    is_splits: PositiveInt | None = None,
-    kid_subsets: PositiveInt | None = None,
     extras: list[str] | None = None,
     weights: Path | None = None,
     results_dir: Path | None = Path("results"),
@@ -47,10 +43,6 @@ def evaluate(
         ema: Use the average of G where the model keeps one.
         rounding: How float images become bytes.
         protocol: Named conditions, such as zoo, torch-fidelity, sngan-2018, ttur-2017, biggan-2019.
-        n_is: Generated images that the Inception Score counts.
-        n_prdc: Images that precision, recall, density and coverage count, at most.
-        is_splits: Parts of the Inception Score.
-        kid_subsets: Subsets of KID.
         extras: Metrics beyond those of features, such as fwd, auth_pct, swd and ms_ssim.
         weights: File of the Inception weights.
         results_dir: Folder of the results rows; null writes none.
@@ -63,7 +55,6 @@ def evaluate(
 
     given = {"n_fake": n_fake, "n_real": n_real, "extractors": extractors, "truncation": truncation, "seed": seed}
     given |= {"n_seeds": n_seeds, "ema": ema, "rounding": rounding, "protocol": protocol}
-    given |= {"n_is": n_is, "n_prdc": n_prdc, "is_splits": is_splits, "kid_subsets": kid_subsets}
     given |= {"extras": extras, "threads": threads, "weights": str(weights) if weights else None}
     rescore(checkpoint, given, results_dir, device, data)
 

@@ -125,6 +125,16 @@ OWN = {
 }
 
 
+def asked(name: str, changed: dict[str, Any], seed: int, n_seeds: int) -> dict[str, Any]:
+    """What two scores of a model share that are the same score, as a row's `conditions` have it; extras may differ.
+
+    Args:
+        name, changed: a protocol and what it is changed by, see `resolve`.
+    """
+    changed = {k: v for k, v in changed.items() if k != "extras"}
+    return {"protocol": name, "changed": changed, "seed": seed, "n_seeds": n_seeds}
+
+
 def terms(protocol: Protocol) -> dict[str, Any]:
     """What of a protocol decides whether two scores on the way compare: all but its words and the extras."""
     return {name: getattr(protocol, name) for name in OPTIONS if name != "extras"}
@@ -148,7 +158,7 @@ def resolve(name: str, options: dict[str, Any]) -> tuple[Protocol, dict[str, Any
     Raises:
         ValueError: for an unknown protocol, or options that cannot work, naming them.
     """
-    if name not in PROTOCOLS:
+    if not isinstance(name, str) or name not in PROTOCOLS:
         raise ValueError(f"no protocol is called {name!r}: choose one of {', '.join(PROTOCOLS)}")
     base = asdict(PROTOCOLS[name])
     given = {key: tuple(v) if isinstance(v, list) else v for key, v in options.items() if v is not None}

@@ -1,10 +1,12 @@
 """Names of rows' files. A run's own row has a name that follows from the run, so that it is written only once."""
 
 import hashlib
+import json
 import re
 import secrets
 from datetime import datetime, timezone
 from pathlib import Path
+from typing import Any
 
 from zoo.data.whole import PART
 
@@ -21,14 +23,34 @@ def slug(name: str) -> str:
     return found
 
 
-def token_of(run: str, nimg: int) -> str:
-    """What the name of the row ends with that a run owes at an image count, so that it is written only once."""
-    return hashlib.sha256(f"{run}/{nimg}".encode()).hexdigest()[:8]
+def token_of(run: str, nimg: int, asked: dict[str, Any] | None = None) -> str:
+    """What the name of the row ends with that a run owes at an image count, so that it is written only once.
+
+    Args:
+        asked: the conditions that were asked for, where a run may be scored under others later.
+    """
+    words = f"{run}/{nimg}" + ("" if asked is None else f"/{json.dumps(asked, sort_keys=True)}")
+    return hashlib.sha256(words.encode()).hexdigest()[:8]
 
 
 def written(results_dir: str | Path, paper: str, token: str) -> Path | None:
     """The row of a token, if it is there."""
     return next((Path(results_dir) / slug(paper)).glob(f"*-{token}.json"), None)
+
+
+def scored(results_dir: str | Path, paper: str, run: str, nimg: int, asked: dict[str, Any]) -> bool:
+    """Whether a row of a run at an image count has the conditions that are asked for; extras do not count."""
+    for path in (Path(results_dir) / slug(paper)).glob("*.json"):
+        try:
+            row = json.loads(path.read_text(encoding="utf-8"))
+            conditions = {"n_seeds": 1} | row["conditions"]
+            changed = {k: v for k, v in conditions["changed"].items() if k != "extras"}
+            told = conditions | {"changed": changed}
+            if (row["run"], row["training"]["nimg"]) == (run, nimg) and asked.items() <= told.items():
+                return True
+        except (OSError, ValueError, TypeError, KeyError, AttributeError):  # another file, or an older row
+            continue
+    return False
 
 
 def file_for(folder: Path, name: str, token: str | None) -> Path:

@@ -92,6 +92,7 @@ SCHEMA: dict[str, Any] = {
         "samples": {"type": ["string", "null"], "pattern": r"^(?![/\\])(?!.*\.\.)(?!.*:)[^\\]+\.(png|jpg|webp)$"},
         "conditions": {
             "properties": {
+                "changed": {"type": "object"},
                 "extractors": {
                     "type": "object",
                     "additionalProperties": {
@@ -99,7 +100,7 @@ SCHEMA: dict[str, Any] = {
                         "properties": {"id": {"type": "string"}, "resize": {"type": "string"}},
                         "required": ["id", "resize"],
                     },
-                }
+                },
             }
         },
         "history": {
@@ -118,7 +119,10 @@ SCHEMA: dict[str, Any] = {
         "training": {"properties": dict.fromkeys(("nimg", "kimg", "seed", "hours"), COUNT)},
         "config": {
             "type": ["object", "null"],
-            "properties": {"model": {"type": ["object", "null"]}, "data": {"type": ["object", "null"]}},
+            "properties": {
+                "model": {"type": ["object", "null"]},
+                "data": {"type": ["object", "null"], "properties": {"init_args": {"type": ["object", "null"]}}},
+            },
         },
     },
 }

@@ -54,7 +54,8 @@ def check_resume(
 
     Args:
         now: what `computed` says of this command.
-        owed: whether a run that has ended at an image count lacks its results row, which is then all that is done.
+        owed: whether a run that has ended at an image count lacks its results row, or one of what is asked of the
+            evaluation now: that is then all that is done.
 
     Raises:
         FileNotFoundError, ValueError: if there is no such file, it is damaged, the run has already ended, or the
@@ -82,7 +83,7 @@ def check_resume(
         )
     check_training(path, checkpoint, model)
     if ended:
-        print(f"{path} has reached its end and has no results row yet: that is all that is done now")
+        print(f"{path} has reached its end and has no results row of this evaluation: that is all that is done now")
     if changed:
         print(f"resuming with {', '.join(f'{k} {was} -> {new}' for k, (was, new) in changed.items())}")
     if "ancestor" in old:

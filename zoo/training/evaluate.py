@@ -18,9 +18,9 @@ from zoo.engine.reporting import offer
 from zoo.evaluation.evaluate import build_extractors, evaluate
 from zoo.evaluation.extractors import DEFAULT, Extractor, check_name, headline_names
 from zoo.evaluation.extras import find
-from zoo.evaluation.protocols import resolve, terms
+from zoo.evaluation.protocols import asked, resolve, terms
 from zoo.evaluation.small import finite, over_seeds, set_apart
-from zoo.leaderboard.naming import token_of, written
+from zoo.leaderboard.naming import scored, token_of
 from zoo.leaderboard.ranking import higher
 from zoo.leaderboard.rows import check_writable, make_row, versions, write_row
 from zoo.options import ranges
@@ -97,18 +97,9 @@ class Evaluate(Checked, L.Callback):
     ) -> None:
         self.every_kimg, self.extractors, self.weights = every_kimg, list(extractors), weights
         self.paper, self.recipe, self.results_dir, self.grid = paper, recipe, results_dir, grid
-        changes = {
-            "n_fake": n_fake,
-            "n_real": n_real,
-            "n_is": n_is,
-            "n_prdc": n_prdc,
-            "extras": None if extras is None else tuple(extras),
-            "truncation": truncation,
-            "ema": ema,
-            "rounding": rounding,
-            "is_splits": is_splits,
-            "kid_subsets": kid_subsets,
-        }
+        changes: dict[str, Any] = {"n_fake": n_fake, "n_real": n_real, "n_is": n_is, "n_prdc": n_prdc}
+        changes |= {"truncation": truncation, "ema": ema, "rounding": rounding, "is_splits": is_splits}
+        changes |= {"kid_subsets": kid_subsets, "extras": None if extras is None else tuple(extras)}
         if not 0 < len(self.extractors) == len(set(self.extractors)):
             raise ValueError("evaluation.extractors is empty or names one twice: name each once, such as [random]")
         self.protocol, self.changed = resolve(protocol, changes)
@@ -117,6 +108,7 @@ class Evaluate(Checked, L.Callback):
         if late := set(every_extras) - set(self.protocol.extras):
             raise ValueError(f"evaluation.every_extras names {min(late)}: name it in evaluation.extras as well")
         self.n_seeds, self.threads, self.every_extras = n_seeds, threads, tuple(every_extras)
+        self.asked = asked(protocol, self.changed, seed, n_seeds)
         self.terms = self._before = terms(self.protocol) | {"seed": seed, "n_seeds": n_seeds}
         self.options = changes | {"protocol": protocol, "seed": seed, "batch_size": batch_size}
         self.config: dict | None = None  # of the whole run, when the command line knows it
@@ -187,16 +179,16 @@ class Evaluate(Checked, L.Callback):
                 perform(trainer, partial(self._conclude, trainer, gan))
 
     def settled(self, gan: GAN, nimg: int | None = None) -> bool:
-        """Whether a run that stands where `gan` stands, or at `nimg`, has its row already."""
+        """Whether a run that stands where `gan` stands, or at `nimg`, has a row of these conditions already."""
         paper, nimg = self.paper or type(gan).__name__.lower(), gan.nimg if nimg is None else nimg
         known = self.run is not None and self.results_dir is not None
-        return known and written(self.results_dir, paper, token_of(self.run, nimg)) is not None
+        return known and scored(self.results_dir, paper, self.run, nimg, self.asked)
 
     def _conclude(self, trainer: L.Trainer, gan: GAN) -> None:
         if self._last is None or self._last[0] != gan.nimg or self.protocol.extras:
             self._evaluate(trainer, gan)
         if self.results_dir is not None and trainer.is_global_zero:
-            token = token_of(self.run, gan.nimg) if self.run else None
+            token = token_of(self.run, gan.nimg, self.asked) if self.run else None
             with isolate_rng(), gan.off_the_clock():
                 row = self.write(gan, trainer.datamodule, self._last[1], self._software, token)
             for logger in trainer.loggers:

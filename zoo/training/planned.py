@@ -1,17 +1,23 @@
-"""One run of a plan: what its row must say, what trains or scores it, and how far it is."""
+"""One run of a plan: what its row must say, what trains and scores it, and how far it is."""
 
 import contextlib
 import json
 import sys
 from dataclasses import dataclass, field
+from functools import cache
 from pathlib import Path
 from typing import Any
 
+from zoo.data import MissingDataset
+from zoo.options.yamls import config_in
+from zoo.training.changes import PRECISIONS
 from zoo.training.loading import read
-from zoo.training.run import last_checkpoint
+from zoo.training.run import checkpoints, data_of
 
-#: where a data set lies and how it is read, which changes no image
-READING = {"path", "test_path", "num_workers", "memory_gib", "cache_gib"}
+#: how a data set is read, which changes no image
+READING = {"num_workers", "memory_gib", "cache_gib"}
+#: where its images lie: they may have moved, and tell themselves apart
+PLACES = {"path", "test_path"}
 
 
 @dataclass(frozen=True, eq=False)
@@ -29,7 +35,7 @@ class Planned:
         before: recipes that are read before it.
         usual: of `model` and `data` what the recipe leaves alone; where its row tells of it, it is so there too.
         scored: conditions that its row must have, `changed` (what its protocol was changed by) among them.
-        scoring: options of `zoo evaluate` that score its checkpoint so.
+        trained: how it is trained, where that is said: `precision`, `half_penalties`, `init_from`.
     """
 
     paper: str
@@ -46,7 +52,7 @@ class Planned:
     data: dict = field(default_factory=dict)
     usual: dict[str, dict] = field(default_factory=dict)
     scored: dict = field(default_factory=dict)
-    scoring: dict = field(default_factory=dict)
+    trained: dict = field(default_factory=dict)
 
     @property
     def name(self) -> str:
@@ -57,44 +63,83 @@ class Planned:
         """What it says."""
         return Path(f"{self.base}.log")
 
-    def command(self, results: Path, rows: list[dict]) -> list[str]:
-        """What trains it into a row in `results`, from the start or from its last checkpoint; where all of it is
-        trained and `rows` have it scored under other conditions, what scores it again.
+    def command(self, results: Path) -> list[str]:
+        """What trains it into a row in `results`, from the start or from its last checkpoint, and where all of it
+        is trained, scores it; a run of other settings stays as it is, and another begins beside it.
 
         Raises:
             ValueError: naming the checkpoint, if it is damaged.
         """
-        if any(map(self._trained, rows)) and self.progress()[0] >= self.total_kimg:
-            words = [sys.executable, "-m", "zoo", "evaluate", last_checkpoint(self.base), "--results_dir", results]
-            words += ["--threads", 1, *(f"--{k}={as_word(v)}" for k, v in self.scoring.items())]
-            return [str(word) for word in words]
         words = [sys.executable, self.script, *configs(*self.before, self.file)]
         words += ["--seed_everything", self.seed, "--threads", 1, "--evaluation.results_dir", results]
-        words += ["--wandb", "false", "--run_dir", self.base, "--ckpt_path", "last", *self.options]
+        words += ["--wandb", "false", "--run_dir", self.base, *self.options]
+        if self.last() or not checkpoints(self.base):
+            words += ["--ckpt_path", "last"]
         return [str(word) for word in words]
 
     def row(self, rows: list[dict]) -> dict | None:
         """Its results row, the newest one, or None."""
-        return next((row for row in reversed(rows) if self._trained(row) and self._scored(row)), None)
+        return next((row for row in reversed(rows) if self._is_of(row) and self._is_scored(row)), None)
 
-    def _trained(self, row: dict) -> bool:
+    def _is_of(self, row: dict) -> bool:
         """Whether a row is of this run at its full length, however it was scored."""
         training, config = row["training"], row["config"] or {}
         if (row["paper"], row["recipe"], training["seed"]) != (self.paper, self.recipe, self.seed):
             return False
-        if training["nimg"] < self.total_kimg * 1000:
+        if training["nimg"] < self.total_kimg * 1000 or not self._is_trained(row):
             return False
-        for name, has in (("model", config.get("model") or {}), ("data", settings(config.get("data") or {}))):
-            alone = {k: v for k, v in self.usual.get(name, {}).items() if k in has}
-            if not agree(alone | getattr(self, name), has):
-                return False
-        return True
+        return not self.differs(config.get("model") or {}, config.get("data") or {}) and self._is_on(row)
 
-    def _scored(self, row: dict) -> bool:
+    def differs(self, model: dict, data: dict) -> list[str]:
+        """Settings of a run that are others than this one's, as sentences tell them."""
+        found = []
+        for name, has in (("model", model), ("data", settings(data))):
+            alone = {k: v for k, v in self.usual.get(name, {}).items() if k in has}
+            wanted = {k: v for k, v in (alone | getattr(self, name)).items() if k not in PLACES}
+            found += [f"{name}.{k} {has.get(k)} -> {v}" for k, v in wanted.items() if not alike(has.get(k), v)]
+        return found
+
+    def _is_trained(self, row: dict) -> bool:
+        precision, _, half = (row["training"]["precision"] or "").partition(", ")
+        if "precision" in self.trained and PRECISIONS.get(p := self.trained["precision"], p) != precision:
+            return False
+        begun, ancestor = self.trained.get("init_from"), (row.get("ancestor") or {}).get("file")
+        return bool(half) == self.trained.get("half_penalties", False) and ancestor == (begun and Path(begun).name)
+
+    def _is_on(self, row: dict) -> bool:
+        """Whether a row's images are those of the plan: from the same place, or the same ones from another."""
+        section, path = (row["config"] or {}).get("data") or {}, self.data.get("path")
+        if path is None or alike((section.get("init_args") or {}).get("path"), path):
+            return True
+        moved = section | {"init_args": (section.get("init_args") or {}) | {"path": path}}
+        return fingerprint(json.dumps(moved), row["data"]["resolution"]) == row["data"]["fingerprint"]
+
+    def _is_scored(self, row: dict) -> bool:
         """Whether a row was scored as the recipe says; extras do not count, which `zoo leaderboard --fill` adds."""
         conditions = {"n_seeds": 1, "changed": {}} | row["conditions"]
         changed = {k: v for k, v in conditions["changed"].items() if k != "extras"}
         return agree(self.scored, conditions | {"changed": changed})
+
+    def last(self) -> Path | None:
+        """What it goes on from: the newest checkpoint of its settings, not past its end, or None.
+
+        Raises:
+            ValueError: naming the checkpoint, if the newest is damaged.
+        """
+        for path in checkpoints(self.base):
+            about = read(path, mmap=True)
+            model, nimg = about["zoo"]["hparams"], about["state_dict"]["_extra_state"]["nimg"]
+            past = nimg >= self.total_kimg * 1000 and not alike(model.get("total_kimg"), self.total_kimg)
+            lengths = {k: v for k, v in self.model.items() if k.endswith("_kimg")}  # the run itself looks at these
+            if not past and not self.differs(model | lengths, self._data_of(path)):
+                return path
+        return None
+
+    def _data_of(self, checkpoint: Path) -> dict:
+        try:
+            return config_in(checkpoint.parents[1] / "config.yaml").get("data") or {}
+        except (OSError, ValueError):  # lost: the run itself looks at the images
+            return {"class_path": self.data.get("class"), "init_args": self.data}
 
     def progress(self) -> tuple[float, float]:
         """Thousands of images shown and hours of training so far, by the last checkpoint.
@@ -102,11 +147,22 @@ class Planned:
         Raises:
             ValueError: naming the checkpoint, if it is damaged.
         """
-        path = last_checkpoint(self.base)
+        path = self.last()
         if path is None:
             return 0.0, 0.0
         state = read(path, mmap=True)["state_dict"]["_extra_state"]
         return state["nimg"] / 1000, state["train_seconds"] / 3600
+
+
+@cache
+def fingerprint(section: str, resolution: int) -> str | None:
+    """Of the images that a data section (as JSON) describes; None where they are not there."""
+    try:
+        data = data_of({"data": json.loads(section), "model": {"resolution": resolution}}, "the plan")
+        data.setup("fit")
+        return data.fingerprint
+    except (MissingDataset, ValueError, OSError):
+        return None
 
 
 def settings(data: dict) -> dict:
@@ -118,11 +174,6 @@ def settings(data: dict) -> dict:
 def configs(*files: Path) -> list[str]:
     """The recipes as words of a command line."""
     return [word for file in files for word in ("--config", str(file))]
-
-
-def as_word(value: object) -> str:
-    """A setting as a command line reads it."""
-    return value if isinstance(value, str) else json.dumps(value, default=str)
 
 
 def agree(wanted: dict, has: dict) -> bool:

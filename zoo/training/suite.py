@@ -3,9 +3,10 @@
 A plan is YAML with the list `runs`, in order of worth: `recipe: stylegan/lfw-cpu`, `seeds: [0, 1]`, and perhaps
 `over: [mnist]` for an overlay (recipes that are read before it), `options: {model.total_kimg: 100}` and `hours: 3`,
 which one run takes of one core as far as anybody knows. A run is done when the results hold a row of its
-recipe and seed at its full length, of the same model and images and scored under the same conditions; so a recipe
-that was changed is run again (only scored again where its run is still there and nothing but the evaluation was
-changed), and rows survive a lost folder of runs. Metrics beyond those are `zoo leaderboard --fill`'s.
+recipe and seed at its full length, of the same model, images, precision and ancestor, scored under the same
+conditions; so a recipe that was changed is run again, beside what its run was (only scored again where that is
+still there and nothing but the evaluation was changed), and rows survive a lost folder of runs. Extras do not
+count: `zoo leaderboard --fill` adds them.
 """
 
 import contextlib
@@ -27,7 +28,7 @@ from zoo.options.folders import check_folder
 from zoo.training.mistakes import sentence
 from zoo.training.planned import Planned, agree
 from zoo.training.plans import read_plan
-from zoo.training.run import last_checkpoint
+from zoo.training.run import checkpoints, last_checkpoint
 
 
 def outlook(planned: list[Planned], rows: list[dict]) -> tuple[list[Planned], list[str], float]:
@@ -52,7 +53,9 @@ def outlook(planned: list[Planned], rows: list[dict]) -> tuple[list[Planned], li
             continue
         pace = kimg / spent if spent else _pace(one, rows)
         state = f"{kimg:g} of {one.total_kimg:g} kimg"
-        if pace:
+        if kimg >= one.total_kimg:
+            state += ", to be scored"
+        elif pace:
             hours += (rest := (one.total_kimg - kimg) / pace)
             state += f", {rest:.1f} h left"
         lines.append(f"{'begun   ' if kimg else 'waiting '}  {one.name}: {state}")
@@ -169,11 +172,13 @@ def _begin(one: Planned, results: Path) -> subprocess.Popen | None:
             return None
         except OSError:  # a file system without locks
             pass
-        if one.row(rows := known_rows(results)):
+        if one.row(known_rows(results)):
             print(f"{one.name} has its row by now", flush=True)
             return None
-        command = one.command(results, rows)
-        print(f"{time.strftime('%H:%M')} {one.name} begins; its log is {one.log}", flush=True)
+        command = one.command(results)
+        others = checkpoints(one.base)
+        beside = f" beside {others[0].parents[1]}, of other settings" if others and not one.last() else ""
+        print(f"{time.strftime('%H:%M')} {one.name} begins{beside}; its log is {one.log}", flush=True)
         # a session of its own: Ctrl-C reaches it once, through `_handing_on`
         return subprocess.Popen(
             command,
