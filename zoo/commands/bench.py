@@ -189,9 +189,11 @@ def table(
         cpu_below: Also time one step of two images where they take at most so many GFLOP.
     """
     from zoo.bench.table import table
-    from zoo.options.folders import check_folder
+    from zoo.options.folders import check_folder, check_generated
 
     check_folder("--out", out.parent)
+    for ending, mark in {".md": "", ".csv": "paper,recipe,side"}.items():
+        check_generated(out.with_suffix(ending), "zoo bench table", mark)
     print(table(recipes, out, cpu_below * 1e9))
 
 

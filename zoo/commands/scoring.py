@@ -195,7 +195,10 @@ def claims(results: Path = Path("results"), figures: bool = False, check: bool =
     """
     from zoo.leaderboard import claim_figures
     from zoo.leaderboard import claims_page as page
+    from zoo.options.folders import check_generated
 
+    if not check:
+        check_generated(results / "claims.md", "zoo claims")
     for path in claim_figures.draw(results) if figures and not check else ():
         print(path)
     if not check:
