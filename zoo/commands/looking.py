@@ -57,11 +57,13 @@ def walk(
         ema: Use the average of G where the model keeps one.
         device: Where to compute, such as cuda.
     """
+    from zoo.data.files import check_unread
     from zoo.options.bar import track
     from zoo.pictures import paths, video
     from zoo.pictures.seeds import parse
 
     video.check_kind(out, fps)
+    check_unread("--out", out, *(photos or ()))
     columns, rows = _sides(grid or "1x1")
     ways = {"classes": classes, "truncations": truncations, "layers": layers, "photos": photos}
     ways = {name: way for name, way in ways.items() if way is not None}

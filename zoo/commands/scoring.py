@@ -99,13 +99,15 @@ def compare(
     """
     import json
 
+    from zoo.data.files import check_unread
     from zoo.data.whole import write_whole
     from zoo.evaluation import folders
 
     if real is None or fake is None:
         raise ValueError("name both sets: --real FOLDER_OR_ZIP --fake FOLDER_OR_ZIP")
     if out:
-        check_file("--out", out)
+        check_file("--out", out, ".json")
+        check_unread("--out", out, real, fake)
     options = {"n_fake": n_fake, "n_real": n_real, "extras": extras, "protocol": protocol, "batch_size": batch_size}
     result = folders.compare(real, fake, extractors, device, weights=weights, **options)
     print(folders.report(result))
