@@ -171,7 +171,7 @@ def test_subclasses_of_users_are_free():
 
 
 def test_a_number_in_quotes_is_told_to_be_text():
-    with pytest.raises(ValueError, match=r'8,192, not 16, which is text'):
+    with pytest.raises(ValueError, match=r"8,192, not 16, which is text"):
         paper_class("r1gan")(resolution="16")
-    with pytest.raises(ValueError, match="not sixteen$"):
+    with pytest.raises(ValueError, match=r"not sixteen$"):
         paper_class("r1gan")(resolution="sixteen")

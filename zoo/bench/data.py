@@ -122,7 +122,8 @@ def image_folder(folder: Path, batch: int, workers: int) -> Iterator:
     from torchvision.datasets import ImageFolder
 
     steps = transforms.Compose([transforms.ToTensor(), transforms.Normalize((0.5,) * 3, (0.5,) * 3)])
-    batches = DataLoader(ImageFolder(str(folder), steps), batch, shuffle=True, num_workers=workers)
+    images, stay = ImageFolder(str(folder), steps), workers > 0  # a small set begins anew often
+    batches = DataLoader(images, batch, shuffle=True, num_workers=workers, persistent_workers=stay)
     while True:
         yield from batches
 

@@ -17,8 +17,8 @@ def data(
     """Measure how fast images reach training, or whether that is fast enough for recipes on one GPU.
 
     Args:
-        path: A zip of images of that resolution, as `zoo data prepare` writes it (default: JPEGs of drawn faces with
-            grain).
+        path: A zip of images of that resolution, as `zoo data prepare` writes it (default: JPEGs of drawn faces
+            with grain).
         resolution: Their side in pixels.
         workers: Processes that decode.
         batch: Images of a batch.
