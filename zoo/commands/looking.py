@@ -57,20 +57,18 @@ def walk(
         ema: Use the average of G where the model keeps one.
         device: Where to compute, such as cuda.
     """
-    from zoo.data.files import check_unread
     from zoo.options.bar import track
     from zoo.pictures import paths, video
     from zoo.pictures.seeds import parse
 
     video.check_kind(out, fps)
-    check_unread("--out", out, *(photos or ()))
     columns, rows = _sides(grid or "1x1")
     ways = {"classes": classes, "truncations": truncations, "layers": layers, "photos": photos}
     ways = {name: way for name, way in ways.items() if way is not None}
     given = {"seeds": seeds, "seed": seed, "grid": grid, "label": label, "truncation": truncation}
     check_heeded(f"--{next(iter(ways), 'seeds')}", HEEDED, **given, kind=kind, loop=loop)
     numbers = parse(seeds or "0-3")
-    gan, way, stops = _way(checkpoint, device, ways)
+    gan, way, stops = _way(checkpoint, device, ways, out)
     total = 2 * frames if truncations else frames * ((stops or len(numbers)) - (loop is False))
     _check_size(out, total, columns, rows, gan.trained_stage.resolution)
     options = {"frames": frames, "kind": kind or "spherical", "loop": loop is not False, "label": label}
@@ -110,10 +108,13 @@ def _sides(grid: str) -> tuple[int, int]:
     return columns, rows
 
 
-def _way(checkpoint: Path, device: str, ways: dict[str, Any]) -> tuple[Any, tuple[str, Any] | None, int | None]:
+def _way(
+    checkpoint: Path, device: str, ways: dict[str, Any], out: Path
+) -> tuple[Any, tuple[str, Any] | None, int | None]:
     """The model, what it walks through if not through seeds, and the number of stops there."""
     import torch
 
+    from zoo.data.files import check_unread
     from zoo.data.photos import read_photo
     from zoo.pictures.seeds import parse
     from zoo.training.loading import load, load_encoder
@@ -123,6 +124,8 @@ def _way(checkpoint: Path, device: str, ways: dict[str, Any]) -> tuple[Any, tupl
     name, value = next(iter(ways.items()), ("seeds", None))
     if name == "truncations" and len(value) != 2:
         raise ValueError("--truncations takes two strengths, such as [-1,1]")
+    if name == "photos":
+        check_unread("--out", out, *value)
     gan = load_encoder(checkpoint, device) if name == "photos" else load(checkpoint, device)
     if name == "photos":
         value = torch.stack([read_photo(path, gan.resolution) for path in value])
