@@ -4,7 +4,7 @@ The commands themselves are in `zoo.commands`.
 """
 
 import sys
-from typing import Any
+from typing import Any, get_type_hints
 
 from zoo.commands import bench, dashboards, data, floors, lab, listing, looking, models, runs, scoring, weights
 
@@ -92,11 +92,28 @@ def refuse_empty(args: list[str]) -> None:
     Raises:
         ValueError: naming the option.
     """
-    for word, following in zip(args, [*args[1:], ""], strict=True):
-        name, _, value = word.partition("=")
-        given = value or following if name.startswith("--") else word
+    option = ""  # whose value the next word is
+    for word in args:
+        name, equals, given = word.partition("=") if word.startswith("--") else (option, "=", word)
         if "".join(given.split()) == "[]" and name != "--extras":
-            raise ValueError(f"{name.lstrip('-')} is an empty list: name at least one, or leave it out")
+            raise ValueError(f"{name.lstrip('-') or word} is an empty list: name at least one, or leave it out")
+        option = "" if equals else name
+
+
+def switched(args: list[str]) -> list[str]:
+    """`suite plan.yaml --dry_run` as `--dry_run=true`: jsonargparse asks what is true or false for a value."""
+    command: Any = COMMANDS
+    for word in args:
+        if not isinstance(command, dict) or word not in command:
+            break
+        command = command[word]
+    hints = get_type_hints(command) if callable(command) else {}
+    switches = {f"--{name}" for name, hint in hints.items() if hint in (bool, bool | None)}
+    ends = [*args[1:], "--"]
+    return [
+        f"{word}=true" if word in switches and following.startswith("-") else word
+        for word, following in zip(args, ends, strict=True)
+    ]
 
 
 def main(args: list[str] | None = None) -> None:
@@ -112,17 +129,11 @@ def main(args: list[str] | None = None) -> None:
         refuse_empty(args)
         if args[:1] == ["evaluate"] and any(word.partition("=")[0] in ("--real", "--fake") for word in args):
             args[0] = "compare"  # no checkpoint: two folders
-        if args[:1] == ["leaderboard"]:  # switches
-            ends = [*args[1:], "--"]
-            args = [
-                f"{word}=true" if word in ("--fill", "--check") and following.startswith("--") else word
-                for word, following in zip(args, ends, strict=True)
-            ]
         if args[:1] == ["sample"]:  # `class` is no name for a Python argument
             args = ["--label" + word[7:] if word.partition("=")[0] == "--class" else word for word in args]
         auto_cli(
             COMMANDS,
-            args=listed(args),
+            args=listed(switched(args)),
             prog="zoo",
             parser_class=Parser,
             description="GAN papers: train, look, score and compare.",

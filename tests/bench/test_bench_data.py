@@ -3,9 +3,12 @@
 import zipfile
 from itertools import islice
 
+import pytest
 import torch
+from PIL import Image
 
 from zoo.bench import data as bench
+from zoo.preparation.prepare import prepare
 
 
 def test_both_readers_show_the_same_images(tmp_path):
@@ -17,6 +20,22 @@ def test_both_readers_show_the_same_images(tmp_path):
     assert sorted(map(tuple, torch.cat(ours).flatten(1).tolist())) == sorted(map(tuple, bytes_.flatten(1).tolist()))
     with zipfile.ZipFile(zipped) as archive:
         assert all(i.filename.endswith(".jpg") for i in archive.infolist())
+
+
+@pytest.mark.parametrize("kind", ["png", "webp"])
+def test_both_readers_take_what_prepare_writes(tmp_path, kind):
+    for i, face in enumerate(bench.grainy(6, 32)):
+        (tmp_path / "raw" / str(i % 2)).mkdir(parents=True, exist_ok=True)
+        Image.fromarray(face).save(tmp_path / "raw" / str(i % 2) / f"{i}.png")
+    zipped = tmp_path / "set.zip"
+    prepare("folder", tmp_path / "raw", zipped, 32, format=kind, workers=1)
+    bench.check_zip(zipped, 32)
+    plain = bench._unpacked(zipped, tmp_path / "plain", 4)
+    assert len(list((plain / "all").iterdir())) == 4
+    images, _ = next(bench.image_folder(plain, 4, 0))
+    assert images.shape == next(bench.streamed(zipped, 32, 4, 0))[0].shape
+    with pytest.raises(ValueError, match="prepared at 32 px"):
+        bench.check_zip(zipped, 16)
 
 
 def test_rates_count_images():

@@ -9,7 +9,7 @@ import torch
 from PIL import Image
 from runs import ROOT, own_cache, run  # noqa: F401
 
-from zoo.__main__ import main
+from zoo.__main__ import main, switched
 
 
 def test_list_shows_papers_and_recipes(monkeypatch, capsys):
@@ -175,3 +175,27 @@ def test_train_domain_takes_one_data_set_or_several(capsys):
         with pytest.raises(SystemExit):
             main(["train-domain", given, "domain.pt", "--resolution", "32"])
         assert capsys.readouterr().err.startswith("error: no data set at nowhere.zip")
+
+
+def test_what_is_true_or_false_is_a_switch_too(tmp_path, capsys):
+    assert switched(["suite", "plan.yaml", "--dry_run"])[2:] == ["--dry_run=true"]
+    assert switched(["bench", "data", "--path"]) == ["bench", "data", "--path"]
+    plan = tmp_path / "plan.yaml"
+    plan.write_text("runs:\n  - {recipe: sngan/tiny, seeds: [0]}\n")
+    for given in (["--dry_run"], ["--dry_run", "true"], ["--dry_run", "--runs", str(tmp_path)]):
+        main(["suite", str(plan), "--results", str(tmp_path / "results"), *given])
+        assert "1 of 1 runs left" in capsys.readouterr().out
+    with pytest.raises(SystemExit):
+        main(["claims", "--results", str(tmp_path), "--check"])
+    assert "claims.yaml" in capsys.readouterr().err
+
+
+def test_no_extras_at_all_can_be_said(monkeypatch):
+    given = []
+    monkeypatch.setattr("zoo.evaluation.folders.compare", lambda *_, **options: given.append(options["extras"]))
+    monkeypatch.setattr("zoo.evaluation.folders.report", str)
+    for words in (["--extras", "[]"], ["--extras=[]"], ["--extras", "[swd]"], []):
+        main(["evaluate", "--real", "a", "--fake", "b", *words])
+    assert given == [[], [], ["swd"], None]
+    with pytest.raises(SystemExit):
+        main(["evaluate", "--real", "a", "--fake", "b", "--extractors", "[]", "--extras", "[]"])

@@ -233,6 +233,29 @@ VERBS = """
     floor ROOT/reproductions/sngan/tiny.yaml --held_out nowhere --extractors [random] | nowhere
     floor ROOT/reproductions/sngan/tiny.yaml --data single --extractors [random] | 1 images
     floor ROOT/reproductions/sngan/tiny.yaml --data nowhere | nowhere
+    floor ROOT/reproductions/sngan/tiny.yaml --data classes --held_out classes --extractors [random] | itself
+    leaderboard --results own | own/README.md
+    leaderboard --results big | big holds other things
+    suite ROOT/reproductions/suites/cpu.yaml --results own | own/README.md
+    claims --results own | own/claims.md
+    bench table --recipes [ROOT/reproductions/sngan/tiny.yaml] --out own/README | own/README.md
+    bench profile ROOT/reproductions/sngan/tiny.yaml --trace LAST | --trace run-001
+    compare --real big --fake big --extractors [random] --out photo.png | --out photo.png
+    compare --real big --fake big --extractors [random] --out LAST | --out run-001
+    compare --real big --fake big --extractors [random] --out big/dataset.json | --out big/dataset.json
+    data inspect big --out big/0.png | --out big/0.png
+    reconstruct INTROVAE big --out big/1.png | --out big/1.png
+    reconstruct INTROVAE big --out big/new.png | --out big/new.png
+    reconstruct INTROVAE photo.png | photo.png is a single image
+    encode INTROVAE big --picture big/0.png | --picture big/0.png
+    interpolate INTROVAE photo.png big/0.png --out big/0.png | --out big/0.png
+    attribute INTROVAE big classes single --out classes/a/0.png | --out classes/a/0.png
+    attribute INTROVAE big ./big single | big cannot both have the attribute and lack it
+    walk INTROVAE --photos [a.webp,b.webp] --out b.webp | --out b.webp
+    sample LAST --seeds 0-1 --out big | --out big also holds 0.png
+    import LAST | is a checkpoint of the zoo already
+    evaluate [] --extras [] | [] is an empty list
+    train-domain [] out.pt --resolution 16 | [] is an empty list
 """
 
 

@@ -100,3 +100,23 @@ def test_bad_files_are_told(trained, tmp_path):
         domain.train(Bright(19))
     with pytest.raises(ValueError, match="noise has no labels"):
         domain.train(Noise())
+
+
+def test_one_class_is_refused_before_training():
+    data = Bright(40)
+    data.labels = torch.ones(40, dtype=torch.int64)
+    with pytest.raises(ValueError, match="all images of bright are of one class"):
+        domain.train(data)
+
+
+def test_what_no_image_teaches_is_not_asked_for():
+    """Of 40 images two are held out; a class that they alone have is trained on instead."""
+    data = Bright(40)
+    held = torch.randperm(40, generator=torch.Generator().manual_seed(0))[:2]
+    data.n_classes, data.labels[held[0]] = 3, 2
+    about = domain.train(data, epochs=1, batch_size=4, report=lambda text: None)["about"]
+    assert about["held_out_accuracy"] in (0, 1)
+    data.labels = torch.arange(40)
+    data.n_classes = 40
+    with pytest.raises(ValueError, match="too few images of each class"):
+        domain.train(data)

@@ -18,6 +18,17 @@ def test_a_class_changes_the_picture_and_a_wrong_one_is_told(tmp_path):
         playing.picture(gan, Controls(label=10))
 
 
+def test_a_checkpoint_that_never_was_is_not_told_to_be_gone(tmp_path):
+    there = checkpoint("sngan", tmp_path / "c-001" / "checkpoints" / "last.ckpt")
+    shelf = Shelf([there, tmp_path / "never.ckpt"])
+    with pytest.raises(FileNotFoundError, match=r"no checkpoint at .*never\.ckpt"):
+        shelf[next(name for name in shelf.paths if name.endswith("never"))]
+    shelf["c-001/last"]
+    there.unlink()
+    with pytest.raises(playing.Vanished):
+        shelf["c-001/last"]
+
+
 def test_names_of_checkpoints_without_a_run():
     assert list(Shelf([Path("/last.ckpt"), Path("/a/last.ckpt"), Path("/b/c/last.ckpt")]).paths) == [
         "/last.ckpt", "/a/last.ckpt", "b/last",

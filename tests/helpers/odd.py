@@ -97,8 +97,11 @@ class Bomb:
 
 
 def rows(folder: Path) -> None:
-    """Results folders with one wrong row each, `bad.json`, and one without rows."""
+    """Results folders with one wrong row each, `bad.json`, one without rows, and a folder of somebody's pages."""
     (folder / "results-none").mkdir()
+    (folder / "own").mkdir()
+    for name in ("README.md", "claims.md"):
+        (folder / "own" / name).write_text("# my own project\n")
     for name, change in {
         "results-not-json": None,
         "results-extractors": {"conditions": ROW["conditions"] | {"extractors": {"random": 3}}},

@@ -135,3 +135,15 @@ def test_mistakes_are_one_sentence(tmp_path, capsys):
 def test_the_best_point_is_the_highest_where_more_is_better():
     assert best_of(np.array([1.0, 3.0, 2.0]), "metrics/is_mean") == 1
     assert best_of(np.array([1.0, 3.0, 2.0]), "fd_random") == 0
+
+
+def test_a_run_that_is_named_twice_counts_once(tmp_path, monkeypatch, capsys):
+    for i in range(2):
+        folder = write(tmp_path / "p" / f"r-{i:03d}", straight(1, 2), seed=i)
+        (folder / "run_id").write_text(f"id{i}")
+    monkeypatch.chdir(tmp_path)
+    main(["curves", "p/r-000", str(tmp_path / "p" / "r-000"), "p/../p/r-001", "p/r-001", "--out", "c.png"])
+    assert "r (2 runs):" in capsys.readouterr().out
+    (tmp_path / "p" / "r-001" / "run_id").write_text("id0")  # a copy of the other
+    main(["curves", "p/r-000", "p/r-001", "--out", "c.png"])
+    assert "runs" not in capsys.readouterr().out

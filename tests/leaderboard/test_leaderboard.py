@@ -216,3 +216,24 @@ def test_the_published_numbers_of_this_repository():
     best = table["CIFAR-10", "ResNet, SN-GAN, hinge", "fid"]
     assert (best["value"], best["std"], best["table"], best["verified"]) == ("21.7", "0.21", "Table 2", "yes")
     assert all(n["verified"] == "no" for n in numbers if "1802.05637" in n["source_note"])
+
+
+@pytest.mark.parametrize("name", ["README.md", "index.html", "leaderboard.csv"])
+def test_a_page_of_the_user_s_own_is_not_replaced(name, tmp_path):
+    add(tmp_path, "a")
+    (tmp_path / name).write_text("# my own project\n")
+    with pytest.raises(ValueError, match=f"{name} was not written by `zoo leaderboard`"):
+        render(tmp_path)
+    assert (tmp_path / name).read_text() == "# my own project\n"
+    assert len([path for path in tmp_path.iterdir() if path.is_file()]) == 1
+
+
+def test_pages_go_into_folders_of_results_alone(tmp_path):
+    assert len(render(tmp_path)) == 3  # a new one
+    assert len(render(tmp_path)) == 3
+    photos = tmp_path / "photos"
+    photos.mkdir()
+    (photos / "0.png").touch()
+    with pytest.raises(ValueError, match="photos holds other things and no row"):
+        render(photos)
+    assert [path.name for path in photos.iterdir()] == ["0.png"]

@@ -144,7 +144,7 @@ def test_constructors_tell_option_value_and_range(cls, data):
     with pytest.raises(ValueError, match=f"^{name} takes ") as caught:
         cls(**{name: wrong(hints[name], value)})
     said = str(caught.value)
-    assert said.endswith(f", not {shown(value)}"), said
+    assert said.removesuffix(", which is text").endswith(f", not {shown(value)}"), said
     assert words(kind_of(hints[name])).split(" from ")[0].split(" of ")[0] in said
 
 
@@ -168,3 +168,10 @@ def test_subclasses_of_users_are_free():
 
     assert Mine(keep="none").kept == "none"
     check(Mine, (), {"keep": 3})
+
+
+def test_a_number_in_quotes_is_told_to_be_text():
+    with pytest.raises(ValueError, match=r"8,192, not 16, which is text"):
+        paper_class("r1gan")(resolution="16")
+    with pytest.raises(ValueError, match=r"not sixteen$"):
+        paper_class("r1gan")(resolution="sixteen")

@@ -77,6 +77,12 @@ def test_a_folder_is_gone_on_with(models, tmp_path, capsys):
     assert kept.shape == (32, 32, 3)
 
 
+def test_a_seed_that_is_named_twice_is_one_picture(models, tmp_path, capsys):
+    main(["sample", str(models["sngan"]), "--seeds", "0,0,1", "--out", "faces"])
+    assert "faces: 2 pictures" in capsys.readouterr().out
+    assert len(files(tmp_path / "faces")) == 2 + 1
+
+
 def test_a_folder_of_other_pictures_is_left_as_it_is(models, tmp_path, capsys):
     command = ["sample", str(models["biggan"]), "--seeds", "0", "--out", "faces"]
     main(command)

@@ -1,6 +1,6 @@
 """How fast images reach training: `zoo bench data`.
 
-Everything is measured in one run on this machine: images in memory, a JPEG zip beside torchvision's ImageFolder on
+Everything is measured in one run on this machine: images in memory, a zip beside torchvision's ImageFolder on
 the same files, how long a training step would wait, and how long a growing model's next resolution takes to open.
 """
 
@@ -88,29 +88,25 @@ def photographs(folder: Path, n: int, resolution: int) -> tuple[Path, Path]:
     return folder / "folder", zipped
 
 
-def check_jpegs(path: Path, resolution: int) -> None:
-    """Refuse what is no zip of JPEGs of a size.
+def check_zip(path: Path, resolution: int) -> None:
+    """Refuse what is no zip of images of a size.
 
     Raises:
         ValueError, FileNotFoundError: naming the path.
     """
-    names = Files(path).names if path.is_file() else []
-    if not any(_is_jpeg(name) for name in names):
-        raise ValueError(f"{path} is no zip with .jpg images: prepare one, or leave it out for drawn faces")
+    if path.is_dir():
+        raise ValueError(
+            f"{path} is a folder: make a zip of it by `zoo data prepare`, or leave it out for drawn faces"
+        )
     ImageDataModule(str(path), resolution, memory_gib=0).setup()  # the first image's size is checked
 
 
-def _is_jpeg(name: str) -> bool:
-    return name.endswith((".jpg", ".jpeg"))
-
-
 def _unpacked(zipped: Path, folder: Path, n: int) -> Path:
-    with zipfile.ZipFile(zipped) as archive:
-        names = sorted(filter(_is_jpeg, archive.namelist()))[:n]
-        for name in names:
-            target = folder / "all" / Path(name).name
-            target.parent.mkdir(parents=True, exist_ok=True)
-            target.write_bytes(archive.read(name))
+    """A class folder of the zip's first images, whatever folders they lie in."""
+    files = Files(zipped)
+    (folder / "all").mkdir(parents=True)
+    for i, name in enumerate(files.names[:n]):
+        (folder / "all" / f"{i}{Path(name).suffix.lower()}").write_bytes(files.bytes(name))
     return folder
 
 
@@ -126,7 +122,8 @@ def image_folder(folder: Path, batch: int, workers: int) -> Iterator:
     from torchvision.datasets import ImageFolder
 
     steps = transforms.Compose([transforms.ToTensor(), transforms.Normalize((0.5,) * 3, (0.5,) * 3)])
-    batches = DataLoader(ImageFolder(str(folder), steps), batch, shuffle=True, num_workers=workers)
+    images, stay = ImageFolder(str(folder), steps), workers > 0  # a small set begins anew often
+    batches = DataLoader(images, batch, shuffle=True, num_workers=workers, persistent_workers=stay)
     while True:
         yield from batches
 
@@ -170,13 +167,13 @@ def run(
     """All measurements, as text.
 
     Args:
-        path: a zip of JPEGs of `resolution`; made of drawn faces if it is not given.
+        path: a zip of images of `resolution`; one of drawn faces as JPEGs if it is not given.
 
     Raises:
-        ValueError: for a path that holds no JPEGs.
+        ValueError, FileNotFoundError: for a path that is no such zip.
     """
     if path is not None:
-        check_jpegs(path, resolution)
+        check_zip(path, resolution)
     with TemporaryDirectory() as temporary:
         folder = Path(temporary)
         in_memory = memory()
@@ -200,7 +197,7 @@ def run(
         [
             f"32 px in memory, batches of 64 uint8: {in_memory.per_second:,.0f} images/s in one process "
             f"({in_memory.per_core:,.0f} per second of a core)",
-            f"{resolution} px JPEG zip, {workers} workers: {best[0]:,.0f} images/s; torchvision ImageFolder + "
+            f"zip of {resolution} px, {workers} workers: {best[0]:,.0f} images/s; torchvision ImageFolder + "
             f"ToTensor + Normalize: {best[1]:,.0f}; ratio {best[0] / best[1]:.2f}",
             f"  per second of a core: {alone[0].per_core:,.0f} and {alone[1].per_core:,.0f}; "
             f"ratio {alone[0].per_core / alone[1].per_core:.2f}",

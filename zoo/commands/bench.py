@@ -17,7 +17,8 @@ def data(
     """Measure how fast images reach training, or whether that is fast enough for recipes on one GPU.
 
     Args:
-        path: A zip of JPEGs of that resolution (default: drawn faces with grain).
+        path: A zip of images of that resolution, as `zoo data prepare` writes it (default: JPEGs of drawn faces
+            with grain).
         resolution: Their side in pixels.
         workers: Processes that decode.
         batch: Images of a batch.
@@ -115,10 +116,13 @@ def profile(
             null keeps the recipe's.
         steps: Steps after the first, which are profiled.
         options: Model options over the recipe's, such as {width_g: 32}.
-        trace: File of what happened when, for Perfetto or chrome://tracing.
+        trace: File (.json, or packed .json.gz) of what happened when, for Perfetto or chrome://tracing.
     """
     from zoo.bench.profiling import run
+    from zoo.options.folders import check_file
 
+    if trace:
+        check_file("--trace", trace, ".json", ".gz")
     print(run(recipe, precision, batch_size, steps, options, trace))
 
 
@@ -189,9 +193,11 @@ def table(
         cpu_below: Also time one step of two images where they take at most so many GFLOP.
     """
     from zoo.bench.table import table
-    from zoo.options.folders import check_folder
+    from zoo.options.folders import check_folder, check_generated
 
     check_folder("--out", out.parent)
+    for ending, mark in {".md": "", ".csv": "paper,recipe,side"}.items():
+        check_generated(out.with_suffix(ending), "zoo bench table", mark)
     print(table(recipes, out, cpu_below * 1e9))
 
 

@@ -74,11 +74,13 @@ def inspect(
         split: Of sources that have several.
         sample: Look at so many images, evenly spaced; the classes are counted over all of them.
     """
+    from zoo.data.files import check_unread
     from zoo.pictures.grids import check_picture
     from zoo.preparation.inspection import inspect as look
     from zoo.preparation.sheet import contact_sheet
 
     check_picture(out)
+    check_unread("--out", out, path)
     found = look(path, kind, split, sample)
     print(found)
     contact_sheet(found, out)

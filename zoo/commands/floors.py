@@ -142,7 +142,10 @@ def _held_out(
     if held_out is None:
         return None
     if held_out != "unseen":
-        return opened(held_out).opened
+        given = opened(held_out)
+        if given.pictures == reals.pictures:
+            raise ValueError(f"--held_out {held_out} holds the images of the reference itself: name others")
+        return given.opened
     others = reals.unseen()
     if others is None:
         raise ValueError(f"{reals.name} keeps no images from training: name some by --held_out FOLDER_OR_ZIP")

@@ -68,7 +68,7 @@ def walk(
     given = {"seeds": seeds, "seed": seed, "grid": grid, "label": label, "truncation": truncation}
     check_heeded(f"--{next(iter(ways), 'seeds')}", HEEDED, **given, kind=kind, loop=loop)
     numbers = parse(seeds or "0-3")
-    gan, way, stops = _way(checkpoint, device, ways)
+    gan, way, stops = _way(checkpoint, device, ways, out)
     total = 2 * frames if truncations else frames * ((stops or len(numbers)) - (loop is False))
     _check_size(out, total, columns, rows, gan.trained_stage.resolution)
     options = {"frames": frames, "kind": kind or "spherical", "loop": loop is not False, "label": label}
@@ -108,10 +108,13 @@ def _sides(grid: str) -> tuple[int, int]:
     return columns, rows
 
 
-def _way(checkpoint: Path, device: str, ways: dict[str, Any]) -> tuple[Any, tuple[str, Any] | None, int | None]:
+def _way(
+    checkpoint: Path, device: str, ways: dict[str, Any], out: Path
+) -> tuple[Any, tuple[str, Any] | None, int | None]:
     """The model, what it walks through if not through seeds, and the number of stops there."""
     import torch
 
+    from zoo.data.files import check_unread
     from zoo.data.photos import read_photo
     from zoo.pictures.seeds import parse
     from zoo.training.loading import load, load_encoder
@@ -121,6 +124,8 @@ def _way(checkpoint: Path, device: str, ways: dict[str, Any]) -> tuple[Any, tupl
     name, value = next(iter(ways.items()), ("seeds", None))
     if name == "truncations" and len(value) != 2:
         raise ValueError("--truncations takes two strengths, such as [-1,1]")
+    if name == "photos":
+        check_unread("--out", out, *value)
     gan = load_encoder(checkpoint, device) if name == "photos" else load(checkpoint, device)
     if name == "photos":
         value = torch.stack([read_photo(path, gan.resolution) for path in value])

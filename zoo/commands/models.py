@@ -48,7 +48,8 @@ def sample(
         sheet: A grid by default; of StyleGAN styles mixed, or one latent a row truncated more and more; or rows
             that walk from class to class (of models with a shared class embedding), or from latent to latent.
         seeds: Numbers such as 0-49999 or 0,5,8-11: one PNG each, named by it. What is there already is left, and a
-            folder of pictures that were made otherwise is refused; under torchrun the processes share the work.
+            folder of other things or of pictures that were made otherwise is refused; under torchrun the processes
+            share the work.
         labels: Classes such as 0-9 that the seeds take in turn; by default each seed draws its own.
     """
     from zoo.pictures import walks
@@ -109,6 +110,7 @@ def _sample_seeds(
         print(f"{out}: {len(numbers)} pictures at {gan.nimg / 1000:g} kimg{gone_on}")
         return
     pictures.check_asked(out, asked)
+    numbers = list(dict.fromkeys(numbers))  # a seed has one file
     # each process looks at its own share alone: others write while it looks
     own = pictures.missing(out, numbers[rank::world])
     for some, images, _ in track(pictures.draw(gan, own, *options), len(own), lambda part: len(part[0])):
@@ -137,6 +139,7 @@ def reconstruct(
         ema: Use the average of G where the model keeps one.
         device: Where to compute, such as cuda.
     """
+    from zoo.data.files import check_unread
     from zoo.data.photos import Photos
     from zoo.evaluation.reconstruction import rebuilt
     from zoo.pictures import encoded
@@ -144,6 +147,7 @@ def reconstruct(
     from zoo.training.loading import load_encoder
 
     check_picture(out)
+    check_unread("--out", out, images)
     gan = load_encoder(checkpoint, device)
     photos = Photos(images, gan.resolution)
     shown, again, errors = rebuilt(gan, photos, n, ema)
@@ -174,6 +178,7 @@ def encode(
     """
     import numpy as np
 
+    from zoo.data.files import check_unread
     from zoo.data.photos import Photos
     from zoo.data.whole import replacing
     from zoo.engine import encoders
@@ -183,6 +188,8 @@ def encode(
 
     check_file("--out", out, ".npz")
     check_picture(picture, "--picture")
+    check_unread("--out", out, images)
+    check_unread("--picture", picture, images)
     gan = load_encoder(checkpoint, device)
     photos = Photos(images, gan.resolution)
     z = encoders.encode(gan, photos)
@@ -215,12 +222,14 @@ def interpolate(
         ema: Use the average of G where the model keeps one.
         device: Where to compute, such as cuda.
     """
+    from zoo.data.files import check_unread
     from zoo.data.photos import read_photo
     from zoo.pictures import encoded
     from zoo.pictures.grids import check_picture
     from zoo.training.loading import load_encoder
 
     check_picture(out)
+    check_unread("--out", out, a, b)
     gan = load_encoder(checkpoint, device)
     start, end = (read_photo(path, gan.resolution) for path in (a, b))
     encoded.interpolate(gan, start, end, steps, ema).save(out)
@@ -254,12 +263,16 @@ def attribute(
         ema: Use the average of G where the model keeps one.
         device: Where to compute, such as cuda.
     """
+    from zoo.data.files import check_unread
     from zoo.data.photos import Photos
     from zoo.pictures import encoded
     from zoo.pictures.grids import check_picture
     from zoo.training.loading import load_encoder
 
     check_picture(out)
+    check_unread("--out", out, having, lacking, images)
+    if having.resolve() == lacking.resolve():
+        raise ValueError(f"{lacking} cannot both have the attribute and lack it: name two folders")
     gan = load_encoder(checkpoint, device)
     strengths = [-1.0, 0.0, 0.5, 1.0, 1.5] if strengths is None else strengths
     sides, changed = [Photos(path, gan.resolution) for path in (having, lacking)], Photos(images, gan.resolution)

@@ -47,7 +47,10 @@ def suite(
         only: Leave out runs whose name, such as "sngan/tiny seed 0", does not hold this.
         dry_run: Only say what is left and how long it takes.
     """
+    from zoo.leaderboard.marked import check_pages
     from zoo.training import suite as training
 
+    if leaderboard and not dry_run:
+        check_pages(results)
     if failed := training.suite(plan, jobs, results, runs, leaderboard, only, dry_run):
         raise ValueError(f"{', '.join(failed)} failed: their logs in {runs} say why; the same command tries again")

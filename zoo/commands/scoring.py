@@ -90,13 +90,15 @@ def compare(
     """
     import json
 
+    from zoo.data.files import check_unread
     from zoo.data.whole import write_whole
     from zoo.evaluation import folders
 
     if real is None or fake is None:
         raise ValueError("name both sets: --real FOLDER_OR_ZIP --fake FOLDER_OR_ZIP")
     if out:
-        check_file("--out", out)
+        check_file("--out", out, ".json")
+        check_unread("--out", out, real, fake)
     options = {"n_fake": n_fake, "n_real": n_real, "extras": extras, "protocol": protocol, "batch_size": batch_size}
     result = folders.compare(real, fake, extractors, device, weights=weights, **options)
     print(folders.report(result))
@@ -186,7 +188,10 @@ def claims(results: Path = Path("results"), figures: bool = False, check: bool =
     """
     from zoo.leaderboard import claim_figures
     from zoo.leaderboard import claims_page as page
+    from zoo.options.folders import check_generated
 
+    if not check:
+        check_generated(results / "claims.md", "zoo claims")
     for path in claim_figures.draw(results) if figures and not check else ():
         print(path)
     if not check:

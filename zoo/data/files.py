@@ -64,6 +64,8 @@ class Files:
             try:
                 members = [i for i in self._open().infolist() if not i.is_dir()]
             except (zipfile.BadZipFile, NotImplementedError) as error:
+                if is_image(self.path.name):
+                    raise ValueError(f"{path} is a single image: give the folder it lies in, or a zip.") from error
                 raise ValueError(
                     f"{path} is not a readable zip ({error}): copy it again, or give a folder of images."
                 ) from error
@@ -206,6 +208,23 @@ class Files:
                 "prepare the set again with `zoo data prepare`."
             )
         return manifest
+
+
+def check_unread(option: str, out: Path, *read: Path) -> None:
+    """Refuse a file to write that is read, or that would be the next time: an image in a folder of images.
+
+    Args:
+        read: files, and folders of images.
+
+    Raises:
+        ValueError: naming the option.
+    """
+    own = out.resolve()
+    for path in read:
+        if own == path.resolve():
+            raise ValueError(f"{option} {out} is itself read by this command: name another file")
+        if path.is_dir() and path.resolve() in own.parents and (is_image(out.name) or out.name in METADATA):
+            raise ValueError(f"{option} {out} lies in {path}, whose images are read: name a file elsewhere")
 
 
 def _is_stored(member: zipfile.ZipInfo) -> bool:

@@ -78,15 +78,23 @@ def train(
         what `save` takes: the network, and what is known about it (accuracy on the held-out images).
 
     Raises:
-        ValueError: if the data has no labels, or too few images to hold one out.
+        ValueError: if the data has no labels, images of a single class, or too few to hold one out.
     """
     if not data.n_classes:
         raise ValueError(f"{data.name} has no labels: a classifier needs a data set with classes")
     if len(data) < HELD_OUT:
         raise ValueError(f"{data.name} has {len(data)} images, too few to hold one out: give {HELD_OUT} or more")
+    labels = data.labels
+    if len(labels.unique()) < 2:
+        raise ValueError(f"all images of {data.name} are of one class: a classifier needs two or more")
     rng = torch.Generator().manual_seed(seed)
     order = torch.randperm(len(data), generator=rng)
     held, kept = order[: len(data) // HELD_OUT], order[len(data) // HELD_OUT :]
+    # what no image teaches cannot be known: images whose class would be held out whole are trained on
+    known = torch.isin(labels[held], labels[kept])
+    held, kept = held[known], torch.cat([held[~known], kept])
+    if not len(held):
+        raise ValueError(f"{data.name} has too few images of each class to hold one out: give more")
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(seed)
         net = Classifier(data.resolution, data.n_classes)
@@ -94,7 +102,7 @@ def train(
     steps = max(int(epochs * len(kept)) // batch_size, 1)
     optimizer = torch.optim.AdamW(net.parameters(), 1e-3, weight_decay=0.02)
     schedule = torch.optim.lr_scheduler.OneCycleLR(optimizer, 4e-3, total_steps=steps)
-    labels, started = data.labels, time.perf_counter()
+    started = time.perf_counter()
     for step in range(steps):
         index = kept[torch.randint(len(kept), (batch_size,), generator=rng)]
         loss = F.cross_entropy(net(_moved(data.images(index), rng))[1], labels[index], label_smoothing=0.05)

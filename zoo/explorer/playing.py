@@ -67,12 +67,17 @@ class Shelf:
 
         Raises:
             Vanished: if its file is gone.
+            FileNotFoundError, ValueError: if it never was one.
         """
         path = self.paths[name]
         try:
             changed = path.stat().st_mtime
         except OSError as error:
-            raise Vanished(f"{path} is no longer there: start zoo explore anew with another checkpoint") from error
+            if name in self._loaded:
+                raise Vanished(
+                    f"{path} is no longer there: start zoo explore anew with another checkpoint"
+                ) from error
+            changed = 0.0  # `load` says what is wrong
         if name not in self._loaded or self._loaded[name][0] != changed:
             self._loaded[name] = (changed, load(path, self.device))
         return self._loaded[name][1]

@@ -153,7 +153,7 @@ def curves(rows: list[str], out: Path) -> str:
         ValueError: if a file is no imitation row, or rows of several tasks are given.
     """
     runs: dict[str, list[tuple[str, dict]]] = defaultdict(list)
-    for name in rows:
+    for name in {Path(name).resolve(): name for name in rows}.values():  # a seed counts once
         row = read_row(Path(name))
         runs[f"{row['method']} ({row['recipe']})"].append((name, row))
     if not runs:

@@ -119,7 +119,7 @@ def run(paper: str, data: str, seed: int, kimg: float | None = None, options: di
 
 
 def names_of(text: str, known: dict, what: str) -> list[str]:
-    """`all`, or names with commas between them.
+    """`all`, or names with commas between them, each once.
 
     Raises:
         ValueError: naming one that is not there.
@@ -128,7 +128,7 @@ def names_of(text: str, known: dict, what: str) -> list[str]:
     for name in names:
         if name not in known:
             raise ValueError(f"no {what} {name!r} on points; choose of {', '.join(known)}, or all")
-    return names
+    return list(dict.fromkeys(names))
 
 
 def table(toys: list[Toy]) -> str:

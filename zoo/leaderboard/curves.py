@@ -132,6 +132,13 @@ def read(path: Path, metric: str, x: str) -> Run:
     return Run(path, **about, kimg=kimg, x=at, y=value)
 
 
+def name_of(path: Path) -> str:
+    """What tells a run from others: the id that its folder and its rows hold, or else where it lies."""
+    marker = path / "run_id"
+    told = marker.read_text().strip() if marker.is_file() else None
+    return (read_row(path).get("run") if path.suffix == ".json" else told) or str(path.resolve())
+
+
 def check_comparable(runs: list[Run]) -> None:
     """Refuse to lay curves over each other whose numbers do not compare.
 
@@ -224,6 +231,8 @@ def draw(groups: dict[str, list[Run]], metric: str, x: str, out: Path, log_y: bo
 def curves(paths: list[str], metric: str, x: str, out: Path, log_y: bool = False) -> str:
     """Draw runs and tell what was drawn, one line a group: runs, last value, best value and where.
 
+    A run that is named twice, as by patterns that overlap, or by its folder and its row, counts once.
+
     Raises:
         FileNotFoundError, ValueError: if something is no run, lacks the metric, or does not compare with the rest.
     """
@@ -231,7 +240,10 @@ def curves(paths: list[str], metric: str, x: str, out: Path, log_y: bool = False
     if not runs:
         raise ValueError("name at least one run, such as runs/ttur/cifar10-001 or a row of results/ttur")
     check_comparable(runs)
-    groups = group(runs)
+    once: dict[str, Run] = {}
+    for run in runs:
+        once.setdefault(name_of(run.path), run)
+    groups = group(list(once.values()))
     draw(groups, metric, x, out, log_y)
     lines, word = [], "highest" if higher(metric.removeprefix("metrics/")) else "lowest"
     for label, members in groups.items():

@@ -1,6 +1,33 @@
-"""Parts of pages that are made of the rows and stand between two marks."""
+"""Pages that are made of the rows: what marks them as such, whole ones and parts between two marks."""
 
 from pathlib import Path
+
+from zoo.options.folders import check_generated
+
+
+def check_pages(results_dir: Path) -> None:
+    """Refuse a folder with pages that the leaderboard would replace and did not write.
+
+    Raises:
+        ValueError: naming the first.
+    """
+    for name, mark in {"README.md": "", "index.html": "", "leaderboard.csv": "file,paper,recipe,date"}.items():
+        check_generated(results_dir / name, "zoo leaderboard", mark)
+
+
+def check_results(results_dir: Path, filled: bool) -> None:
+    """Refuse a folder that is none of results, such as one of photos or runs; a new one is empty.
+
+    Args:
+        filled: there are rows of any kind in it.
+
+    Raises:
+        ValueError: naming it, or the first page in it that is somebody's own.
+    """
+    check_pages(results_dir)
+    ours = filled or any((results_dir / name).is_file() for name in ("published.csv", "README.md"))
+    if not ours and any(not path.name.startswith(".") for path in results_dir.iterdir()):
+        raise ValueError(f"{results_dir} holds other things and no row: name the folder of results by --results")
 
 
 def begin(name: str) -> str:

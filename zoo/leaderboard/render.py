@@ -12,6 +12,7 @@ from zoo.evaluation.protocols import OWN
 from zoo.leaderboard import budget, imitation, lottery
 from zoo.leaderboard.cells import as_table, cell
 from zoo.leaderboard.flat import as_csv
+from zoo.leaderboard.marked import check_results
 from zoo.leaderboard.published import best_published, published_file, published_table, read_published
 from zoo.leaderboard.ranking import (
     LAST,
@@ -66,7 +67,8 @@ def render(results_dir: str | Path = "results") -> list[Path]:
         The files written.
 
     Raises:
-        ValueError: naming the first row or published number that cannot be read.
+        ValueError: naming the first row or published number that cannot be read, a page that somebody else wrote,
+            or a folder of other things.
     """
     files = _contents(Path(results_dir))
     for path, text in files.items():
@@ -84,8 +86,9 @@ def _contents(results_dir: Path) -> dict[Path, str]:
     if not results_dir.is_dir():
         raise FileNotFoundError(f"there is no results folder {results_dir}")
     rows = [row | {"file": path.relative_to(results_dir).as_posix()} for path, row in read_rows(results_dir)]
-    published = read_published(published_file(results_dir))
-    text = _markdown(rows, published) + markdown(read_toys(results_dir)) + _imitation(results_dir)
+    published, toys = read_published(published_file(results_dir)), read_toys(results_dir)
+    check_results(results_dir, bool(rows or toys or imitation.read_rows(results_dir)))
+    text = _markdown(rows, published) + markdown(toys) + _imitation(results_dir)
     return {
         results_dir / "README.md": text,
         results_dir / "leaderboard.csv": as_csv(rows),

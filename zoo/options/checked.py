@@ -6,6 +6,8 @@ from functools import cache
 from types import UnionType
 from typing import Any, Literal, Union, get_args, get_origin, get_type_hints
 
+import yaml
+
 from zoo.options.ranges import Range, shown, words
 
 
@@ -40,7 +42,17 @@ def check(cls: type, args: tuple, kwargs: dict) -> None:
 def refuse(name: str, value: object, hint: Any) -> None:
     """Raise ValueError unless the value of the option `name` fits its annotation."""
     if (wrong := mismatch(value, hint)) is not None:
-        raise ValueError(f"{name} takes {described(hint)}, not {shown(wrong[0])}")
+        looks = isinstance(wrong[0], str) and not isinstance(read_as(wrong[0]), str)  # like what it takes
+        kind = ", which is text" if looks else ""
+        raise ValueError(f"{name} takes {described(hint)}, not {shown(wrong[0])}{kind}")
+
+
+def read_as(text: str) -> object:
+    """What a text would be if it stood in a recipe: a number, true, false, null, or a text."""
+    try:
+        return yaml.safe_load(text)
+    except yaml.YAMLError:
+        return text
 
 
 @cache

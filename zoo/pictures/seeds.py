@@ -17,6 +17,7 @@ from zoo.pictures.grids import save_picture
 
 MOST, LAST = 10_000_000, 2**62  # pictures at a time, and the largest number of one
 ASKED = "asked.json"  # in a folder of pictures: what they are made of
+OWN = re.compile(r"(seed\d+\.png|asked\.json)(\..*\.part)?")  # all that lies in one, the unfinished included
 BATCH = 16  # images in a pass, always: another number would move a rounding here and there
 
 
@@ -102,7 +103,7 @@ def digest(gan: GAN) -> str:
 
 
 def check_asked(folder: Path, asked: dict) -> None:
-    """Refuse a folder whose pictures were made of something else, or of nobody knows what.
+    """Refuse a folder whose pictures were made of something else, or of nobody knows what, and one of other things.
 
     Args:
         asked: what pictures are made of, as `tell_asked` writes it.
@@ -110,6 +111,10 @@ def check_asked(folder: Path, asked: dict) -> None:
     Raises:
         ValueError: naming the folder and what differs.
     """
+    there = [path.name for path in folder.iterdir()] if folder.is_dir() else []
+    visible = sorted(name for name in there if not name.startswith("."))
+    if other := next((name for name in visible if not OWN.fullmatch(name)), None):
+        raise ValueError(f"--out {folder} also holds {other}: name a new folder, for pictures of seeds alone")
     # pictures are looked for first: another process tells what it makes before it makes any
     if not any(folder.glob("seed*.png")):
         return

@@ -39,6 +39,7 @@ def import_weights(path: str | Path, out: str | Path | None = None, paper: str |
     named = Path(os.path.abspath(path))  # `.` has no name; where a link leads is not beside it
     out = Path(out) if out is not None else named.with_name(f"{named.stem if path.is_file() else named.name}.ckpt")
     if out.exists() and out.resolve() == path.resolve():
+        containers.recognise(path, paper)  # says so of what needs no import, as the zoo's own checkpoints
         raise ValueError(f"{out} is the file itself: name another with --out")
     check_file("--out", out)
     if out.exists() and not is_import(out):
