@@ -85,6 +85,35 @@ def test_another_data_set_takes_nothing_over_from_the_recipe(tmp_path):
     assert none == {"data": {"class_path": "ImageNet", "init_args": {}}, "model": {"lr": 1}}
 
 
+def test_a_set_s_options_may_stand_in_its_section(tmp_path):
+    """As the command line takes `--data.n_images 64`."""
+    (tmp_path / "paper.yaml").write_text("data: {class_path: Drawn, init_args: {noise: 0}}")
+    (tmp_path / "few.yaml").write_text("data: {n_images: 64}")
+    found = compose(tmp_path / "paper.yaml", ["--config", str(tmp_path / "few.yaml")])[0]
+    assert found == {"data": {"class_path": "Drawn", "init_args": {"noise": 0, "n_images": 64}}}
+
+
+def test_a_run_s_own_configuration_has_the_run_s_name(tmp_path):
+    config = ["--config", str(tmp_path / "tiny-001" / "config.yaml")]
+    (tmp_path / "over.yaml").write_text("model: {lr: 1}")
+    (tmp_path / "tiny-001").mkdir()
+    (tmp_path / "tiny-001" / "config.yaml").write_text("evaluation: {recipe: small}\nancestor: {file: a.ckpt}")
+    found, _, name = compose(None, config)
+    assert (found.keys(), name) == ({"evaluation"}, "small")
+    assert compose(None, [*config, "--config", str(tmp_path / "over.yaml")])[2] == "over"
+    (tmp_path / "tiny-001" / "config.yaml").write_text("evaluation: {episodes: 3}")
+    assert compose(None, config)[2] == "config"
+    (tmp_path / "tiny-001" / "run_id").write_text("0123")  # of imitation, which notes no name
+    assert compose(None, config)[2] == "tiny"
+
+
+def test_the_option_names_the_recipe(tmp_path):
+    run("sngan", tmp_path, "--evaluation.recipe", "mine", kimg=0.032)
+    (row,) = (tmp_path / "results" / "sngan").glob("mine-*.json")
+    assert json.loads(row.read_text())["recipe"] == "mine"
+    assert compose(None, ["--config", str(tmp_path / "run-001" / "config.yaml")])[2] == "mine"
+
+
 @pytest.mark.parametrize("recipe", RECIPES, ids=lambda p: p.stem)
 def test_every_number_of_a_recipe_names_its_source(recipe):
     for line in recipe.read_text().splitlines():
