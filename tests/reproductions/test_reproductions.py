@@ -301,22 +301,25 @@ def test_damaged_checkpoint_is_named(tmp_path, capsys):
     assert "damaged" in capsys.readouterr().err
 
 
-def test_numbers_gone_bad_stop_the_run_and_keep_the_last_checkpoint(tmp_path, monkeypatch, capsys):
+@pytest.mark.parametrize("what", ["loss/d", "running_var", "linear.weight"])
+def test_numbers_gone_bad_stop_the_run_and_keep_the_last_checkpoint(what, tmp_path, monkeypatch, capsys):
     model = paper_class("sngan")
     step = model.training_step
 
     def poisoned(self, batch, batch_idx):
         step(self, batch, batch_idx)
         if self.nimg == 64:
-            self.scalars["loss/d"] = torch.tensor(float("nan"))
+            tensors = {**dict(self.named_parameters()), **dict(self.named_buffers()), **self.scalars}
+            next(t for name, t in tensors.items() if name.endswith(what)).detach().fill_(float("nan"))
 
     monkeypatch.setattr(model, "training_step", poisoned)
     with pytest.raises(SystemExit) as stopped:
         run("sngan", tmp_path)
     assert stopped.value.code == 1
     message = capsys.readouterr().err
-    assert "loss/d is not finite" in message
+    assert f"{what} is not finite" in message
     assert "last.ckpt" in message
+    assert not (tmp_path / "results").exists()
     assert final_state(tmp_path / "run-001")["state_dict"]["_extra_state"]["nimg"] == 32
 
 
