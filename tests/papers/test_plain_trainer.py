@@ -199,7 +199,9 @@ class NoBatch(IterableDataset):
 
 
 @pytest.mark.parametrize(
-    "loader", [lambda x: DataLoader(x, 8, drop_last=True), lambda x: DataLoader(NoBatch())], ids=["short", "endless"]
+    "loader",
+    [lambda x: DataLoader(x, 8, drop_last=True), lambda x: DataLoader(NoBatch())],
+    ids=["short", "endless"],
 )
 def test_a_loader_that_yields_nothing_is_told(loader, tmp_path):
     gan = small("r1gan")

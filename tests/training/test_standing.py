@@ -70,7 +70,7 @@ def test_what_differs_from_the_paper_s_recipe():
         ("evaluations.jsonl", "[]\n{}\n", "evaluations.jsonl is damaged: its line 1 is no evaluation but []"),
         ("evaluations.jsonl", '{"nimg": 1, "kimg": 0.1, "hours": 0, "metrics": {"fid": "x"}}', "its line 1 is no"),
         ("evaluations.jsonl", '{"nimg": 1\n{"nimg": 2', "its line 1 is no evaluation but {"),
-        ("config.yaml", "model: {total_kimg: x}", "config.yaml is damaged: its model.total_kimg is x, not a number"),
+        ("config.yaml", "model: {total_kimg: x}", "config.yaml is damaged: its model.total_kimg is x, not"),
         ("config.yaml", "model: 3", "config.yaml is damaged: its section model is 3"),
         ("csv/version_0/metrics.csv", "kimg,step\nx,1\n", "metrics.csv is no log of a run"),
     ],

@@ -48,7 +48,9 @@ def base_of(run_dir: str | None, paper: str, recipe: str) -> Path:
             "(--ckpt_path last goes on with the newest of that name)"
         )
     if Path(recipe).name != recipe or recipe == "..":
-        raise ValueError(f"evaluation.recipe {recipe or 'nothing'} names a run's folder: give a name without a path")
+        raise ValueError(
+            f"evaluation.recipe {recipe or 'nothing'} names a run's folder: give a name without a path"
+        )
     base = Path(run_dir) if run_dir else Path("runs", paper, recipe)
     return base.with_name(f"{base.name}-{job()}") if job() else base
 

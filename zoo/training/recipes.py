@@ -71,9 +71,7 @@ def in_sections(file: Path) -> dict:
     for section in ("model", "data", "trainer", "samples", "checkpoints", "evaluation"):
         value = part.get(section)
         if not (value is None or isinstance(value, dict) or (section == "data" and isinstance(value, str))):
-            raise ValueError(
-                f"{file}: the section {section} holds options and their values, not {shown(value)}"
-            )
+            raise ValueError(f"{file}: the section {section} holds options and their values, not {shown(value)}")
     if isinstance(part.get("data"), str):
         part["data"] = {"class_path": part["data"]}
     data = part.get("data") or {}
