@@ -1,6 +1,7 @@
 """Where runs stand: read from their folders alone, so that it works while they train, and after."""
 
 import inspect
+import sys
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -31,7 +32,7 @@ class Standing:
 
     Attributes:
         folder: the run's.
-        state: "running", "stopped" or "finished", or "damaged" and the sentence that names the file.
+        state: "running", "stopped" or "finished", or "damaged" where one of its files is.
         kimg, total_kimg: thousands of images shown, and at the end.
         hours: of training so far; None where nothing was logged.
         hours_left: at the speed of the last report; None unless it runs.
@@ -78,12 +79,12 @@ def config_of(folder: Path) -> dict:
 
 
 def standing(folder: Path) -> Standing:
-    """Where the run of a folder stands; damaged files of its are its state, so that others are shown beside it.
+    """Where the run of a folder stands; its damaged files are told on stderr, so that others are shown beside it.
 
     Raises:
         FileNotFoundError: if this is no run's folder.
     """
-    damage = []
+    damaged = []
 
     def read(reader: Callable, usual: Any) -> Any:
         try:
@@ -91,7 +92,8 @@ def standing(folder: Path) -> Standing:
         except FileNotFoundError:
             raise
         except (ValueError, OSError) as error:
-            damage.append(str(error))
+            damaged.append(error)
+            print(error, file=sys.stderr, flush=True)
             return usual
 
     unit, total = read(lambda: length_of(folder), ("kimg", 0.0))
@@ -100,8 +102,7 @@ def standing(folder: Path) -> Standing:
     last, score = rows[-1] if rows else {}, scores[max(scores)] if scores else {}
     kimg, hours = max(last.get(unit, 0.0), max(scores, default=0) / 1000), last.get("hours")
     state = "finished" if kimg >= total else "running" if trained_now(folder) else "stopped"
-    if damage:
-        state = f"damaged ({'; '.join(damage)})"
+    state = "damaged" if damaged else state
     speed = next((row["speed/images_per_s"] for row in reversed(rows) if "speed/images_per_s" in row), None)
     left = (total - kimg) * 1000 / speed / 3600 if speed and state == "running" else None
     return Standing(folder, state, kimg, total, hours, left, score.get("metrics", {}), unit)
