@@ -20,3 +20,10 @@ def test_the_door_hands_out_load_and_names_what_it_has():
     assert "load" in dir(zoo)
     with pytest.raises(AttributeError, match=r"it has .*load"):
         _ = zoo.nothing
+
+
+@pytest.mark.parametrize("name", ["load", "import_weights"])
+@pytest.mark.parametrize("path", [None, 3, ""], ids=str)
+def test_the_door_takes_paths(name, path):
+    with pytest.raises(ValueError, match=f"{name} takes the path of a file or folder, such as 'last.ckpt', not "):
+        getattr(zoo, name)(path)

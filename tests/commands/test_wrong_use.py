@@ -66,6 +66,14 @@ MODEL = {
         --run_dir= | --run_dir is empty
         --evaluation.results_dir '' | --evaluation.results_dir is empty
         --run_dir . | --run_dir . has no name
+        --run_dir run-001 | --run_dir run-001 is a run's own folder
+        --run_dir run-001 --ckpt_path last | give --run_dir run (
+        --evaluation.recipe a/b | evaluation.recipe a/b names
+        --config ROOT/reproductions/pggan/tiny.yaml | SNGAN has no option model.fmap_base; it is a recipe of pggan
+        --config ROOT/reproductions/vail/tiny.yaml | it is a recipe of vail
+        --config unknown-option.yaml | SNGAN has no option model.foo; leave it out
+        --config twice-data.yaml | twice-data.yaml says data.n_images twice
+        --config twice-key.yaml | twice-key.yaml names model twice
         --run_dir big/.. | --run_dir big/.. has no name
         --trainer.callbacks+=zoo.engine.collapse.CollapseWatch --trainer.callbacks.held_out no.zip | no.zip
         --threads -1 | threads

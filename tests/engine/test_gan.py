@@ -137,6 +137,24 @@ def test_labels_are_checked():
         gan(3).sample(1, label=3)
 
 
+@pytest.mark.parametrize(
+    ("options", "told"),
+    [
+        ({"n": 2.5}, "n takes a whole number of at least 0, not 2.5"),
+        ({"n": "two"}, "n takes a whole number of at least 0, not two"),
+        ({"seed": -1}, "seed takes a whole number from 0 to"),
+        ({"start": None}, "start takes a whole number from 0 to .*, not null"),
+        ({"truncation": "half"}, "truncation takes a finite number or null, not half"),
+        ({"label": 0.5}, "label takes a class, or 2 of them as whole numbers, not 0.5"),
+        ({"label": [0, 1, 2]}, r"label takes a class, or 2 of them as whole numbers, not \[0, 1, 2\]"),
+        ({"label": "cat"}, "label takes a class, or 2 of them as whole numbers, not cat"),
+    ],
+)
+def test_what_a_sample_cannot_be_named_by_is_told(options, told):
+    with pytest.raises(ValueError, match=told):
+        gan(3).sample(**{"n": 2} | options)
+
+
 def test_latents_continue_from_the_saved_state():
     a, b = gan(3), gan(3)
     a.latents(5)

@@ -83,6 +83,9 @@ def texts(folder: Path) -> None:
     (folder / "bad.yaml").write_text("model: [\n")
     start = "model: {resolution: 32}\ndata: "
     (folder / "data-args.yaml").write_text(f"{start}{{class_path: Drawn, init_args: 3}}\n")
+    (folder / "unknown-option.yaml").write_text("model: {foo: 1}\n")
+    (folder / "twice-data.yaml").write_text(f"{start}{{n_images: 64, init_args: {{n_images: 32}}}}\n")
+    (folder / "twice-key.yaml").write_text("model: {lr: 1.0e-4}\ndata: Drawn\nmodel: {beta1: 0}\n")
     (folder / "set-unknown.yaml").write_text(f"{start}Nothing\n")
     (folder / "scored-wrong.yaml").write_text(f"{start}Drawn\nevaluation: {{n_fake: abc}}\n")
     laughs = "".join(f"a{i}: &a{i} [{', '.join([f'*a{i - 1}'] * 10)}]\n" for i in range(1, 10))

@@ -2,6 +2,7 @@
 
 import pickle
 import warnings
+from collections.abc import Iterator
 
 import lightning.pytorch as L
 import pytest
@@ -10,7 +11,7 @@ from lightning.pytorch.callbacks import EarlyStopping, ModelCheckpoint
 from made import small
 from pictures import png
 from runs import ROOT
-from torch.utils.data import DataLoader, TensorDataset
+from torch.utils.data import DataLoader, IterableDataset, TensorDataset
 
 from zoo.data import Drawn
 from zoo.engine.gan import GAN
@@ -173,6 +174,40 @@ def test_labels_that_do_not_fit_are_told(labels, words, tmp_path):
     gan = small("biggan")
     with pytest.raises(ValueError, match=words):
         plain(tmp_path).fit(gan, DataLoader([(images_for(gan, 32), labels)], batch_size=None))
+
+
+@pytest.mark.parametrize(
+    ("later", "words"),
+    [
+        (lambda x, y: (x, y + 10), "labels lie in 10..19, BigGAN was built with n_classes=10"),
+        (lambda x, y: (100 * x, y), r"images lie in \[-100, 100\], BigGAN takes"),
+        (lambda x, y: (x / 0, y), "NaN or infinity"),
+    ],
+    ids=["labels", "range", "infinite"],
+)
+def test_later_batches_are_looked_at_too(later, words, tmp_path):
+    gan = small("biggan")
+    batch = (images_for(gan, 32), torch.arange(32) % 10)
+    with pytest.raises(ValueError, match=words):
+        plain(tmp_path).fit(gan, DataLoader([batch, later(*batch)], batch_size=None))
+    assert gan.nimg == 32
+
+
+class NoBatch(IterableDataset):
+    def __iter__(self) -> Iterator[torch.Tensor]:
+        return iter(())
+
+
+@pytest.mark.parametrize(
+    "loader",
+    [lambda x: DataLoader(x, 8, drop_last=True), lambda x: DataLoader(NoBatch())],
+    ids=["short", "endless"],
+)
+def test_a_loader_that_yields_nothing_is_told(loader, tmp_path):
+    gan = small("r1gan")
+    with pytest.raises(ValueError, match=r"yields no batch, so nothing was trained: .*drop_last=True at least"):
+        plain(tmp_path).fit(gan, loader(images_for(gan, 4)))
+    plain(tmp_path, limit_train_batches=0).fit(gan, loader(images_for(gan, 4)))  # as asked
 
 
 def test_labels_of_an_unconditional_model_are_left_alone(tmp_path):

@@ -85,6 +85,35 @@ def test_another_data_set_takes_nothing_over_from_the_recipe(tmp_path):
     assert none == {"data": {"class_path": "ImageNet", "init_args": {}}, "model": {"lr": 1}}
 
 
+def test_a_set_s_options_may_stand_in_its_section(tmp_path):
+    """As the command line takes `--data.n_images 64`."""
+    (tmp_path / "paper.yaml").write_text("data: {class_path: Drawn, init_args: {noise: 0}}")
+    (tmp_path / "few.yaml").write_text("data: {n_images: 64}")
+    found = compose(tmp_path / "paper.yaml", ["--config", str(tmp_path / "few.yaml")])[0]
+    assert found == {"data": {"class_path": "Drawn", "init_args": {"noise": 0, "n_images": 64}}}
+
+
+def test_a_run_s_own_configuration_has_the_run_s_name(tmp_path):
+    config = ["--config", str(tmp_path / "tiny-001" / "config.yaml")]
+    (tmp_path / "over.yaml").write_text("model: {lr: 1}")
+    (tmp_path / "tiny-001").mkdir()
+    (tmp_path / "tiny-001" / "config.yaml").write_text("evaluation: {recipe: small}\nancestor: {file: a.ckpt}")
+    found, _, name = compose(None, config)
+    assert (found.keys(), name) == ({"evaluation"}, "small")
+    assert compose(None, [*config, "--config", str(tmp_path / "over.yaml")])[2] == "over"
+    (tmp_path / "tiny-001" / "config.yaml").write_text("evaluation: {episodes: 3}")
+    assert compose(None, config)[2] == "config"
+    (tmp_path / "tiny-001" / "run_id").write_text("0123")  # of imitation, which notes no name
+    assert compose(None, config)[2] == "tiny"
+
+
+def test_the_option_names_the_recipe(tmp_path):
+    run("sngan", tmp_path, "--evaluation.recipe", "mine", kimg=0.032)
+    (row,) = (tmp_path / "results" / "sngan").glob("mine-*.json")
+    assert json.loads(row.read_text())["recipe"] == "mine"
+    assert compose(None, ["--config", str(tmp_path / "run-001" / "config.yaml")])[2] == "mine"
+
+
 @pytest.mark.parametrize("recipe", RECIPES, ids=lambda p: p.stem)
 def test_every_number_of_a_recipe_names_its_source(recipe):
     for line in recipe.read_text().splitlines():
@@ -272,22 +301,25 @@ def test_damaged_checkpoint_is_named(tmp_path, capsys):
     assert "damaged" in capsys.readouterr().err
 
 
-def test_numbers_gone_bad_stop_the_run_and_keep_the_last_checkpoint(tmp_path, monkeypatch, capsys):
+@pytest.mark.parametrize("what", ["loss/d", "running_var", "linear.weight"])
+def test_numbers_gone_bad_stop_the_run_and_keep_the_last_checkpoint(what, tmp_path, monkeypatch, capsys):
     model = paper_class("sngan")
     step = model.training_step
 
     def poisoned(self, batch, batch_idx):
         step(self, batch, batch_idx)
         if self.nimg == 64:
-            self.scalars["loss/d"] = torch.tensor(float("nan"))
+            tensors = {**dict(self.named_parameters()), **dict(self.named_buffers()), **self.scalars}
+            next(t for name, t in tensors.items() if name.endswith(what)).detach().fill_(float("nan"))
 
     monkeypatch.setattr(model, "training_step", poisoned)
     with pytest.raises(SystemExit) as stopped:
         run("sngan", tmp_path)
     assert stopped.value.code == 1
     message = capsys.readouterr().err
-    assert "loss/d is not finite" in message
+    assert f"{what} is not finite" in message
     assert "last.ckpt" in message
+    assert not (tmp_path / "results").exists()
     assert final_state(tmp_path / "run-001")["state_dict"]["_extra_state"]["nimg"] == 32
 
 

@@ -6,8 +6,10 @@ import pytest
 from runs import own_cache, run  # noqa: F401
 
 from zoo.__main__ import main
+from zoo.options.folders import recipes_folder
 from zoo.training import standing
 from zoo.training.lock import locked
+from zoo.training.recipes import compose
 
 
 @pytest.fixture
@@ -45,6 +47,55 @@ def test_a_run_runs_while_its_process_lives(trained):
     (trained / "process").write_text(f"{platform.node()} 99999999")
     assert standing.standing(trained).state == "stopped"
     assert standing.standing(trained).hours_left is None
+
+
+def test_what_differs_from_the_paper_s_recipe():
+    paper = compose(recipes_folder() / "sngan" / "paper.yaml", [])[0]
+    assert standing.differences(paper, "sngan") == {}
+    own = paper | {"model": paper["model"] | {"norm_d": "none", "clip": 0.1, "lr": "2e-4", "n_dis": 5.0}}
+    own["data"] = {"class_path": "zoo.data.ImageNet", "init_args": paper["data"]["init_args"] | {"flip": True}}
+    assert standing.differences(own, "sngan") == {
+        "model.norm_d": ("spectral", "none"),  # of these the recipe says nothing
+        "model.clip": (None, 0.1),
+        "data.flip": (False, True),
+    }
+    other = {"model": {"batch_size_at": {"256": 14, "512": 6, "1024": 3}}, "data": {"class_path": "Drawn"}}
+    assert standing.differences(other, "pggan") == {"data.class": ("CelebAHQ", "Drawn")}
+    assert "model.horizon" in standing.differences({"model": {"horizon": 7}}, "vail")  # has no paper.yaml
+
+
+@pytest.mark.parametrize(
+    ("file", "text", "told"),
+    [
+        ("evaluations.jsonl", "[]\n{}\n", "evaluations.jsonl is damaged: its line 1 is no evaluation but []"),
+        ("evaluations.jsonl", '{"nimg": 1, "kimg": 0.1, "hours": 0, "metrics": {"fid": "x"}}', "its line 1 is no"),
+        ("evaluations.jsonl", '{"nimg": 1\n{"nimg": 2', "its line 1 is no evaluation but {"),
+        ("config.yaml", "model: {total_kimg: x}", "config.yaml is damaged: its model.total_kimg is x, not"),
+        ("config.yaml", "model: 3", "config.yaml is damaged: its section model is 3"),
+        ("csv/version_0/metrics.csv", "kimg,step\nx,1\n", "metrics.csv is no log of a run"),
+    ],
+)
+def test_one_damaged_run_hides_no_other(file, text, told, tmp_path, monkeypatch, capsys):
+    monkeypatch.setenv("COLUMNS", "200")
+    for name in ("whole-001", "bad-001"):
+        folder = tmp_path / "sngan" / name
+        (folder / "csv" / "version_0").mkdir(parents=True)
+        (folder / "config.yaml").write_text("model: {total_kimg: 1}")
+    (folder / file).write_text(text)
+    main(["runs", "--runs", str(tmp_path)])
+    said = capsys.readouterr()
+    assert "whole-001" in said.out
+    assert said.out.count("damaged") == 1
+    assert told in said.err
+    assert said.err.startswith(str(folder / file))
+
+
+def test_a_torn_evaluation_is_none(tmp_path):
+    (tmp_path / "config.yaml").write_text("model: {total_kimg: 1}")
+    line = '{"nimg": 500, "kimg": 0.5, "hours": 0.1, "metrics": {"fid": 3.5}}\n'
+    (tmp_path / "evaluations.jsonl").write_text(line + line[:30])
+    one = standing.standing(tmp_path)
+    assert (one.state, one.kimg, one.score) == ("stopped", 0.5, {"fid": 3.5})
 
 
 def test_sparklines_rise_and_average():

@@ -1,5 +1,6 @@
 """What a loader gives, as a training step wants it: any loader's, not only those of the zoo's data modules."""
 
+import math
 import warnings
 from typing import TYPE_CHECKING, Any
 
@@ -128,13 +129,13 @@ def check_values(gan: "GAN", images: Tensor, labels: Tensor | None) -> None:
     if images.dtype != gan.dtype:
         mend = f"images.to({gan.dtype})" if images.is_floating_point() else "images.float() / 127.5 - 1"
         raise ValueError(f"images are {images.dtype}, {name} takes {gan.dtype} in [-1, 1]: convert them by {mend}")
-    low, high = images.amin().item(), images.amax().item()
-    if not torch.isfinite(images).all():
-        raise ValueError("images of the first batch hold NaN or infinity: look at the loader's transforms")
+    low, high = (bound.item() for bound in images.aminmax())
+    if not math.isfinite(low + high):
+        raise ValueError("images of a batch hold NaN or infinity: look at the loader's transforms")
     if low < -1 - SLACK or high > 1 + SLACK:
         mend = "images / 127.5 - 1" if low >= 0 and high <= 255 else "2 * x - 1 of images x in [0, 1]"
         raise ValueError(f"images lie in [{low:.3g}, {high:.3g}], {name} takes [-1, 1]: convert them by {mend}")
-    if low >= 0 < high:
+    if low >= 0 < high and not gan._seen:  # a later batch may be bright by chance
         warnings.warn(
             f"images lie in [{low:.3g}, {high:.3g}], {name} takes [-1, 1]: if black is 0, convert them by "
             "2 * images - 1",
@@ -154,25 +155,60 @@ def check_values(gan: "GAN", images: Tensor, labels: Tensor | None) -> None:
         )
 
 
+def takes_points(gan: "GAN", images: Tensor) -> bool:
+    """Whether a batch is points, not images: what own networks take, they know."""
+    return gan._own_networks and images.ndim == 2
+
+
+def check_some(gan: "GAN") -> None:
+    """Refuse a loader that yields nothing, which Lightning would train on with a warning alone.
+
+    Raises:
+        ValueError: with the ways in which a loader comes to that.
+    """
+    if foreign(gan):
+        raise ValueError(
+            "the loader yields no batch, so nothing was trained: give it images, and with drop_last=True at least "
+            "batch_size of them"
+        )
+
+
+def on_fit_end(self: "GAN") -> None:
+    """Lightning leaves before the first step where a loader's length is none."""
+    if self.trainer.num_training_batches == 0 and self.trainer.limit_train_batches:
+        check_some(self)
+
+
+def on_train_epoch_end(self: "GAN") -> None:
+    """A loader without a length shows at the end of an epoch that it had nothing."""
+    if self.trainer.fit_loop.epoch_loop.batch_progress.current.ready == 0:
+        check_some(self)
+
+
 def on_before_batch_transfer(self: "GAN", batch: Any, dataloader_idx: int) -> Any:
-    """Any loader's batch as (images, labels or None) of the running stage, counted as it is shown."""
+    """Any loader's batch as (images, labels or None) of the running stage, counted as it is shown.
+
+    Values of later batches are looked at here, where they lie on the CPU still; on a GPU that would wait for it.
+    """
     if not foreign(self) or not self.trainer.training:
         return batch
     images, labels = unpacked(batch)
+    if self._seen and images.device.type == "cpu" and not takes_points(self, images):
+        check_values(self, images, labels)
     self._shown = shown(self, images)
     return shrunk(self, images), labels
 
 
 def on_train_batch_start(self: "GAN", batch: tuple[Tensor, Tensor | None], batch_idx: int) -> None:
-    """Turn to this rank's share, and refuse what the step cannot take; values are looked at once, since that waits
-    for the device.
+    """Turn to this rank's share, and refuse what the step cannot take; values are looked at once here, since that
+    waits for the device.
 
     Raises:
         ValueError: naming what was found and the mend.
     """
     draws.begin(self)
-    if self._own_networks and batch[0].ndim == 2:
-        return  # points: what own networks take, they know
+    if takes_points(self, batch[0]):
+        return
     if not self._seen:
         check_values(self, *batch)
         self._seen = True

@@ -103,8 +103,6 @@ class Checkpoints(Checked, Callback):
         if self.saved_at == gan.nimg:
             return
         with gan.off_the_clock():
-            if not all(p.isfinite().all() for p in gan.parameters()):
-                raise NotFinite(self.tell(trainer, gan, "a weight"))
             between = interrupted(trainer) and not gan.finished and not gan.passed(self.every_kimg)
             file = self.write(trainer, gan, "last.ckpt")
             if file is None:
@@ -115,9 +113,16 @@ class Checkpoints(Checked, Callback):
 
     def write(self, trainer: L.Trainer, gan: GAN, name: str) -> Path | None:
         """Write the run as `checkpoints/<name>`, whole or not at all; on every rank its path, or None if the disk
-        refused."""
+        refused.
+
+        Raises:
+            NotFinite: naming the first weight or running statistic that is none that `load` would take.
+        """
         file, whole = Path(trainer.default_root_dir, "checkpoints", name), True
         with gan.off_the_clock():
+            for part, tensor in (*gan.named_parameters(), *gan.named_buffers()):
+                if not tensor.isfinite().all():
+                    raise NotFinite(self.tell(trainer, gan, part))
             try:
                 trainer.save_checkpoint(file)
             except OSError as error:  # only the writing rank comes here; the others wait for it

@@ -8,6 +8,7 @@ from torch import Tensor, nn
 
 from zoo.data import ImageDataModule
 from zoo.data.stage import Stage
+from zoo.options.ranges import shown
 
 if TYPE_CHECKING:
     from zoo.engine.gan import GAN
@@ -99,11 +100,17 @@ def chosen_labels(gan: "GAN", label: Tensor | int, n: int) -> Tensor:
     """Classes (n,) int64 on the model's device, of one class or of (n,).
 
     Raises:
-        ValueError: for an unconditional model, or classes out of range.
+        ValueError: for an unconditional model, what is no class or not n of them, or classes out of range.
     """
     if not gan.n_classes:
         raise ValueError(f"{type(gan).__name__} was trained without classes; drop the label")
-    y = torch.as_tensor(label, device=gan.device).expand(n).to(torch.int64)
+    try:
+        y = torch.as_tensor(label, device=gan.device)
+    except (TypeError, ValueError, RuntimeError):
+        y = torch.empty(0)
+    if y.is_floating_point() or y.shape not in ((), (1,), (n,)):
+        raise ValueError(f"label takes a class, or {n} of them as whole numbers, not {shown(label)}")
+    y = y.expand(n).to(torch.int64)
     if y.min() < 0 or y.max() >= gan.n_classes:
         raise ValueError(f"labels must lie in 0..{gan.n_classes - 1}")
     return y

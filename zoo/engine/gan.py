@@ -213,6 +213,8 @@ class GAN(Checked, L.LightningModule, OnHub):
 
     on_before_batch_transfer = batches.on_before_batch_transfer
     on_train_batch_start = batches.on_train_batch_start
+    on_train_epoch_end = batches.on_train_epoch_end
+    on_fit_end = batches.on_fit_end
 
     # ---- sampling
 

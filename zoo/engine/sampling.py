@@ -8,6 +8,8 @@ from torch import Tensor
 from zoo.engine import latents as named
 from zoo.engine.checks import chosen_labels
 from zoo.networks.modes import evaluating
+from zoo.options.checked import refuse
+from zoo.options.ranges import FiniteFloat, ImageNumber, NonNegativeInt
 
 if TYPE_CHECKING:
     from zoo.engine.gan import GAN
@@ -16,7 +18,14 @@ if TYPE_CHECKING:
 def indexed_latents(
     self: "GAN", n: int, seed: int = 0, start: int = 0, truncation: float | None = None
 ) -> tuple[Tensor, Tensor | None]:
-    """`zoo.engine.latents.indexed_latents` of this model: z and, with classes, labels, or None."""
+    """`zoo.engine.latents.indexed_latents` of this model: z and, with classes, labels, or None.
+
+    Raises:
+        ValueError: naming the argument that is no such number.
+    """
+    for name, value, kind in (("n", n, NonNegativeInt), ("seed", seed, ImageNumber), ("start", start, ImageNumber)):
+        refuse(name, value, kind)
+    refuse("truncation", truncation, FiniteFloat | None)
     z, y = named.indexed_latents(n, self.latent_dim, self.n_classes, seed, start, truncation)
     return self.prior(z.to(self.device, self.dtype)), y.to(self.device) if self.n_classes else None
 
@@ -40,7 +49,8 @@ def sample(
         seed, start: name the latents; the same numbers give the same faces on any number of ranks.
 
     Raises:
-        ValueError: for labels of an unconditional model, labels out of range, or truncation <= 0.
+        ValueError: naming the argument that is no such number; for labels of an unconditional model, labels out
+            of range or of another number, or truncation <= 0.
     """
     z, y = self.indexed_latents(n, seed, start, truncation)
     return self.decode(z, y if label is None else chosen_labels(self, label, n), truncation, ema)

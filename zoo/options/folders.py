@@ -4,6 +4,19 @@ import os
 import tempfile
 from pathlib import Path
 
+from zoo.options.ranges import shown
+
+
+def as_path(name: str, path: object) -> Path:
+    """A path that a call from Python was given.
+
+    Raises:
+        ValueError: naming the argument, for what is none.
+    """
+    if not isinstance(path, str | os.PathLike) or not os.fspath(path):
+        raise ValueError(f"{name} takes the path of a file or folder, such as 'last.ckpt', not {shown(path)}")
+    return Path(path)
+
 
 def check_folder(option: str, folder: Path) -> Path:
     """Refuse a folder that cannot be made or written to; the folder that is there already, on the way to it.

@@ -151,6 +151,12 @@ class Seed(Range, int):
     low, high = 0, 2**32 - 1
 
 
+class ImageNumber(Range, int):
+    """Seeds and numbers that name an image."""
+
+    low, high = 0, 2**62
+
+
 class SheetSize(Range, int):
     """Samples of one picture."""
 

@@ -13,16 +13,21 @@ def read_yaml(file: Path, what: str = "a recipe: its sections are model, data an
     """The mapping of a YAML file.
 
     Raises:
-        ValueError: naming the file, if it is no YAML, no mapping, or grows beyond all bounds by its anchors.
+        ValueError: naming the file, if it is no YAML, no mapping, names a key twice, or grows beyond all bounds by
+            its anchors.
         OSError: if it cannot be read.
     """
     try:
-        found = yaml.safe_load(file.read_text(encoding="utf-8"))
+        text = file.read_text(encoding="utf-8")
+        twice = named_twice(yaml.compose(text, yaml.SafeLoader), set())
+        found = yaml.safe_load(text)
         grown = size_of(found)
     except UnicodeDecodeError as error:
         raise ValueError(f"{file} is not YAML: it is no text in UTF-8") from error
     except (yaml.YAMLError, RecursionError, ValueError) as error:
         raise ValueError(f"{file} is not YAML: {' '.join(str(error).split())}") from error
+    if twice:
+        raise ValueError(f"{file} names {twice}, and YAML would keep the last alone: make them one")
     if grown > LARGEST:
         raise ValueError(f"{file} is not a recipe: its anchors grow to more than {LARGEST:,} values")
     if not isinstance(found, dict | None) or any(not isinstance(key, str) for key in found or {}):
@@ -43,6 +48,29 @@ def config_in(file: Path) -> dict:
                 f"{file} is damaged: its section {section} is {shown(config.get(section))}, not a mapping"
             )
     return config
+
+
+def named_twice(node: yaml.Node | None, seen: set[int]) -> str:
+    """The first key that stands twice in one mapping, and its lines; nothing if none does.
+
+    Args:
+        node: the tree as it is written, in which `<<` brings nothing in yet.
+        seen: nodes that were looked at: anchors share them.
+    """
+    if not isinstance(node, yaml.CollectionNode) or id(node) in seen:
+        return ""
+    seen.add(id(node))
+    if isinstance(node, yaml.SequenceNode):
+        return next((twice for part in node.value if (twice := named_twice(part, seen))), "")
+    lines: dict[object, int] = {}
+    for key, value in node.value:
+        name, line = (key.tag, key.value) if isinstance(key, yaml.ScalarNode) else key, key.start_mark.line + 1
+        if name in lines:
+            return f"{key.value} twice, in lines {lines[name]} and {line}"
+        lines[name] = line
+        if twice := named_twice(value, seen):
+            return twice
+    return ""
 
 
 def size_of(value: object, known: dict[int, int] | None = None) -> int:

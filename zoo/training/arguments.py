@@ -37,7 +37,7 @@ def add_run_arguments(parser: LightningArgumentParser) -> None:
         "--run_dir",
         type=str | None,
         default=None,
-        help="folder of the run (default: runs/<paper>/<recipe>-<number>)",
+        help="folder of the run, without the number that comes behind it (default: runs/<paper>/<recipe>)",
     )
     parser.add_argument(
         "--threads",

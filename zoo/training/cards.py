@@ -8,14 +8,16 @@ from zoo.engine.gan import GAN
 from zoo.engine.hub import PICTURE, WEIGHTS
 from zoo.leaderboard.ranking import heading_of, in_tables, measured, ordered, value
 from zoo.leaderboard.rows import read_row
+from zoo.options.folders import as_path
 from zoo.pictures.grids import sample_grid, save_grid
 from zoo.training import safetensors
 
 SAMPLES = 16
 
 
-def save_folder(gan: GAN, folder: Path) -> None:
+def save_folder(gan: GAN, folder: str | Path) -> None:
     """Write the model, or G where only that was loaded, and a picture of samples into a folder."""
+    folder = as_path("save_folder", folder)
     folder.mkdir(parents=True, exist_ok=True)
     safetensors.save(gan, folder / WEIGHTS, "G" if gan.only_G else None)
     images, columns = sample_grid(gan, SAMPLES, 0)
@@ -31,7 +33,7 @@ def model_card(gan: GAN, row: str | Path | dict | None = None) -> str:
     Raises:
         ValueError: if the file is no results row, or another paper's.
     """
-    row = read_row(Path(row)) if isinstance(row, str | Path) else row
+    row = row if row is None or isinstance(row, dict) else read_row(as_path("model_card", row))
     imported = gan.origin.get("imported")
     name = imported["paper"] if imported else type(gan).__name__.lower()
     if row is not None and row["paper"] != name:

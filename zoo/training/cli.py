@@ -60,8 +60,8 @@ class ZooParser(Sentences, LightningArgumentParser):
 class ZooCLI(LightningCLI):
     """LightningCLI with the zoo's callbacks and with resolution and batch size told once, to the model."""
 
-    def __init__(self, *args, recipe: str, among: list[Path], stop: Stop, held: ExitStack, **kwargs) -> None:
-        self.recipe, self.among, self.stop, self.held = recipe, among, stop, held
+    def __init__(self, *args, among: list[Path], stop: Stop, held: ExitStack, **kwargs) -> None:
+        self.among, self.stop, self.held = among, stop, held
         super().__init__(*args, **kwargs)
 
     def add_arguments_to_parser(self, parser: LightningArgumentParser) -> None:
@@ -94,9 +94,9 @@ class ZooCLI(LightningCLI):
     def prepare(self, decided: dict | None) -> L.Trainer:
         """As `instantiate_trainer`; `decided` is what rank 0 says, if it has not started this process."""
         paper = type(self.model).__name__.lower()
+        self.recipe = self.config.evaluation.recipe
         base = self.base_of(self.recipe)
         config = yaml.safe_load(self.parser.dump(self.config, skip_none=False))
-        config["evaluation"]["recipe"] = self.recipe  # the folder may have another name
         devices.check_devices(self.config.trainer)
         self.model.half_penalties = precision.check_half(self.config, self.model)
         self.model.compiled, self.model.checkpoint_activations = check_ways(self.config, self.model)
@@ -139,7 +139,6 @@ class ZooCLI(LightningCLI):
             torch.backends.cudnn.allow_tf32 = False  # the papers' float32; PyTorch's default convolves in TF32
         own["logger"] = self.begin(trainer.logger) if rank_zero_only.rank == 0 else False
         self.config_init.trainer.callbacks = [Rewind(), *(trainer.callbacks or []), Progress(), self.stop]
-        self.config_init.evaluation.recipe = self.recipe
         self.config_init.evaluation.config = {"model": config["model"], "data": config["data"]}
         if rank_zero_only.rank == 0:
             self.config_init.evaluation.run = run_id(self.run.folder)
@@ -255,9 +254,11 @@ def _train(
         args = sys.argv[1:] if args is None else list(args)
         among = devices.choices(Path(recipe), args) if recipe is not None else []
         args = args if recipe is None else devices.with_preset(Path(recipe), args)
-        config, given, name = compose(recipe, args)
-        if "data" not in config and not names_data(given):
-            config["data"] = {"class_path": f"{data.__module__}.{data.__qualname__}"}
+        config, given, name = compose(recipe, args, model)
+        if not names_data(given):
+            usual = {"class_path": f"{data.__module__}.{data.__qualname__}"}
+            config["data"] = usual | (config.get("data") or {})
+        config["evaluation"] = (config.get("evaluation") or {}) | {"recipe": name}  # an option may say otherwise
         cli = ZooCLI(
             model,
             ImageDataModule,
@@ -267,10 +268,9 @@ def _train(
             trainer_defaults=TRAINER,
             auto_configure_optimizers=False,
             run=False,
-            args=["--config", yaml.safe_dump(config), *given] if config else given,
+            args=["--config", yaml.safe_dump(config), *given],
             parser_class=ZooParser,
             parser_kwargs={"description": f"{model.__name__}: {inspect.getdoc(model).splitlines()[0]}"},
-            recipe=name,
             among=among,
             stop=stop,
             held=held,

@@ -5,6 +5,7 @@
 
 import json
 import os
+import re
 import subprocess
 from datetime import timedelta
 from pathlib import Path
@@ -35,10 +36,21 @@ def base_of(run_dir: str | None, paper: str, recipe: str) -> Path:
     """What the run's folder is called, but for its number: a job's runs are its own.
 
     Raises:
-        ValueError: for a `run_dir` without a name.
+        ValueError: for a `run_dir` without a name, or that is a run already; for a recipe that is called as a path.
     """
     if run_dir and Path(run_dir).name in ("", ".."):
         raise ValueError(f"--run_dir {run_dir} has no name to put a number behind: give one, such as runs/mine")
+    if run_dir and (Path(run_dir) / "run_id").is_file():
+        name = re.sub(r"-\d+$", "", Path(run_dir).name)
+        mend = f"give --run_dir {Path(run_dir).with_name(name)}" if name != Path(run_dir).name else "give another"
+        raise ValueError(
+            f"--run_dir {run_dir} is a run's own folder, and the option takes its name without the number: {mend} "
+            "(--ckpt_path last goes on with the newest of that name)"
+        )
+    if Path(recipe).name != recipe or recipe == "..":
+        raise ValueError(
+            f"evaluation.recipe {recipe or 'nothing'} names a run's folder: give a name without a path"
+        )
     base = Path(run_dir) if run_dir else Path("runs", paper, recipe)
     return base.with_name(f"{base.name}-{job()}") if job() else base
 

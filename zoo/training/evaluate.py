@@ -54,7 +54,7 @@ class Evaluate(Checked, L.Callback):
         extras: metrics beyond those of features, at the end of training; see `zoo.evaluation.extras`.
         every_extras: those of them that evaluations on the way have too, for the row's `history`.
         paper: short name of the paper; None takes the name of the model's class.
-        recipe: name of the recipe.
+        recipe: name of the recipe; a training's command line takes that of the recipe's file.
         results_dir: folder of the rows; None writes none.
         seed: names the evaluated samples.
         n_seeds: sampling seeds from `seed` on; of several the row has means, and deviations as its `spread`.

@@ -2,10 +2,12 @@
 
 import csv
 import json
+import math
 import os
 import sys
 from io import StringIO
 from pathlib import Path
+from typing import Any
 
 import lightning.pytorch as L
 from lightning.pytorch.callbacks import Callback
@@ -14,6 +16,7 @@ from lightning.pytorch.loggers.logger import rank_zero_experiment
 
 from zoo.data.whole import write_whole
 from zoo.engine.gan import GAN
+from zoo.options.ranges import shown
 from zoo.training.loading import read
 from zoo.training.run import EVALUATIONS
 
@@ -131,17 +134,33 @@ class Rewind(Callback):
                 logger.rewind(gan.steps)
 
 
-def evaluations(file: Path, nimg: int) -> dict[int, dict]:
-    """The evaluations of a run's `evaluations.jsonl` up to an image count, by it; a torn line is none."""
+def evaluations(file: Path, nimg: float = math.inf) -> dict[int, dict]:
+    """The evaluations of a run's `evaluations.jsonl` up to an image count, by it; a last line that is torn is none.
+
+    Raises:
+        ValueError: naming the file and the line that is no evaluation.
+    """
     found = {}
-    for line in file.read_text().splitlines() if file.is_file() else ():
+    lines = file.read_text(errors="replace").splitlines() if file.is_file() else []
+    for number, line in enumerate(lines, 1):
         try:
             one = json.loads(line)
         except ValueError:
-            continue
+            one = None
+            if number == len(lines):
+                break
+        if not is_evaluation(one):
+            raise ValueError(f"{file} is damaged: its line {number} is no evaluation but {shown(line)}; remove it")
         if one["nimg"] <= nimg:
             found[one["nimg"]] = one
     return found
+
+
+def is_evaluation(one: Any) -> bool:
+    """Whether a line of JSON holds what `write_evaluations` writes of one."""
+    if not (isinstance(one, dict) and type(one.get("nimg")) is int and isinstance(one.get("metrics"), dict)):
+        return False
+    return all(type(v) in (int, float) for v in (one.get("kimg"), one.get("hours"), *one["metrics"].values()))
 
 
 def write_evaluations(file: Path, history: dict[int, dict]) -> None:

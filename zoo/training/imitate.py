@@ -66,7 +66,7 @@ def parser_of(model: type[Imitation]) -> Parser:
     parser.add_argument("--ckpt_path", type=str | None, default=None, help="'last', or a file for a new run")
     parser.add_argument("--init_from", type=str | None, default=None, help="of image models alone")
     parser.add_argument(
-        "--run_dir", type=str | None, default=None, help="default: runs/<algorithm>/<recipe>-<number>"
+        "--run_dir", type=str | None, default=None, help="without its number; default: runs/<algorithm>/<recipe>"
     )
     add_requeue_signal(parser)
     parser.add_argument("--wandb", type=bool, default=True, help="log to Weights & Biases beside CSV")
@@ -157,7 +157,7 @@ def _train(
     logging.getLogger("lightning.pytorch").setLevel(logging.WARNING)
     built = None
     try:
-        merged, given, name = compose(recipe, sys.argv[1:] if args is None else list(args))
+        merged, given, name = compose(recipe, sys.argv[1:] if args is None else list(args), model)
         parser = parser_of(model)
         config = parser.parse_args(["--config", yaml.safe_dump(merged), *given] if merged else given)
         if config.pop("init_from") is not None:

@@ -15,7 +15,7 @@ from zoo.engine.schedules import ProgressiveSchedule
 from zoo.official import containers
 from zoo.official.found import Arrays, Found
 from zoo.official.inert import Refused, printable
-from zoo.options.folders import check_file
+from zoo.options.folders import as_path, check_file
 from zoo.training.loading import build
 
 MOST_NAMES = 3  # that a sentence tells
@@ -35,7 +35,7 @@ def import_weights(path: str | Path, out: str | Path | None = None, paper: str |
     Raises:
         FileNotFoundError, ValueError: in one sentence; nothing has been run or written then.
     """
-    path = Path(path)
+    path = as_path("import_weights", path)
     named = Path(os.path.abspath(path))  # `.` has no name; where a link leads is not beside it
     out = Path(out) if out is not None else named.with_name(f"{named.stem if path.is_file() else named.name}.ckpt")
     if out.exists() and out.resolve() == path.resolve():

@@ -13,6 +13,7 @@ from zoo.imitation import ALGORITHMS, algorithm_class
 from zoo.imitation.base import Imitation
 from zoo.networks.channels import as_rgb
 from zoo.networks.growing import as_grown
+from zoo.options.folders import as_path
 from zoo.training import safetensors
 from zoo.training.shapes import check_checkpoint, check_weights
 
@@ -77,9 +78,10 @@ def load(path: str | Path, device: str = "cpu") -> GAN:
 
     Raises:
         FileNotFoundError: if there is no such file.
-        ValueError: if the file is not a checkpoint of this project, that of a policy, or one of D alone.
+        ValueError: for no path, or if the file is not a checkpoint of this project, that of a policy, or one of D
+            alone.
     """
-    path = Path(path)
+    path = as_path("load", path)
     checkpoint = read(path)
     about = checkpoint["zoo"]
     if about["paper"] in ALGORITHMS:
@@ -107,14 +109,15 @@ def load_policy(path: str | Path) -> Imitation:
         FileNotFoundError: if there is no such file.
         ValueError: if the file is not a checkpoint of this project, or that of a model of images.
     """
+    path = as_path("load_policy", path)
     checkpoint = read(path)
     about = checkpoint["zoo"]
     if about["paper"] not in ALGORITHMS:
         raise ValueError(
             f"{path} is a model of images by {about['paper']}, not a policy: `zoo sample {path}` shows it"
         )
-    model = _built(Path(path), lambda about: algorithm_class(about["paper"])(**about["hparams"]), about)
-    check_weights(Path(path), checkpoint["state_dict"], model)
+    model = _built(path, lambda about: algorithm_class(about["paper"])(**about["hparams"]), about)
+    check_weights(path, checkpoint["state_dict"], model)
     model.load_state_dict(checkpoint["state_dict"])
     model._conditions = about["conditions"]
     return model.eval()

@@ -4,23 +4,53 @@ from pathlib import Path
 
 import yaml
 
+from zoo.options.checked import defaults
 from zoo.options.folders import recipes_folder
 from zoo.options.ranges import shown
 from zoo.options.yamls import read_yaml
 
 
-def compose(recipe: str | Path | None, args: list[str]) -> tuple[dict, list[str], str]:
+def compose(recipe: str | Path | None, args: list[str], model: type | None = None) -> tuple[dict, list[str], str]:
     """The default recipe and every --config over it, in the order written, as one configuration.
 
     Sections merge key by key, but another data set's `class_path` replaces the data section as a whole, and so does
     `--data NAME`: nothing of one data set's settings may reach another. Options beside --config always win.
 
+    Args:
+        model: whose options the files' section `model` must hold; None looks at no name in it.
+
     Returns:
         the configuration, the arguments that are left, and the name of the last recipe.
 
     Raises:
-        FileNotFoundError, ValueError: for a file that is missing or no mapping.
+        FileNotFoundError, ValueError: for a file that is missing or no mapping, or for options that are none.
     """
+    files, rest = files_of(recipe, args)
+    merged: dict = {}
+    part: dict = {}
+    for file in files:
+        if not file.is_file():
+            known = ", ".join(sorted(p.stem for p in Path(recipe).parent.glob("*.yaml"))) if recipe else ""
+            raise FileNotFoundError(
+                f"no recipe at {file}" + (f"; beside {recipe} there are {known}" if known else "")
+            )
+        part = in_sections(file)
+        if model is not None:
+            check_model(file, part.get("model") or {}, model)
+        merged = merged | {k: merge(merged.get(k), v) for k, v in part.items()}
+    if names_data(rest):
+        merged.pop("data", None)
+    options = {word.partition("=")[0].removeprefix("--data.").removeprefix("init_args.") for word in rest}
+    options |= set((merged.get("data") or {}).get("init_args") or {})
+    for name in sorted(options & {"resolution", "batch_size"}):
+        raise ValueError(f"data.{name} is the model's to say: give --model.{name} instead")
+    if isinstance(merged.get("model"), dict):
+        merged["model"] = shortened(merged["model"], given(rest, "model"))
+    return merged, rest, name_of(files[-1], part) if files else "defaults"
+
+
+def files_of(recipe: str | Path | None, args: list[str]) -> tuple[list[Path], list[str]]:
+    """The default recipe and those that --config names, in the order written, and the arguments that are left."""
     files, rest, words = [Path(recipe)] if recipe else [], [], iter(args)
     for word in words:
         if word in ("--config", "-c"):
@@ -31,34 +61,50 @@ def compose(recipe: str | Path | None, args: list[str]) -> tuple[dict, list[str]
             files.append(Path(word.removeprefix("--config=")))
         else:
             rest.append(word)
-    merged: dict = {}
-    for file in files:
-        if not file.is_file():
-            known = ", ".join(sorted(p.stem for p in Path(recipe).parent.glob("*.yaml"))) if recipe else ""
-            raise FileNotFoundError(
-                f"no recipe at {file}" + (f"; beside {recipe} there are {known}" if known else "")
-            )
-        part = read_yaml(file)
-        for section in ("model", "data", "trainer", "samples", "checkpoints", "evaluation"):
-            value = part.get(section)
-            if not (value is None or isinstance(value, dict) or (section == "data" and isinstance(value, str))):
-                raise ValueError(
-                    f"{file}: the section {section} holds options and their values, not {shown(value)}"
-                )
-        if isinstance(part.get("data"), str):
-            part["data"] = {"class_path": part["data"]}
-        if not isinstance(options := (part.get("data") or {}).get("init_args") or {}, dict):
-            raise ValueError(f"{file}: data.init_args holds options and their values, not {shown(options)}")
-        merged = merged | {k: merge(merged.get(k), v) for k, v in part.items()}
-    if names_data(rest):
-        merged.pop("data", None)
-    options = {word.partition("=")[0].removeprefix("--data.").removeprefix("init_args.") for word in rest}
-    options |= set((merged.get("data") or {}).get("init_args") or {})
-    for name in sorted(options & {"resolution", "batch_size"}):
-        raise ValueError(f"data.{name} is the model's to say: give --model.{name} instead")
-    if isinstance(merged.get("model"), dict):
-        merged["model"] = shortened(merged["model"], given(rest, "model"))
-    return merged, rest, files[-1].stem if files else "defaults"
+    return files, rest
+
+
+def in_sections(file: Path) -> dict:
+    """What a recipe says; its data section with `class_path` and `init_args`, however it is written."""
+    part = read_yaml(file)
+    part.pop("ancestor", None)  # a run's own configuration notes it; --init_from makes it anew
+    for section in ("model", "data", "trainer", "samples", "checkpoints", "evaluation"):
+        value = part.get(section)
+        if not (value is None or isinstance(value, dict) or (section == "data" and isinstance(value, str))):
+            raise ValueError(f"{file}: the section {section} holds options and their values, not {shown(value)}")
+    if isinstance(part.get("data"), str):
+        part["data"] = {"class_path": part["data"]}
+    data = part.get("data") or {}
+    if not isinstance(options := data.get("init_args") or {}, dict):
+        raise ValueError(f"{file}: data.init_args holds options and their values, not {shown(options)}")
+    if plain := {k: v for k, v in data.items() if k not in ("class_path", "init_args", "dict_kwargs")}:
+        if twice := sorted(map(str, plain.keys() & options.keys())):
+            raise ValueError(f"{file} says data.{twice[0]} twice, with and without init_args: leave one out")
+        # as the command line takes --data.n_images
+        part["data"] = {k: v for k, v in data.items() if k not in plain} | {"init_args": options | plain}
+    return part
+
+
+def check_model(file: Path, section: dict, model: type) -> None:
+    """Refuse what a model has no option for.
+
+    Raises:
+        ValueError: naming the first such option, and the paper that the recipe is of, if that is another.
+    """
+    own, folders = model.__name__.lower(), [folder.name for folder in file.resolve().parents[:2]]
+    if unknown := [name for name in section if name not in defaults(model)]:
+        papers = [name for name in folders if (recipes_folder() / f"{name}.py").is_file()]
+        other = f"it is a recipe of {papers[0]}: give one of {own}" if {*papers} - {own} else "leave it out"
+        raise ValueError(f"{file}: {model.__name__} has no option model.{unknown[0]}; {other}")
+
+
+def name_of(file: Path, part: dict) -> str:
+    """What a recipe is called: as its file is, but a run's own configuration as the run was."""
+    if said := (part.get("evaluation") or {}).get("recipe"):
+        return str(said)
+    folder = file.resolve().parent
+    own = file.name == "config.yaml" and (folder / "run_id").is_file()
+    return (own and folder.name.rpartition("-")[0]) or file.stem
 
 
 def shortened(model: dict, options: dict) -> dict:
