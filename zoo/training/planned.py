@@ -88,20 +88,21 @@ class Planned:
             return False
         if training["nimg"] < self.total_kimg * 1000 or not self._is_trained(row):
             return False
-        return not self.differs(config.get("model") or {}, config.get("data") or {}) and self._is_on(row)
+        return self._agrees(config.get("model") or {}, config.get("data") or {}) and self._is_on(row)
 
-    def differs(self, model: dict, data: dict) -> list[str]:
-        """Settings of a run that are others than this one's, as sentences tell them."""
-        found = []
+    def _agrees(self, model: dict, data: dict) -> bool:
+        """Whether these sections of a run, or of its row, are this one's, wherever the images lie."""
         for name, has in (("model", model), ("data", settings(data))):
             alone = {k: v for k, v in self.usual.get(name, {}).items() if k in has}
             wanted = {k: v for k, v in (alone | getattr(self, name)).items() if k not in PLACES}
-            found += [f"{name}.{k} {has.get(k)} -> {v}" for k, v in wanted.items() if not alike(has.get(k), v)]
-        return found
+            if not agree(wanted, has):
+                return False
+        return True
 
     def _is_trained(self, row: dict) -> bool:
         precision, _, half = (row["training"]["precision"] or "").partition(", ")
-        if "precision" in self.trained and PRECISIONS.get(p := self.trained["precision"], p) != precision:
+        said = str(self.trained.get("precision", precision))
+        if PRECISIONS.get(said, said) != precision:
             return False
         begun, ancestor = self.trained.get("init_from"), (row.get("ancestor") or {}).get("file")
         return bool(half) == self.trained.get("half_penalties", False) and ancestor == (begun and Path(begun).name)
@@ -131,7 +132,7 @@ class Planned:
             model, nimg = about["zoo"]["hparams"], about["state_dict"]["_extra_state"]["nimg"]
             past = nimg >= self.total_kimg * 1000 and not alike(model.get("total_kimg"), self.total_kimg)
             lengths = {k: v for k, v in self.model.items() if k.endswith("_kimg")}  # the run itself looks at these
-            if not past and not self.differs(model | lengths, self._data_of(path)):
+            if not past and self._agrees(model | lengths, self._data_of(path)):
                 return path
         return None
 
