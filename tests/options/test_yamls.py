@@ -27,3 +27,5 @@ def test_what_an_anchor_brings_in_may_stand_again(tmp_path):
     text = "a: &a {x: 1, y: 2}\nb: &b {<<: *a, x: 3}\nc: [*a, *a]\n"
     (tmp_path / "mine.yaml").write_text(text)
     assert read_yaml(tmp_path / "mine.yaml")["b"] == {"x": 3, "y": 2}
+    (tmp_path / "mine.yaml").write_text("a: &a {x: 1}\nb: &b {y: 2}\nc: {<<: *a, <<: *b}\n")
+    assert read_yaml(tmp_path / "mine.yaml")["c"] == {"x": 1, "y": 2}

@@ -193,6 +193,13 @@ def test_later_batches_are_looked_at_too(later, words, tmp_path):
     assert gan.nimg == 32
 
 
+def test_a_later_batch_may_overshoot_a_little(tmp_path):
+    gan = small("r1gan")
+    batch = images_for(gan, 16)
+    plain(tmp_path).fit(gan, DataLoader([batch, 1.2 * batch], batch_size=None))
+    assert gan.nimg == 32
+
+
 class NoBatch(IterableDataset):
     def __iter__(self) -> Iterator[torch.Tensor]:
         return iter(())

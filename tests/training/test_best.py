@@ -36,6 +36,25 @@ def test_the_best_is_kept_beside_the_newest_and_its_row_says_so(tmp_path, monkey
     assert "chosen" not in last["conditions"]
 
 
+def test_another_score_of_a_finished_run_leaves_the_run_as_it_is(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    words = ["--checkpoints.best_by", "fd_random", "--evaluation.every_kimg", "0.032", "--ckpt_path", "last"]
+    run("r1gan", tmp_path, *words, kimg=0.096)
+    folder = tmp_path / "run-001"
+    before = {
+        path: path.read_bytes() for path in (folder / "evaluations.jsonl", folder / "checkpoints" / "best.ckpt")
+    }
+    main(["evaluate", str(folder / "checkpoints" / "last.ckpt"), "--n_fake", "12", "--results_dir", "results"])
+    run("r1gan", tmp_path, *words, "--evaluation.n_fake", "12", kimg=0.096)
+    assert {path: path.read_bytes() for path in before} == before
+    rows = [json.loads(path.read_text()) for path in (tmp_path / "results" / "r1gan").glob("*.json")]
+    assert sorted(row["conditions"]["n_fake"] for row in rows)[:2] == [12, 12]  # by hand, and the run's own
+    assert len(rows) == 3
+    with pytest.raises(SystemExit):
+        run("r1gan", tmp_path, *words, "--evaluation.n_fake", "12", kimg=0.096)
+    assert len(list((tmp_path / "results" / "r1gan").glob("*.json"))) == 3
+
+
 def best_of(cli) -> dict:
     (keeper,) = (c for c in cli.trainer.callbacks if isinstance(c, Checkpoints))
     return keeper.best

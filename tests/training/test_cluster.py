@@ -15,6 +15,8 @@ from lightning.pytorch.utilities.rank_zero import rank_zero_only
 from runs import ROOT, own_cache  # noqa: F401
 from runs import SMALL as SMALL_ONES
 
+from zoo.training import cluster
+
 PAGE = (ROOT / "reproductions" / "CLUSTER.md").read_text()
 BLOCKS = re.findall(r"```bash\n(.*?)```", PAGE, re.S)
 SCRIPTS = [block for block in BLOCKS if block.startswith("#!")]
@@ -184,3 +186,9 @@ def test_torchrun_on_one_node_and_on_two_gives_one_folder_one_row_and_the_weight
         for key, tensor in launch(commands, place, name).items():
             if "running_" not in key:
                 torch.testing.assert_close(tensor, one[key], rtol=1e-6, atol=1e-8, msg=lambda m, k=key: f"{k}: {m}")
+
+
+@pytest.mark.parametrize("recipe", ["", "...", "..", "a/b"])
+def test_a_recipe_s_name_is_a_folder_s(recipe):
+    with pytest.raises(ValueError, match="give a name without a path"):
+        cluster.base_of(None, "sngan", recipe)

@@ -11,6 +11,7 @@ import time
 from pathlib import Path
 
 import pytest
+import torch
 import yaml
 from PIL import Image
 from runs import ROOT
@@ -57,6 +58,7 @@ def row_of(one: Planned, kimg: float = 1.0) -> dict:
     return {
         "paper": one.paper,
         "recipe": one.recipe,
+        "data": {"resolution": 32, "fingerprint": ""},
         "training": {
             "seed": one.seed,
             "nimg": int(1000 * kimg),
@@ -396,6 +398,48 @@ def test_a_row_of_another_precision_or_ancestor_is_not_the_run(tmp_path):
     assert asked.row([row | ancestor | {"training": training_of | {"precision": "bf16-mixed"}}])
     half = {"training": training_of | {"precision": "bf16-mixed, penalties too"}}
     assert not asked.row([row | ancestor | half])
+
+
+def checkpoint(one, number=1, nimg=500, computed=None, ancestor=None, **settings):
+    """A file that a run of `one` might have left, of other settings."""
+    folder = Path(f"{one.base}-{number:03d}")
+    (folder / "checkpoints").mkdir(parents=True)
+    row = row_of(one)
+    (folder / "config.yaml").write_text(yaml.safe_dump(row["config"]))
+    usual = {k: v for k, v in one.usual["model"].items() if k not in settings}
+    about = {"paper": one.paper, "hparams": usual | one.model | settings, "computed": computed or {}}
+    about |= {"conditions": {}}
+    about |= {"ancestor": ancestor} if ancestor else {}
+    state = {"_extra_state": {"nimg": nimg, "train_seconds": 1.0, "seed": one.seed}}
+    torch.save({"zoo": about, "state_dict": state}, folder / "checkpoints" / "last.ckpt")
+    return folder / "checkpoints" / "last.ckpt"
+
+
+def test_a_run_goes_on_with_a_checkpoint_of_its_settings_alone(tmp_path):
+    options = {"model.total_kimg": 1, "model.decay_start_kimg": 0.8, "trainer.precision": "32-true"}
+    plan = write_plan(tmp_path, [{"recipe": "sngan/tiny", "seeds": list(range(8)), "options": options}])
+    a, b, c, d, e, f, g, h = training.read_plan(plan, tmp_path / "runs")
+    same = {"computed": {"trainer.precision": "32-true", "half_penalties": False}}
+    assert a.last() is None
+    assert "last" in a.command(tmp_path)
+    mine = checkpoint(a, **same)
+    assert a.last() == mine
+    assert "last" in a.command(tmp_path)
+    checkpoint(b, **same, lr=7.0)
+    checkpoint(c, computed=same["computed"] | {"trainer.precision": "bf16-mixed"})
+    checkpoint(d, **same, ancestor={"file": "last.ckpt", "sha256": "0"})
+    checkpoint(e, **same, nimg=2000, total_kimg=2)  # past this one's end
+    checkpoint(f, **same, decay_start_kimg=0.4)  # already decaying
+    for other in (b, c, d, e, f):
+        assert other.last() is None, other.seed
+        assert "last" not in other.command(tmp_path)
+    shorter = checkpoint(g, **same, total_kimg=0.6, decay_start_kimg=0.6)  # drawn near by its length
+    assert g.last() == shorter
+    older = checkpoint(h, **same)
+    content = torch.load(older)
+    del content["zoo"]["hparams"]["beta1"]
+    torch.save(content, older)
+    assert h.last() == older
 
 
 def test_images_of_another_place_are_looked_at(tmp_path):

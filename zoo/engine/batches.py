@@ -20,6 +20,7 @@ warnings.filterwarnings("ignore", message="You have overridden `on_before_batch_
 
 Batch = tuple[Tensor, Tensor | None]
 SLACK = 0.05  # dequantisation leaves [-1, 1] by 1/128
+LATER = 1.0  # after the first batch: an augmentation may overshoot now and then
 
 
 def foreign(gan: "GAN") -> bool:
@@ -132,7 +133,8 @@ def check_values(gan: "GAN", images: Tensor, labels: Tensor | None) -> None:
     low, high = (bound.item() for bound in images.aminmax())
     if not math.isfinite(low + high):
         raise ValueError("images of a batch hold NaN or infinity: look at the loader's transforms")
-    if low < -1 - SLACK or high > 1 + SLACK:
+    slack = LATER if gan._seen else SLACK
+    if low < -1 - slack or high > 1 + slack:
         mend = "images / 127.5 - 1" if low >= 0 and high <= 255 else "2 * x - 1 of images x in [0, 1]"
         raise ValueError(f"images lie in [{low:.3g}, {high:.3g}], {name} takes [-1, 1]: convert them by {mend}")
     if low >= 0 < high and not gan._seen:  # a later batch may be bright by chance
@@ -186,22 +188,17 @@ def on_train_epoch_end(self: "GAN") -> None:
 
 
 def on_before_batch_transfer(self: "GAN", batch: Any, dataloader_idx: int) -> Any:
-    """Any loader's batch as (images, labels or None) of the running stage, counted as it is shown.
-
-    Values of later batches are looked at here, where they lie on the CPU still; on a GPU that would wait for it.
-    """
+    """Any loader's batch as (images, labels or None) of the running stage, counted as it is shown."""
     if not foreign(self) or not self.trainer.training:
         return batch
     images, labels = unpacked(batch)
-    if self._seen and images.device.type == "cpu" and not takes_points(self, images):
-        check_values(self, images, labels)
     self._shown = shown(self, images)
     return shrunk(self, images), labels
 
 
 def on_train_batch_start(self: "GAN", batch: tuple[Tensor, Tensor | None], batch_idx: int) -> None:
-    """Turn to this rank's share, and refuse what the step cannot take; values are looked at once here, since that
-    waits for the device.
+    """Turn to this rank's share, and refuse what the step cannot take; on a GPU values are looked at once, since
+    that waits for it.
 
     Raises:
         ValueError: naming what was found and the mend.
@@ -209,7 +206,7 @@ def on_train_batch_start(self: "GAN", batch: tuple[Tensor, Tensor | None], batch
     draws.begin(self)
     if takes_points(self, batch[0]):
         return
-    if not self._seen:
+    if not self._seen or (foreign(self) and self.device.type == "cpu"):
         check_values(self, *batch)
         self._seen = True
     check_shape(self, batch[0])

@@ -11,6 +11,7 @@ import lightning.pytorch as L
 import torch
 from lightning.fabric.plugins import TorchCheckpointIO
 from lightning.pytorch.callbacks import Callback
+from torch import Tensor
 
 from zoo.data import BadImage
 from zoo.data.whole import replacing, write_whole
@@ -120,9 +121,9 @@ class Checkpoints(Checked, Callback):
         """
         file, whole = Path(trainer.default_root_dir, "checkpoints", name), True
         with gan.off_the_clock():
-            for part, tensor in (*gan.named_parameters(), *gan.named_buffers()):
-                if not tensor.isfinite().all():
-                    raise NotFinite(self.tell(trainer, gan, part))
+            wrong = next((k for k, v in gan.state_dict().items() if is_broken(v)), None)
+            if not trainer.strategy.reduce_boolean_decision(wrong is None):  # statistics may be a rank's own
+                raise NotFinite(self.tell(trainer, gan, wrong or "a tensor of another process"))
             try:
                 trainer.save_checkpoint(file)
             except OSError as error:  # only the writing rank comes here; the others wait for it
@@ -184,3 +185,8 @@ class Checkpoints(Checked, Callback):
         # met between two steps; of several processes the others would not come to save
         if isinstance(exception, BadImage) and gan.started and trainer.world_size == 1:
             self.save(trainer, gan)
+
+
+def is_broken(value: object) -> bool:
+    """Whether a part of a state holds NaN or infinity, which `load` refuses."""
+    return isinstance(value, Tensor) and value.is_floating_point() and not bool(value.isfinite().all())

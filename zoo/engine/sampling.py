@@ -1,6 +1,7 @@
 """Samples by number: the same numbers give the same images anywhere."""
 
-from typing import TYPE_CHECKING
+import operator
+from typing import TYPE_CHECKING, Any
 
 import torch
 from torch import Tensor
@@ -15,6 +16,14 @@ if TYPE_CHECKING:
     from zoo.engine.gan import GAN
 
 
+def whole(value: Any) -> Any:
+    """A whole number of NumPy's or PyTorch's as Python's; anything else as it is."""
+    try:
+        return operator.index(value)
+    except (TypeError, RuntimeError):
+        return value
+
+
 def indexed_latents(
     self: "GAN", n: int, seed: int = 0, start: int = 0, truncation: float | None = None
 ) -> tuple[Tensor, Tensor | None]:
@@ -23,6 +32,7 @@ def indexed_latents(
     Raises:
         ValueError: naming the argument that is no such number.
     """
+    n, seed, start = (whole(value) for value in (n, seed, start))
     for name, value, kind in (("n", n, NonNegativeInt), ("seed", seed, ImageNumber), ("start", start, ImageNumber)):
         refuse(name, value, kind)
     refuse("truncation", truncation, FiniteFloat | None)

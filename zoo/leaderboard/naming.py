@@ -39,18 +39,16 @@ def written(results_dir: str | Path, paper: str, token: str) -> Path | None:
 
 
 def scored(results_dir: str | Path, paper: str, run: str, nimg: int, asked: dict[str, Any]) -> bool:
-    """Whether a row of a run at an image count has the conditions that are asked for; extras do not count."""
-    for path in (Path(results_dir) / slug(paper)).glob("*.json"):
-        try:
-            row = json.loads(path.read_text(encoding="utf-8"))
-            conditions = {"n_seeds": 1} | row["conditions"]
-            changed = {k: v for k, v in conditions["changed"].items() if k != "extras"}
-            told = conditions | {"changed": changed}
-            if (row["run"], row["training"]["nimg"]) == (run, nimg) and asked.items() <= told.items():
-                return True
-        except (OSError, ValueError, TypeError, KeyError, AttributeError):  # another file, or an older row
-            continue
-    return False
+    """Whether a run has written its row of the conditions that are asked for; extras do not count."""
+    if written(results_dir, paper, token_of(run, nimg, asked)):
+        return True
+    older = written(results_dir, paper, token_of(run, nimg))  # its name says nothing of the conditions
+    try:
+        conditions = {"n_seeds": 1} | json.loads(older.read_text(encoding="utf-8"))["conditions"] if older else {}
+        changed = {k: v for k, v in conditions.get("changed", {}).items() if k != "extras"}
+        return asked.items() <= (conditions | {"changed": changed}).items()
+    except (OSError, ValueError, TypeError, KeyError, AttributeError):  # damaged
+        return False
 
 
 def file_for(folder: Path, name: str, token: str | None) -> Path:

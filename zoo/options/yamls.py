@@ -64,6 +64,8 @@ def named_twice(node: yaml.Node | None, seen: set[int]) -> str:
         return next((twice for part in node.value if (twice := named_twice(part, seen))), "")
     lines: dict[object, int] = {}
     for key, value in node.value:
+        if key.tag == "tag:yaml.org,2002:merge":  # several may stand in one mapping
+            continue
         name, line = (key.tag, key.value) if isinstance(key, yaml.ScalarNode) else key, key.start_mark.line + 1
         if name in lines:
             return f"{key.value} twice, in lines {lines[name]} and {line}"

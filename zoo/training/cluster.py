@@ -47,7 +47,7 @@ def base_of(run_dir: str | None, paper: str, recipe: str) -> Path:
             f"--run_dir {run_dir} is a run's own folder, and the option takes its name without the number: {mend} "
             "(--ckpt_path last goes on with the newest of that name)"
         )
-    if Path(recipe).name != recipe or recipe == "..":
+    if Path(recipe).name != recipe or not recipe.strip("."):
         raise ValueError(
             f"evaluation.recipe {recipe or 'nothing'} names a run's folder: give a name without a path"
         )

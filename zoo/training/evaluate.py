@@ -27,7 +27,7 @@ from zoo.options import ranges
 from zoo.options.checked import Checked
 from zoo.pictures.grids import sample_grid, save_grid, save_own_pictures
 from zoo.training.checks import scores_on_the_way
-from zoo.training.history import evaluations, write_evaluations
+from zoo.training.history import still_whole, write_evaluations
 from zoo.training.loggers import log_row
 from zoo.training.nearest import nearest_of, save_nearest
 from zoo.training.run import EVALUATIONS, of_trained_stage
@@ -97,8 +97,8 @@ class Evaluate(Checked, L.Callback):
     ) -> None:
         self.every_kimg, self.extractors, self.weights = every_kimg, list(extractors), weights
         self.paper, self.recipe, self.results_dir, self.grid = paper, recipe, results_dir, grid
-        changes: dict[str, Any] = {"n_fake": n_fake, "n_real": n_real, "n_is": n_is, "n_prdc": n_prdc}
-        changes |= {"truncation": truncation, "ema": ema, "rounding": rounding, "is_splits": is_splits}
+        changes: dict[str, Any] = {"n_fake": n_fake, "n_real": n_real, "n_is": n_is, "n_prdc": n_prdc, "ema": ema}
+        changes |= {"truncation": truncation, "rounding": rounding, "is_splits": is_splits}
         changes |= {"kid_subsets": kid_subsets, "extras": None if extras is None else tuple(extras)}
         if not 0 < len(self.extractors) == len(set(self.extractors)):
             raise ValueError("evaluation.extractors is empty or names one twice: name each once, such as [random]")
@@ -116,6 +116,7 @@ class Evaluate(Checked, L.Callback):
         self.history: dict[int, dict] = {}  # by nimg
         self._built: tuple[list[Extractor], dict[str, str]] | None = None
         self._last: tuple[int, dict] | None = None  # nimg and result of the latest evaluation
+        self._again = False
 
     def state_dict(self) -> dict:
         return {"history": list(self.history.values()), "terms": self.terms}
@@ -153,7 +154,7 @@ class Evaluate(Checked, L.Callback):
             self._software = versions()  # of the code that trains, whatever becomes of the checkout meanwhile
         self._file = Path(trainer.default_root_dir, EVALUATIONS)
         if trainer.is_global_zero and self._file.is_file():  # what came after the checkpoint that is gone on from
-            self.history |= evaluations(self._file, gan.nimg)
+            self.history |= still_whole(self._file, gan.nimg)
         if not trainer.fast_dev_run:
             missing = self._extractors()[1]
             for name, reason in missing.items() if trainer.is_global_zero else ():
@@ -161,9 +162,11 @@ class Evaluate(Checked, L.Callback):
 
     def on_train_start(self, trainer: L.Trainer, gan: GAN) -> None:
         alike = self._before == self.terms  # whether scores so far compare with those to come
+        self._again = gan.finished and not alike
+        if self._again:  # scored under other conditions: another row, and the run stays as it is
+            return
         forget_best(trainer, gan, alike)
-        known = trainer.strategy.broadcast(self.history.get(gan.nimg))
-        if known is None:
+        if (known := trainer.strategy.broadcast(self.history.get(gan.nimg))) is None:
             with of_trained_stage(gan, trainer.datamodule):
                 self.on_train_batch_end(trainer, gan)
         elif alike and not gan.finished:  # scored after the checkpoint, which cannot know whether that was the best
@@ -174,7 +177,9 @@ class Evaluate(Checked, L.Callback):
             perform(trainer, partial(self._evaluate, trainer, gan, extras=False))
 
     def on_train_end(self, trainer: L.Trainer, gan: GAN) -> None:
-        if gan.finished and not trainer.fast_dev_run and not self.settled(gan):  # an interrupted run has no result
+        if not gan.finished or trainer.fast_dev_run:  # an interrupted run has no result
+            return
+        if not trainer.strategy.broadcast(self.settled(gan)):  # rank 0 alone knows the run
             with of_trained_stage(gan, trainer.datamodule):
                 perform(trainer, partial(self._conclude, trainer, gan))
 
@@ -206,6 +211,8 @@ class Evaluate(Checked, L.Callback):
         named = {f"metrics/{name}": value for name, value in result["metrics"].items()}
         gan.log_scalars(named)
         offer(trainer, result["metrics"] | named)  # by the loggers' names and by their own
+        if self._again:
+            return
         self.note(gan, result)
         offer_best(trainer, gan, result["metrics"], higher)
         if trainer.is_global_zero:

@@ -156,6 +156,15 @@ def evaluations(file: Path, nimg: float = math.inf) -> dict[int, dict]:
     return found
 
 
+def still_whole(file: Path, nimg: float) -> dict[int, dict]:
+    """As `evaluations`; of a damaged file, which is told, none: a checkpoint has those before it."""
+    try:
+        return evaluations(file, nimg)
+    except ValueError as error:
+        print(error, file=sys.stderr)
+        return {}
+
+
 def is_evaluation(one: Any) -> bool:
     """Whether a line of JSON holds what `write_evaluations` writes of one."""
     if not (isinstance(one, dict) and type(one.get("nimg")) is int and isinstance(one.get("metrics"), dict)):

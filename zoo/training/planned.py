@@ -1,6 +1,7 @@
 """One run of a plan: what its row must say, what trains and scores it, and how far it is."""
 
 import contextlib
+import hashlib
 import json
 import sys
 from dataclasses import dataclass, field
@@ -10,7 +11,7 @@ from typing import Any
 
 from zoo.data import MissingDataset
 from zoo.options.yamls import config_in
-from zoo.training.changes import PRECISIONS
+from zoo.training.changes import PRECISIONS, known
 from zoo.training.loading import read
 from zoo.training.run import checkpoints, data_of
 
@@ -72,7 +73,7 @@ class Planned:
         """
         words = [sys.executable, self.script, *configs(*self.before, self.file)]
         words += ["--seed_everything", self.seed, "--threads", 1, "--evaluation.results_dir", results]
-        words += ["--wandb", "false", "--run_dir", self.base, *self.options]
+        words += ["--evaluation.recipe", self.recipe, "--wandb", "false", "--run_dir", self.base, *self.options]
         if self.last() or not checkpoints(self.base):
             words += ["--ckpt_path", "last"]
         return [str(word) for word in words]
@@ -83,37 +84,45 @@ class Planned:
 
     def _is_of(self, row: dict) -> bool:
         """Whether a row is of this run at its full length, however it was scored."""
-        training, config = row["training"], row["config"] or {}
+        training, config, images = row["training"], row["config"] or {}, row["data"]
         if (row["paper"], row["recipe"], training["seed"]) != (self.paper, self.recipe, self.seed):
             return False
-        if training["nimg"] < self.total_kimg * 1000 or not self._is_trained(row):
+        if training["nimg"] < self.total_kimg * 1000:
             return False
-        return self._agrees(config.get("model") or {}, config.get("data") or {}) and self._is_on(row)
+        precision, _, half = (training["precision"] or "").partition(", ")
+        return (
+            self._agrees("model", config.get("model") or {})
+            and self._agrees("data", settings(config.get("data") or {}))
+            and self._is_trained(precision, bool(half), row.get("ancestor"))
+            and self._is_on(config.get("data") or {}, {images["resolution"]: images["fingerprint"]})
+        )
 
-    def _agrees(self, model: dict, data: dict) -> bool:
-        """Whether these sections of a run, or of its row, are this one's, wherever the images lie."""
-        for name, has in (("model", model), ("data", settings(data))):
-            alone = {k: v for k, v in self.usual.get(name, {}).items() if k in has}
-            wanted = {k: v for k, v in (alone | getattr(self, name)).items() if k not in PLACES}
-            if not agree(wanted, has):
-                return False
-        return True
+    def _agrees(self, section: str, has: dict) -> bool:
+        """Whether a section of a run, or of its row, is this one's, wherever the images lie."""
+        alone = {k: v for k, v in self.usual.get(section, {}).items() if k in has}
+        return agree({k: v for k, v in (alone | getattr(self, section)).items() if k not in PLACES}, has)
 
-    def _is_trained(self, row: dict) -> bool:
-        precision, _, half = (row["training"]["precision"] or "").partition(", ")
+    def _is_trained(self, precision: str | None, half: bool, ancestor: dict | None) -> bool:
+        """Whether what is said of precision and of the weights to begin from is so."""
         said = str(self.trained.get("precision", precision))
-        if PRECISIONS.get(said, said) != precision:
+        if (PRECISIONS.get(said, said), self.trained.get("half_penalties", False)) != (str(precision), half):
             return False
-        begun, ancestor = self.trained.get("init_from"), (row.get("ancestor") or {}).get("file")
-        return bool(half) == self.trained.get("half_penalties", False) and ancestor == (begun and Path(begun).name)
+        file = Path(self.trained["init_from"]) if "init_from" in self.trained else None
+        if file is None or ancestor is None:
+            return file is None and ancestor is None
+        return file.name == ancestor["file"] and (not file.is_file() or digest(file) == ancestor["sha256"])
 
-    def _is_on(self, row: dict) -> bool:
-        """Whether a row's images are those of the plan: from the same place, or the same ones from another."""
-        section, path = (row["config"] or {}).get("data") or {}, self.data.get("path")
-        if path is None or alike((section.get("init_args") or {}).get("path"), path):
+    def _is_on(self, section: dict, known: dict[int, str]) -> bool:
+        """Whether a data section's images are the plan's: from the same place, or the same ones from another.
+
+        Args:
+            known: their fingerprints by resolution.
+        """
+        has, path = section.get("init_args") or {}, self.data.get("path")
+        if path is None or alike(has.get("path"), path):
             return True
-        moved = section | {"init_args": (section.get("init_args") or {}) | {"path": path}}
-        return fingerprint(json.dumps(moved), row["data"]["resolution"]) == row["data"]["fingerprint"]
+        moved = json.dumps(section | {"init_args": has | {"path": path}})
+        return any(fingerprint(moved, resolution) == one for resolution, one in known.items())
 
     def _is_scored(self, row: dict) -> bool:
         """Whether a row was scored as the recipe says; extras do not count, which `zoo leaderboard --fill` adds."""
@@ -127,20 +136,37 @@ class Planned:
         Raises:
             ValueError: naming the checkpoint, if the newest is damaged.
         """
-        for path in checkpoints(self.base):
-            about = read(path, mmap=True)
-            model, nimg = about["zoo"]["hparams"], about["state_dict"]["_extra_state"]["nimg"]
-            past = nimg >= self.total_kimg * 1000 and not alike(model.get("total_kimg"), self.total_kimg)
-            lengths = {k: v for k, v in self.model.items() if k.endswith("_kimg")}  # the run itself looks at these
-            if not past and self._agrees(model | lengths, self._data_of(path)):
-                return path
-        return None
+        return next((path for path in checkpoints(self.base) if self._goes_on(path)), None)
 
-    def _data_of(self, checkpoint: Path) -> dict:
+    def _goes_on(self, path: Path) -> bool:
+        file = read(path, mmap=True)
+        has, nimg, ways = file["zoo"]["hparams"], file["state_dict"]["_extra_state"]["nimg"], known(file)
+        old = has.get("total_kimg") or 0
+        if nimg >= self.total_kimg * 1000 and not alike(old, self.total_kimg):
+            return False  # past its end
+
+        def free(name: str, new: Any) -> bool:  # what a shorter length had drawn near
+            late = name.endswith("_kimg") and None not in (has[name], new)
+            return name == "total_kimg" or (late and has[name] >= old and new * 1000 >= nimg)
+
+        told = {k: v for k, v in self.model.items() if k in has and not free(k, v)}  # an older file knows fewer
+        alone = {k: v for k, v in self.usual.get("model", {}).items() if k in has}
+        if not agree(alone | told, has):
+            return False
         try:
-            return config_in(checkpoint.parents[1] / "config.yaml").get("data") or {}
+            data = config_in(path.parents[1] / "config.yaml").get("data") or {}
         except (OSError, ValueError):  # lost: the run itself looks at the images
-            return {"class_path": self.data.get("class"), "init_args": self.data}
+            data = {"class_path": self.data.get("class"), "init_args": self.data}
+        prints = [
+            part["fingerprints"] for part in file.values() if isinstance(part, dict) and "fingerprints" in part
+        ]
+        return (
+            self._agrees("data", settings(data))
+            and self._is_on(data, prints[0] if prints else {})
+            and self._is_trained(
+                ways.get("trainer.precision"), ways.get("half_penalties", False), file["zoo"].get("ancestor")
+            )
+        )
 
     def progress(self) -> tuple[float, float]:
         """Thousands of images shown and hours of training so far, by the last checkpoint.
@@ -153,6 +179,12 @@ class Planned:
             return 0.0, 0.0
         state = read(path, mmap=True)["state_dict"]["_extra_state"]
         return state["nimg"] / 1000, state["train_seconds"] / 3600
+
+
+@cache
+def digest(file: Path) -> str:
+    """sha256 of a file."""
+    return hashlib.sha256(file.read_bytes()).hexdigest()
 
 
 @cache

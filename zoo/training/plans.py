@@ -183,6 +183,8 @@ def _scored(where: str, section: dict, options: dict) -> dict:
         ValueError: naming what no evaluation has or takes.
     """
     name = "evaluation."
+    if "paper" in section:
+        raise ValueError(f"{where}: evaluation.paper is no setting of a plan's recipe: {OWN['evaluation.paper']}")
     said = section | {k.removeprefix(name): v for k, v in options.items() if k.startswith(name)}
     hints = annotations(Evaluate)[0][0]
     for k, v in said.items():

@@ -100,11 +100,11 @@ def check_model(file: Path, section: dict, model: type) -> None:
 
 def name_of(file: Path, part: dict) -> str:
     """What a recipe is called: as its file is, but a run's own configuration as the run was."""
-    if said := (part.get("evaluation") or {}).get("recipe"):
-        return str(said)
     folder = file.resolve().parent
-    own = file.name == "config.yaml" and (folder / "run_id").is_file()
-    return (own and folder.name.rpartition("-")[0]) or file.stem
+    if file.name != "config.yaml" or not (folder / "run_id").is_file():
+        return file.stem
+    said = (part.get("evaluation") or {}).get("recipe")
+    return str(said) if said else folder.name.rpartition("-")[0] or file.stem
 
 
 def shortened(model: dict, options: dict) -> dict:

@@ -206,7 +206,10 @@ def _ended(
         return code == 0
     if stopped:
         return True
-    checkpoint = last_checkpoint(one.base)
+    try:
+        checkpoint = one.last()
+    except ValueError:  # damaged
+        checkpoint = last_checkpoint(one.base)
     anew = f" (to begin anew, move {checkpoint.parents[1]} away)" if checkpoint else ""
     print(f"{one.name} failed, the rest goes on: {_last_line(one.log)}{anew}", flush=True)
     return False
