@@ -225,6 +225,12 @@ QUOTED = {
         "recall_efficientnet-lite0": ["0.13"],
         "recall_random": ["0.33"],
     },
+    ("rothgan", "cifar10-cpu"): {
+        "fd_efficientnet-lite0": ["85.8"],
+        "fd_random": ["0.414"],
+        "recall_efficientnet-lite0": ["0.01"],
+        "recall_random": ["0.42"],
+    },
     ("sngan", "cifar10-cpu"): {
         "fd_efficientnet-lite0": ["37.9"],
         "fd_random": ["0.366"],
