@@ -101,10 +101,11 @@ def check_model(file: Path, section: dict, model: type) -> None:
 def name_of(file: Path, part: dict) -> str:
     """What a recipe is called: as its file is, but a run's own configuration as the run was."""
     folder = file.resolve().parent
-    if file.name != "config.yaml" or not (folder / "run_id").is_file():
+    if file.name != "config.yaml":
         return file.stem
-    said = (part.get("evaluation") or {}).get("recipe")
-    return str(said) if said else folder.name.rpartition("-")[0] or file.stem
+    if said := (part.get("evaluation") or {}).get("recipe"):
+        return str(said)
+    return ((folder / "run_id").is_file() and folder.name.rpartition("-")[0]) or file.stem
 
 
 def shortened(model: dict, options: dict) -> dict:
