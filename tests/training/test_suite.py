@@ -435,6 +435,13 @@ def test_a_run_goes_on_with_a_checkpoint_of_its_settings_alone(tmp_path):
         assert "last" not in other.command(tmp_path)
     shorter = checkpoint(g, **same, total_kimg=0.6, decay_start_kimg=0.6)  # drawn near by its length
     assert g.last() == shorter
+    (watched,) = training.read_plan(
+        write_plan(
+            tmp_path / "b", [{"recipe": "sngan/tiny", "seeds": [6], "options": options | {"model.total_kimg": 0.9}}]
+        ),
+        tmp_path / "runs",
+    )
+    assert watched.last() == shorter  # any length that it has not passed
     older = checkpoint(h, **same)
     content = torch.load(older)
     del content["zoo"]["hparams"]["beta1"]

@@ -135,6 +135,12 @@ def asked(name: str, changed: dict[str, Any], seed: int, n_seeds: int) -> dict[s
     return {"protocol": name, "changed": changed, "seed": seed, "n_seeds": n_seeds}
 
 
+def asked_of(conditions: dict[str, Any]) -> dict[str, Any]:
+    """What `asked` says of a row that is there; an older one has no number of seeds."""
+    changed = conditions.get("changed", {})
+    return asked(conditions["protocol"], changed, conditions["seed"], conditions.get("n_seeds", 1))
+
+
 def terms(protocol: Protocol) -> dict[str, Any]:
     """What of a protocol decides whether two scores on the way compare: all but its words and the extras."""
     return {name: getattr(protocol, name) for name in OPTIONS if name != "extras"}

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from zoo.data.whole import PART
+from zoo.evaluation.protocols import asked_of
 
 
 def slug(name: str) -> str:
@@ -44,9 +45,7 @@ def scored(results_dir: str | Path, paper: str, run: str, nimg: int, asked: dict
         return True
     older = written(results_dir, paper, token_of(run, nimg))  # its name says nothing of the conditions
     try:
-        conditions = {"n_seeds": 1} | json.loads(older.read_text(encoding="utf-8"))["conditions"] if older else {}
-        changed = {k: v for k, v in conditions.get("changed", {}).items() if k != "extras"}
-        return asked.items() <= (conditions | {"changed": changed}).items()
+        return older is not None and asked_of(json.loads(older.read_text(encoding="utf-8"))["conditions"]) == asked
     except (OSError, ValueError, TypeError, KeyError, AttributeError):  # damaged
         return False
 

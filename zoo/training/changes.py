@@ -108,7 +108,7 @@ def fits(path: Path, model: GAN, now: dict[str, Any]) -> bool:
     return checkpoint["zoo"]["paper"] == type(model).__name__.lower() and not differences(checkpoint, model, now)[0]
 
 
-def may_change(name: str, was: Any, new: Any, nimg: int, old: dict, model: GAN) -> bool:
+def may_change(name: str, was: Any, new: Any, nimg: int, old: dict, model: GAN | type[GAN]) -> bool:
     """Whether another value of a model's setting leaves what was computed, and would have been, as it is."""
     total = f"total_{model.unit}"
     if name in (total, f"watch_{model.unit}"):

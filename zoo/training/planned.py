@@ -10,9 +10,10 @@ from pathlib import Path
 from typing import Any
 
 from zoo.data import MissingDataset
+from zoo.evaluation.protocols import asked_of
 from zoo.options.yamls import config_in
-from zoo.training.changes import PRECISIONS, known
-from zoo.training.loading import read
+from zoo.training.changes import PRECISIONS, known, may_change
+from zoo.training.loading import model_class, read
 from zoo.training.run import checkpoints, data_of
 
 #: how a data set is read, which changes no image
@@ -35,7 +36,7 @@ class Planned:
         hours: of one core for all of it, as the plan says; 0 if it does not.
         before: recipes that are read before it.
         usual: of `model` and `data` what the recipe leaves alone; where its row tells of it, it is so there too.
-        scored: conditions that its row must have, `changed` (what its protocol was changed by) among them.
+        scored: what its row must have been asked for, as `zoo.evaluation.protocols.asked` has it.
         trained: how it is trained, where that is said: `precision`, `half_penalties`, `init_from`.
     """
 
@@ -126,9 +127,7 @@ class Planned:
 
     def _is_scored(self, row: dict) -> bool:
         """Whether a row was scored as the recipe says; extras do not count, which `zoo leaderboard --fill` adds."""
-        conditions = {"n_seeds": 1, "changed": {}} | row["conditions"]
-        changed = {k: v for k, v in conditions["changed"].items() if k != "extras"}
-        return agree(self.scored, conditions | {"changed": changed})
+        return alike(asked_of(row["conditions"]), self.scored)
 
     def last(self) -> Path | None:
         """What it goes on from: the newest checkpoint of its settings, not past its end, or None.
@@ -141,18 +140,13 @@ class Planned:
     def _goes_on(self, path: Path) -> bool:
         file = read(path, mmap=True)
         has, nimg, ways = file["zoo"]["hparams"], file["state_dict"]["_extra_state"]["nimg"], known(file)
-        old = has.get("total_kimg") or 0
-        if nimg >= self.total_kimg * 1000 and not alike(old, self.total_kimg):
+        if nimg >= self.total_kimg * 1000 and not alike(has.get("total_kimg"), self.total_kimg):
             return False  # past its end
-
-        def free(name: str, new: Any) -> bool:  # what a shorter length had drawn near
-            late = name.endswith("_kimg") and None not in (has[name], new)
-            return name == "total_kimg" or (late and has[name] >= old and new * 1000 >= nimg)
-
-        told = {k: v for k, v in self.model.items() if k in has and not free(k, v)}  # an older file knows fewer
-        alone = {k: v for k, v in self.usual.get("model", {}).items() if k in has}
-        if not agree(alone | told, has):
-            return False
+        kind, wanted = model_class(file["zoo"]["paper"]), self.usual.get("model", {}) | self.model
+        for name in wanted.keys() & has.keys():  # an older file knows fewer
+            was, new = has[name], wanted[name]
+            if not (alike(was, new) or may_change(name, was, new, nimg, has, kind)):
+                return False
         try:
             data = config_in(path.parents[1] / "config.yaml").get("data") or {}
         except (OSError, ValueError):  # lost: the run itself looks at the images
