@@ -200,6 +200,19 @@ def test_a_later_batch_may_overshoot_a_little(tmp_path):
     assert gan.nimg == 32
 
 
+def test_a_later_batch_is_judged_after_a_user_s_own_hook(tmp_path):
+    gan = small("r1gan")
+
+    class Bytes(type(gan)):
+        def on_after_batch_transfer(self, batch, dataloader_idx):
+            return batch[0].float() / 127.5 - 1, batch[1]
+
+    gan.__class__ = Bytes
+    images = (127.5 * images_for(gan, 16) + 127.5).to(torch.uint8)
+    plain(tmp_path).fit(gan, DataLoader([images, images, images], batch_size=None))
+    assert gan.nimg == 48
+
+
 class NoBatch(IterableDataset):
     def __iter__(self) -> Iterator[torch.Tensor]:
         return iter(())

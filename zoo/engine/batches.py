@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from zoo.engine.gan import GAN
 
 # batches of the zoo's own data modules pass the hook as they are: nothing of the module is lost
-warnings.filterwarnings("ignore", message="You have overridden `on_before_batch_transfer` in `LightningModule`")
+warnings.filterwarnings("ignore", message="You have overridden `on_(before|after)_batch_transfer` in ")
 
 Batch = tuple[Tensor, Tensor | None]
 SLACK = 0.05  # dequantisation leaves [-1, 1] by 1/128
@@ -196,9 +196,19 @@ def on_before_batch_transfer(self: "GAN", batch: Any, dataloader_idx: int) -> An
     return shrunk(self, images), labels
 
 
+def on_after_batch_transfer(self: "GAN", batch: Any, dataloader_idx: int) -> Any:
+    """Look at values of later batches too where they lie on the CPU; on a GPU each look would wait for it. Who
+    overrides this hook, in a model or a data module, has values of his own."""
+    if self._seen and foreign(self) and self.trainer.training:
+        images, labels = batch
+        if images.device.type == "cpu" and not takes_points(self, images):
+            check_values(self, images, labels)
+    return batch
+
+
 def on_train_batch_start(self: "GAN", batch: tuple[Tensor, Tensor | None], batch_idx: int) -> None:
-    """Turn to this rank's share, and refuse what the step cannot take; on a GPU values are looked at once, since
-    that waits for it.
+    """Turn to this rank's share, and refuse what the step cannot take; values are looked at once here, since that
+    waits for the device.
 
     Raises:
         ValueError: naming what was found and the mend.
@@ -206,7 +216,7 @@ def on_train_batch_start(self: "GAN", batch: tuple[Tensor, Tensor | None], batch
     draws.begin(self)
     if takes_points(self, batch[0]):
         return
-    if not self._seen or (foreign(self) and self.device.type == "cpu"):
+    if not self._seen:
         check_values(self, *batch)
         self._seen = True
     check_shape(self, batch[0])

@@ -212,6 +212,7 @@ class GAN(Checked, L.LightningModule, OnHub):
         self._reported = (self.nimg, self.clock.seconds)
 
     on_before_batch_transfer = batches.on_before_batch_transfer
+    on_after_batch_transfer = batches.on_after_batch_transfer
     on_train_batch_start = batches.on_train_batch_start
     on_train_epoch_end = batches.on_train_epoch_end
     on_fit_end = batches.on_fit_end
