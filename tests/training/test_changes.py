@@ -121,6 +121,15 @@ def test_of_several_runs_the_command_s_own_is_gone_on_with(tmp_path):
     assert last_checkpoint(base, asked | {"keep": 4}, fits=lambda path: False) == made[3]
 
 
+def test_a_run_that_found_none_to_go_on_with_is_repeated_by_its_configuration(tmp_path):
+    first = run("sngan", tmp_path, "--ckpt_path", "last", kimg=0.032).run.folder
+    for again in (first, run("sngan", tmp_path, "--ckpt_path", "last", kimg=0.064).run.folder):
+        assert again == first
+        assert yaml.safe_load((first / "config.yaml").read_text())["ckpt_path"] is None
+    repeated = run("sngan", tmp_path, "--config", str(first / "config.yaml"), kimg=0.064)
+    assert repeated.run.folder == tmp_path / "run-002"
+
+
 def test_the_earlier_of_two_runs_goes_on_by_its_own_command(tmp_path, capsys):
     for seed in "12":
         run("sngan", tmp_path, "--seed_everything", seed, kimg=0.032)

@@ -107,9 +107,9 @@ def begin_in(folder: Path, config: dict) -> None:
             shutil.rmtree(folder / name, ignore_errors=True)
         for name in (EVALUATIONS, "config.yaml"):
             (folder / name).unlink(missing_ok=True)
-    if file.is_file():
-        config = config | {"ckpt_path": config_in(file).get("ckpt_path")}
-    write_whole(file, yaml.safe_dump(config, sort_keys=False))
+    start = (config_in(file) if file.is_file() else config).get("ckpt_path")
+    start = None if start == "last" else start  # it found none: who repeats the run by this file begins one too
+    write_whole(file, yaml.safe_dump(config | {"ckpt_path": start}, sort_keys=False))
 
 
 def run_id(folder: Path) -> str:
