@@ -120,6 +120,29 @@ def test_published_numbers_have_their_own_table(tmp_path):
     assert text.index("## CIFAR-10, 32 px") < text.index("## STL-10, 48 px")
 
 
+def test_summary_sets_what_a_paper_measures_beside_its_own_number(tmp_path):
+    """Not where the paper has no number of the data; the error where rows tell what is right."""
+    (tmp_path / "published.csv").write_text(
+        COLUMNS
+        + "cgan,CIFAR-10,32,CGAN,parzen_ll,132,1.8,Parzen window,Table 1,,no\n"
+        + "ctgan_ssl,CIFAR-10,32,400 labels,test_error,9.98,.21,test error,,,no\n"
+    )
+    metrics = ROW["metrics"]
+    for seed, value in ((0, 100.0), (1, 110.0)):
+        add(tmp_path, "digits", paper="cgan", training__seed=seed, metrics=metrics | {"parzen_ll": value})
+    add(tmp_path, "labels", paper="ctgan_ssl", metrics=metrics | {"test_accuracy": 90.0})
+    add(tmp_path, "without", paper="cgan")
+    add(tmp_path, "other", paper="bigan", metrics=metrics | {"accuracy_1nn": 97.0})
+    (summary,) = [t for t in every_table(page(tmp_path)) if "ours, the paper's protocol" in t[0]]
+    found = {line[1].partition("]")[0].lstrip("["): line[3] for line in summary[2:]}
+    assert found == {
+        "digits": "parzen_ll ↑ 105",
+        "labels": "test error in % ↓ 10.00",
+        "without": "none of its own",
+        "other": "none of its own",
+    }
+
+
 def test_summary_sets_ours_beside_the_papers(tmp_path):
     (tmp_path / "published.csv").write_text(
         COLUMNS

@@ -1,9 +1,24 @@
-"""The few images of a set whose labels may be seen."""
+"""Labels that training sees in part, or not at all."""
+
+import copy
+from typing import TYPE_CHECKING
 
 import torch
 from torch import Tensor
 
 from zoo.data.order import permutation
+
+if TYPE_CHECKING:
+    from zoo.data.module import ImageDataModule
+
+
+def with_labels(data: "ImageDataModule") -> "ImageDataModule":
+    """The same images with their classes, where the set has some and training does without (`labels: false`)."""
+    if data.use_labels:
+        return data
+    labelled = copy.copy(data)
+    vars(labelled).update(use_labels=True, _images=None, _opened_at=0, _fingerprints={})  # opened anew at need
+    return labelled
 
 
 def few(labels: Tensor, per_class: int, seed: int) -> Tensor:

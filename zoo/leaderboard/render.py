@@ -13,7 +13,13 @@ from zoo.leaderboard import budget, imitation, lottery
 from zoo.leaderboard.cells import as_table, cell
 from zoo.leaderboard.flat import as_csv
 from zoo.leaderboard.marked import check_results
-from zoo.leaderboard.published import best_published, published_file, published_table, read_published
+from zoo.leaderboard.published import (
+    best_published,
+    own_measure,
+    published_file,
+    published_table,
+    read_published,
+)
 from zoo.leaderboard.ranking import (
     LAST,
     RELEASED,
@@ -181,7 +187,7 @@ def _summary_table(numbers: list[dict[str, str]], ours: list[dict]) -> str:
     head += ["seed spread", "hardware, hours", "commit", "samples"]
     table = []
     for (paper, recipe, name, _), rows in sorted(recipes.items()):
-        last = rows[-1]
+        last, known = rows[-1], [number for number in numbers if number["paper"] == paper]
         own = [row for row in rows if row["conditions"]["protocol"] == OWN.get(paper)]
         default = [row for row in rows if row["conditions"]["protocol"] == "zoo"]
         hours = "?" if last["training"]["hours"] is None else f"{last['training']['hours']:.2f}"
@@ -190,8 +196,9 @@ def _summary_table(numbers: list[dict[str, str]], ours: list[dict]) -> str:
             [
                 paper,
                 f"[{recipe}]({last['file']}){aside}",
-                best_published([number for number in numbers if number["paper"] == paper]),
-                _values(own) if own else "not measured" if paper in OWN else "none of its own",
+                best_published(known),
+                (known and own_measure(rows))
+                or (_values(own) if own else "not measured" if paper in OWN else "none of its own"),
                 _values(default) if default else "not measured",
                 " / ".join(sorted({f"{row['training']['kimg']:g}" for row in rows}, key=float)),
                 _spread(default or own or rows),

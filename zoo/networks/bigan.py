@@ -49,10 +49,13 @@ class Encoder(nn.Module):
         self.out, self.norm = dense(width, latent_dim), plain_norm(width, 1)
         start_normal(self)
 
-    def forward(self, x: Tensor) -> Tensor:
+    def features(self, x: Tensor) -> Tensor:
+        """What the last layer sees, (N, width): the paper's features of MNIST."""
         h = leaky_relu(self.dense1(x.flatten(1)))
-        h = leaky_relu(self.norm(self.dense2(h)))
-        return 2 * torch.sigmoid(self.out(h)) - 1
+        return leaky_relu(self.norm(self.dense2(h)))
+
+    def forward(self, x: Tensor) -> Tensor:
+        return 2 * torch.sigmoid(self.out(self.features(x))) - 1
 
 
 class Discriminator(nn.Module):

@@ -53,7 +53,7 @@ OURS: dict[str, tuple[tuple, str]] = {
     "use_distributed_sampler": ((False,), "the data's own order is shared over the processes"),
 }
 #: beginnings of the names of what papers measure themselves
-OWN_SCORES = ["reconstruction_", "parzen_", "test_accuracy", "test_accuracy_"]
+OWN_SCORES = ["reconstruction_", "parzen_", "test_accuracy", "test_accuracy_", "accuracy_1nn", "accuracy_1nn_codes"]
 #: what a launcher of several nodes sets
 LAUNCHERS = ("TORCHELASTIC_RUN_ID", "SLURM_JOB_ID", "OMPI_COMM_WORLD_SIZE", "PMI_SIZE", "LSB_JOBID", "NODE_RANK")
 
