@@ -136,7 +136,7 @@ def test_summary_sets_what_a_paper_measures_beside_its_own_number(tmp_path):
     (summary,) = [t for t in every_table(page(tmp_path)) if "ours, the paper's protocol" in t[0]]
     found = {line[1].partition("]")[0].lstrip("["): line[3] for line in summary[2:]}
     assert found == {
-        "digits": "parzen_ll ↑ 105",
+        "digits": "Parzen log-likelihood in nats ↑ 105",
         "labels": "test error in % ↓ 10.00",
         "without": "none of its own",
         "other": "none of its own",

@@ -196,6 +196,7 @@ QUOTED = {
         "fd_random": ["0.438"],
         "intra_fd_random": ["0.835"],
     },
+    ("bigan", "mnist-cpu"): {"accuracy_1nn": ["95.0"], "accuracy_1nn_codes": ["93.2"]},
     ("ctgan_ssl", "mnist-cpu"): {"test_accuracy": ["90.5"]},
     ("introvae", "lfw-cpu"): {
         "fd_efficientnet-lite0": ["77.0"],

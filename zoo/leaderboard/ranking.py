@@ -25,6 +25,9 @@ _METRICS = {
     "ppl_z_full": ("PPL z full", ".1f", True),
     "test_accuracy": ("test accuracy in %", ".2f", False),
     "test_error": ("test error in %", ".2f", True),
+    "accuracy_1nn": ("1-NN accuracy in %", ".2f", False),
+    "accuracy_1nn_codes": ("1-NN accuracy of codes in %", ".2f", False),
+    "parzen_ll": ("Parzen log-likelihood in nats", ".4g", False),
     "reconstruction_psnr": ("reconstruction PSNR", ".2f", True),
 }
 _HIGHER = (
