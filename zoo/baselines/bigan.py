@@ -114,8 +114,8 @@ class BiGAN(GAN):
         )
 
     def own_metrics(self, data: ImageDataModule) -> dict[str, float | str]:
-        """Accuracy in % of the nearest neighbour's class, in the features before E's output as in Table 1 (README of
-        B: 97.35) and in E's output (92.10 there), and errors of reconstructions; the work of one rank."""
+        """Accuracy in % of the nearest neighbour's class, in the features before E's output as in Table 1 (97.35 in
+        B's README) and in E's output (92.10 there), and errors of reconstructions; the work of one rank."""
         if self.global_rank:
             return {}
         spaces = {"accuracy_1nn": self.E.features, "accuracy_1nn_codes": self.E}
