@@ -220,6 +220,20 @@ def test_a_plan_that_lies_elsewhere_is_of_the_zoo_s_recipes(tmp_path):
     assert training.read_plan(plan)[0].file == ROOT / "reproductions" / "sngan" / "tiny.yaml"
 
 
+def test_every_plan_of_the_zoo_is_read_and_no_two_of_its_runs_are_one():
+    for plan in sorted((ROOT / "reproductions" / "suites").glob("*.yaml")):
+        names = [one.name for one in training.read_plan(plan)]
+        assert len(set(names)) == len(names) > 0
+
+
+def test_papers_own_recipes_are_trained_whole():
+    """The plan of what a core trains to its end changes how it is scored and told, nothing of the training."""
+    for one in training.read_plan(ROOT / "reproductions" / "suites" / "whole.yaml"):
+        told = ("--evaluation.", "--samples.", "--trainer.log_every_n_steps")
+        assert [name for name in one.options[::2] if not name.startswith(told)] == []
+        assert one.total_kimg == yaml.safe_load(one.file.read_text())["model"]["total_kimg"]
+
+
 def test_the_zoo_s_own_files_are_found_from_anywhere(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     assert training.read_plan(Path("reproductions/suites/tiny.yaml"))
