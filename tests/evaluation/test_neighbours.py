@@ -38,21 +38,23 @@ def data(tmp_path) -> ImageDataModule:
 def test_labels_that_training_does_without_are_read(data):
     assert data.labels is None
     assert with_labels(data).labels.tolist() == [0, 0, 1, 1]
+    assert with_labels(data).opened.pixels is None  # not loaded a second time
     assert data.labels is None
     spaces = {"level": lambda x: x.mean((2, 3)), "nothing": lambda x: torch.zeros(len(x), 1)}
-    found = of_neighbours(data, spaces, lambda x: x, torch.device("cpu"))
+    found = of_neighbours(data, spaces, lambda x: x, torch.zeros(()))
     assert found == {"level": 75.0, "nothing": 50.0}  # a dark test image is lighter than the lightest dark one
 
 
 def test_without_labelled_test_images_it_is_absent_with_the_reason(data):
     data.test_path = None
-    assert "no test images with labels" in of_neighbours(data, {"a": abs}, abs, torch.device("cpu"))["a"]
+    assert "no test images with labels" in of_neighbours(data, {"a": abs}, abs, torch.zeros(()))["a"]
 
 
 def test_bigan_looks_at_what_its_last_layer_sees(data):
     gan = small("bigan", resolution=8, channels=3)
     found = gan.own_metrics(data)
     assert {found["accuracy_1nn"], found["accuracy_1nn_codes"]} <= {0.0, 25.0, 50.0, 75.0, 100.0}
-    x = torch.rand(4, 3, 8, 8)
+    assert gan.double().own_metrics(data).keys() == found.keys()  # in the networks' own type
+    x = torch.rand(4, 3, 8, 8).double()
     gan.E.eval()
     torch.testing.assert_close(2 * torch.sigmoid(gan.E.out(gan.E.features(x))) - 1, gan.E(x))

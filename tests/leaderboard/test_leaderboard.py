@@ -121,11 +121,12 @@ def test_published_numbers_have_their_own_table(tmp_path):
 
 
 def test_summary_sets_what_a_paper_measures_beside_its_own_number(tmp_path):
-    """Not where the paper has no number of the data; the error where rows tell what is right."""
+    """Not where the paper has no such number of the data; the error where rows tell what is right."""
     (tmp_path / "published.csv").write_text(
         COLUMNS
         + "cgan,CIFAR-10,32,CGAN,parzen_ll,132,1.8,Parzen window,Table 1,,no\n"
         + "ctgan_ssl,CIFAR-10,32,400 labels,test_error,9.98,.21,test error,,,no\n"
+        + "bigan,CIFAR-10,32,conv1,accuracy,54.2,,a classifier on a frozen layer,Table 2,,yes\n"
     )
     metrics = ROW["metrics"]
     for seed, value in ((0, 100.0), (1, 110.0)):

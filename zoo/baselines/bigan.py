@@ -120,7 +120,7 @@ class BiGAN(GAN):
             return {}
         spaces = {"accuracy_1nn": self.E.features, "accuracy_1nn_codes": self.E}
         with evaluating(self.E):
-            found = accuracy.of_neighbours(data, spaces, self.to_native, self.device)
+            found = accuracy.of_neighbours(data, spaces, self.to_native, self.E.out.weight)
         return found | reconstruction.of_data(self, data)
 
     def own_pictures(self, data: ImageDataModule) -> dict[str, tuple[Tensor, int]]:

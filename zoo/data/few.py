@@ -13,11 +13,14 @@ if TYPE_CHECKING:
 
 
 def with_labels(data: "ImageDataModule") -> "ImageDataModule":
-    """The same images with their classes, where the set has some and training does without (`labels: false`)."""
+    """The same images with their classes, where the set has some and training does without (`labels: false`).
+
+    Opened anew at need, and read from their files: none is loaded twice.
+    """
     if data.use_labels:
         return data
     labelled = copy.copy(data)
-    vars(labelled).update(use_labels=True, _images=None, _opened_at=0, _fingerprints={})  # opened anew at need
+    vars(labelled).update(use_labels=True, memory_gib=0, _images=None, _opened_at=0, _fingerprints={})
     return labelled
 
 

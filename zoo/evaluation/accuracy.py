@@ -1,7 +1,8 @@
 """How often a classifier is right, or the nearest training image in a space of features."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from contextlib import ExitStack
+from dataclasses import replace
 from typing import Any
 
 import torch
@@ -33,9 +34,9 @@ def accuracies(
     Returns:
         by name the share, or for a set without labelled test images the sentence that says so.
     """
-    test = data.test_images()
-    if test is None or test.labels is None:
-        return dict.fromkeys(classifiers, f"{data.name} has no test images with labels of its own")
+    test = _labelled(data.test_images())
+    if test is None:
+        return _without(data, classifiers)
     right = dict.fromkeys(classifiers, 0)
     with ExitStack() as modes:
         for net in classifiers.values():
@@ -57,10 +58,7 @@ def nearest_class(train: Tensor, labels: Tensor, test: Tensor) -> Tensor:
 
 @torch.no_grad()
 def of_neighbours(
-    data: Any,
-    spaces: Mapping[str, Callable[[Tensor], Tensor]],
-    to_native: Callable[[Tensor], Tensor],
-    device: torch.device,
+    data: Any, spaces: Mapping[str, Callable[[Tensor], Tensor]], to_native: Callable[[Tensor], Tensor], like: Tensor
 ) -> dict[str, float | str]:
     """Share in % of the data set's own test images whose nearest training image is of their class.
 
@@ -68,24 +66,32 @@ def of_neighbours(
         data: a data module; its labels are read here, also where training does without.
         spaces: name -> features (N, F) of images as the networks take them.
         to_native: images (N, 3, R, R) in [-1, 1] as the networks take them.
-        device: where the features are computed and compared.
+        like: of the device and type in which they are computed, such as a parameter.
 
     Returns:
         by name the share, or for a set without labelled test images the sentence that says so.
     """
-    data = with_labels(data)
-    test = data.test_images()
-    if test is None or test.labels is None or data.labels is None:
-        return dict.fromkeys(spaces, f"{data.name} has no test images with labels of its own")
-    kinds = [images.take(subset(len(images), n)) for images, n in ((data.opened, N_TRAIN), (test, N_TEST))]
+    labelled = with_labels(data)
+    test = _labelled(labelled.test_images())
+    if test is None or labelled.labels is None:
+        return _without(data, spaces)
+    train = replace(data.opened, labels=labelled.labels)
+    train, test = train.take(subset(len(train), N_TRAIN)), test.take(subset(len(test), N_TEST))
 
     def features(of: Callable[[Tensor], Tensor], images: Images) -> Tensor:
-        parts = torch.arange(len(images)).split(BATCH)
-        return torch.cat([of(to_native(to_float(images[part][0].to(device)))).float() for part in parts])
+        parts = (images[part][0] for part in torch.arange(len(images)).split(BATCH))
+        return torch.cat([of(to_native(to_float(part.to(like.device)).to(like.dtype))).float() for part in parts])
 
-    truth = kinds[1].labels.to(device)
-    found: dict[str, float | str] = {}
+    truth, found = test.labels.to(like.device), {}
     for name, of in spaces.items():
-        said = nearest_class(features(of, kinds[0]), kinds[0].labels.to(device), features(of, kinds[1]))
+        said = nearest_class(features(of, train), train.labels.to(like.device), features(of, test))
         found[name] = 100 * (said == truth).double().mean().item()
     return found
+
+
+def _labelled(images: Images | None) -> Images | None:
+    return None if images is None or images.labels is None else images
+
+
+def _without(data: Any, names: Iterable[str]) -> dict[str, float | str]:
+    return dict.fromkeys(names, f"{data.name} has no test images with labels of its own")

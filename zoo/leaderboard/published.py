@@ -48,9 +48,12 @@ def read_published(path: str | Path) -> list[dict[str, str]]:
     return numbers
 
 
-def own_measure(rows: list[dict]) -> str:
-    """What the rows' paper measures if that is no distance, the mean over training seeds; empty without it."""
+def own_measure(rows: list[dict], numbers: list[dict[str, str]]) -> str:
+    """What the rows' paper measures if that is no distance, the mean over training seeds; empty where the rows lack
+    it, or the paper's `numbers` of the data."""
     name = MEASURES.get(rows[-1]["paper"], "")
+    if name not in {number["metric"] for number in numbers}:
+        return ""
     found = [_errors(row["metrics"]).get(name) for row in of_each_seed(rows)]
     there = [number for number in found if number is not None]
     return f"{title(name)} {value(name, sum(there) / len(there), None)}" if there else ""

@@ -197,7 +197,7 @@ def _summary_table(numbers: list[dict[str, str]], ours: list[dict]) -> str:
                 paper,
                 f"[{recipe}]({last['file']}){aside}",
                 best_published(known),
-                (known and own_measure(rows))
+                own_measure(rows, known)
                 or (_values(own) if own else "not measured" if paper in OWN else "none of its own"),
                 _values(default) if default else "not measured",
                 " / ".join(sorted({f"{row['training']['kimg']:g}" for row in rows}, key=float)),
