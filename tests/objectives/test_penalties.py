@@ -3,7 +3,24 @@
 import pytest
 import torch
 
-from zoo.objectives.penalties import between, class_consistency, consistency, input_gradient, r1, r2, wgan_gp
+from zoo.objectives.divergences import DIVERGENCES
+from zoo.objectives.losses import squared_error
+from zoo.objectives.penalties import (
+    between,
+    class_consistency,
+    consistency,
+    f_gan_regularizer,
+    input_gradient,
+    js_regularizer,
+    pair_distance,
+    quadratic_potential,
+    r1,
+    r2,
+    slope_hinge,
+    wgan_div,
+    wgan_gp,
+    wgan_gp_one_sided,
+)
 
 
 def normal(*shape: int) -> torch.Tensor:
@@ -119,3 +136,42 @@ def test_points_between_lie_on_the_line_of_each_pair_of_any_shape():
         alpha = x.detach().flatten(1)
         assert torch.equal(alpha, alpha[:, :1].expand_as(alpha))  # one for all coordinates of a sample
         assert 0 <= alpha.min() < alpha.max() < 1
+
+
+#: every penalty that takes scores, of a critic's scores of x and of other images
+OF_SCORES = {
+    "wgan_gp": lambda critic, x, other: wgan_gp(critic(x), x),
+    "one-sided": lambda critic, x, other: wgan_gp_one_sided(critic(x), x),
+    "hinge": lambda critic, x, other: slope_hinge(critic(x), x),
+    "wgan_div": lambda critic, x, other: wgan_div(critic(x), x),
+    "r1": lambda critic, x, other: r1(critic(x), x),
+    "r2": lambda critic, x, other: r2(critic(x), x),
+    "js": lambda critic, x, other: js_regularizer(critic(x), x, critic(other), other),
+    "f": lambda critic, x, other: f_gan_regularizer(DIVERGENCES["js"], critic(x), x),
+    "consistency": lambda critic, x, other: consistency((critic(x), critic(other)), (x, other), margin=0.01),
+    "potential": lambda critic, x, other: quadratic_potential(critic(x), critic(other), pair_distance(x, other)),
+}
+
+
+@pytest.mark.parametrize("name", OF_SCORES)
+def test_scores_in_a_column_are_those_in_a_row(name):
+    """A D that ends in a linear layer gives (N, 1), one that ends in a convolution (N, 1, 1, 1)."""
+    w, x, other = normal(6), normal(5, 6).requires_grad_(), normal(6, 5).T.contiguous().requires_grad_()
+
+    def critic(x: torch.Tensor) -> torch.Tensor:
+        return (x @ w).square() / 10 + x @ w
+
+    expected = OF_SCORES[name](critic, x, other)
+    for shape in ((-1, 1), (-1, 1, 1, 1)):
+        torch.testing.assert_close(OF_SCORES[name](lambda x, s=shape: critic(x).view(s), x, other), expected)
+
+
+def test_more_scores_than_images_and_batches_that_differ_are_refused():
+    x, patches = normal(4, 3, 8, 8).requires_grad_(), normal(4, 1, 2, 2)
+    with pytest.raises(ValueError, match=r"one score for each image.*not \(4, 1, 2, 2\): average them"):
+        js_regularizer(patches, x, patches, x)
+    for difference in (between, pair_distance, squared_error):
+        with pytest.raises(ValueError, match=r"one shape, not \(4, 3, 8, 8\) and \(1, 3, 8, 8\)"):
+            difference(x, x[:1])
+    with pytest.raises(ValueError, match="l1 or l2, not L1"):
+        pair_distance(x, x, norm="L1")

@@ -13,9 +13,11 @@ from pictures import png
 from runs import ROOT
 from torch.utils.data import DataLoader, IterableDataset, TensorDataset
 
+from zoo.baselines import baseline_class
 from zoo.data import Drawn
 from zoo.engine.gan import GAN
 from zoo.papers import PAPERS
+from zoo.training.evaluate import Evaluate
 
 TEN = sorted(PAPERS.keys() - {"ctgan_ssl"})  # that one needs the whole data set at hand: below
 
@@ -105,6 +107,38 @@ def test_a_last_batch_that_does_not_split_is_told_before_training(tmp_path):
         plain(tmp_path).fit(gan, loader_for(gan, n=39, batch=16))
 
 
+def test_a_last_batch_of_one_image_is_told_where_a_batch_norm_takes_its_statistics(tmp_path):
+    gan = baseline_class("dcgan")(resolution=32, batch_size=16, width_g=4, width_d=4)
+    with pytest.raises(ValueError, match=r"last batch has 1 image, too few for .* batch norm: .*drop_last=True"):
+        plain(tmp_path).fit(gan, loader_for(gan, n=33, batch=16))
+    assert gan.nimg == 0
+
+
+@pytest.mark.parametrize("options", [{"log_every_n_steps": 0}, {"barebones": True}], ids=str)
+def test_a_trainer_that_never_logs(options, tmp_path):
+    gan = small("r1gan")
+    if "barebones" in options:  # it refuses to be told what is off anyway
+        trainer = L.Trainer(accelerator="cpu", devices=1, max_epochs=1, default_root_dir=tmp_path, **options)
+    else:
+        trainer = plain(tmp_path, **options)
+    trainer.fit(gan, loader_for(gan))
+    assert gan.nimg == 96
+
+
+def test_scores_against_a_data_module_that_is_not_the_zoos_are_refused_before_training(tmp_path):
+    gan = small("r1gan")
+
+    class Own(L.LightningDataModule):
+        def train_dataloader(self) -> DataLoader:
+            return loader_for(gan)
+
+    scores = Evaluate(extractors=["random"], results_dir=str(tmp_path / "results"))
+    with pytest.raises(ValueError, match=r"fit with datamodule=, a data module of zoo.data"):
+        plain(tmp_path, callbacks=[scores]).fit(gan, datamodule=Own())
+    assert gan.nimg == 0
+    assert not (tmp_path / "results").exists()
+
+
 def test_a_growing_paper_takes_full_images_and_averages_them_down(tmp_path):
     gan, seen = small("pggan"), []
 
@@ -132,6 +166,8 @@ MISTAKES = {
     "oblong": (lambda x: x[..., :-1], "crop them to squares"),
     "too large": (lambda x: x.repeat(1, 1, 2, 2), "resize them, or build the model with resolution="),
     "too small": (lambda x: x[..., ::2, ::2], "resize them, or build the model with resolution=|give images of"),
+    "labels first": (lambda x: [torch.zeros(len(x)).long(), x], "the loader gives labels, then images"),
+    "two views": (lambda x: [x, x], "the loader gives two batches of images"),
     "three things": (lambda x: None, r"images \(N, 3, R, R\), or images and labels.*list|Tensor, Tensor, Tensor"),
 }
 

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import torch
 import torch.nn.functional as F
-from torch import Tensor
+from torch import Tensor, nn
 from torch.utils.data import DataLoader
 
 from zoo.data import ImageDataModule
@@ -42,6 +42,9 @@ def unpacked(batch: Any) -> Batch:
             f"a batch is images (N, 3, R, R), or images and labels, as tensors; the loader gives "
             f"{found or 'nothing'}"
         )
+    if labels is not None and labels.ndim > 2:
+        found = "labels, then images" if parts[0].ndim < 3 else "two batches of images"
+        raise ValueError(f"a batch is images (N, 3, R, R), or images and their labels; the loader gives {found}")
     return parts[0], labels
 
 
@@ -103,6 +106,12 @@ def check_parts(gan: "GAN", n: int, what: str, total: int) -> None:
         )
     if gan.stage.parts > 1:
         what, total = f"{what} of D", total // gan.stage.parts
+    if (
+        total
+        and total // gan.hparams.get("bn_groups", 1) < 2
+        and any(isinstance(layer, nn.BatchNorm1d) for layer in gan.modules())
+    ):
+        raise ValueError(f"{what} has {total} image, too few for the statistics of batch norm: {mend}")
     if gan.group and total and total % min(gan.group, total):
         raise ValueError(
             f"{what} has {total} images, which do not split into groups of {gan.group} (minibatch stddev): {mend}"

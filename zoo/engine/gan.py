@@ -171,8 +171,9 @@ class GAN(Checked, L.LightningModule, OnHub):
 
     @property
     def report_due(self) -> bool:
-        """Whether the running step's scalars go to the loggers: every `log_every_n_steps` training steps."""
-        return (self.steps + 1) % self.trainer.log_every_n_steps == 0
+        """Whether the running step's scalars go to the loggers: every `log_every_n_steps` steps, 0 for never."""
+        every = self.trainer.log_every_n_steps
+        return bool(every) and (self.steps + 1) % every == 0
 
     @property
     def finished(self) -> bool:

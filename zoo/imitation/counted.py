@@ -104,7 +104,8 @@ class Counted(Checked, L.LightningModule):
 
     def count(self, scalars: dict[str, float]) -> None:
         """End an iteration: count its steps and hand its scalars to the loggers and the progress bar."""
-        due = (self.steps + 1) % self.trainer.log_every_n_steps == 0
+        every = self.trainer.log_every_n_steps  # 0 for never
+        due = every and (self.steps + 1) % every == 0
         self._nimg_before, self.nimg, self.steps = self.nimg, self.nimg + self.steps_per_iteration, self.steps + 1
         self.scalars = scalars
         self.clock.tick()

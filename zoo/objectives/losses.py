@@ -99,11 +99,21 @@ def gaussian_kl(mean: Tensor, logstd: Tensor) -> Tensor:
     return (0.5 * ((2 * logstd).exp() + mean.square() - 1) - logstd).sum(1)
 
 
+def check_alike(one: Tensor, other: Tensor) -> None:
+    """Raises ValueError where two batches differ in shape: a difference of them would be of every pair."""
+    if one.shape != other.shape:
+        raise ValueError(f"both batches are of one shape, not {tuple(one.shape)} and {tuple(other.shape)}")
+
+
 def squared_error(x: Tensor, reconstruction: Tensor) -> Tensor:
     """mean_i sum_k (y_ik - x_ik)^2: a sum over all numbers of an image, without 1/2, at least float32.
 
     As IntroVAE's code reduces it (hhb072/IntroVAE networks.py:146-156); the paper's L_AE is half of it.
+
+    Raises:
+        ValueError: for batches that differ in shape.
     """
+    check_alike(x, reconstruction)
     dtype = torch.promote_types(reconstruction.dtype, torch.float32)
     return (reconstruction.to(dtype) - x.to(dtype)).square().flatten(1).sum(1).mean()
 

@@ -8,7 +8,21 @@ import torch
 from torch import Tensor
 
 from zoo.objectives.divergences import Divergence
+from zoo.objectives.losses import check_alike
 from zoo.ranks import share
+
+
+def one_each(scores: Tensor) -> Tensor:
+    """Scores (N,) or (N, 1, ...) as (N,): beside numbers (N,) the latter would be taken as N x N.
+
+    Raises:
+        ValueError: for more than one score an image.
+    """
+    if not scores.ndim or scores.numel() != len(scores):
+        raise ValueError(
+            f"one score for each image is taken, (N,) or (N, 1), not {tuple(scores.shape)}: average them"
+        )
+    return scores.flatten()
 
 
 def input_gradient(logits: Tensor, x: Tensor) -> Tensor:
@@ -29,7 +43,11 @@ def between(real: Tensor, fake: Tensor, alpha: Tensor | None = None) -> Tensor:
     Args:
         real, fake: (N, ...) alike (Gulrajani et al. 2017, algorithm 1, line 6).
         alpha: (N,) or (N, 1); None draws it from U(0, 1) for each image.
+
+    Raises:
+        ValueError: for batches that differ in shape.
     """
+    check_alike(real, fake)
     if alpha is None:
         alpha = share.rand(real.new_empty(len(real)))
     alpha = alpha.view(-1, *[1] * (real.ndim - 1))
@@ -92,7 +110,13 @@ def pair_distance(real: Tensor, fake: Tensor, norm: str = "l1") -> Tensor:
 
     Args:
         real, fake: (N, ...) alike; row i of one belongs to row i of the other.
+
+    Raises:
+        ValueError: for another norm, or batches that differ in shape.
     """
+    if norm not in ("l1", "l2"):
+        raise ValueError(f"the norm of a pair's distance is l1 or l2, not {norm}")
+    check_alike(real, fake)
     difference = (real - fake).flatten(1)
     return difference.abs().mean(1) if norm == "l1" else difference.square().mean(1).sqrt()
 
@@ -104,7 +128,7 @@ def quadratic_potential(real: Tensor, fake: Tensor, distance: Tensor) -> Tensor:
         real, fake: scores of both members of each pair.
         distance: lambda d(x_i, x'_i), (N,), positive: equal images would divide by zero.
     """
-    return ((real - fake).square() / (2 * distance)).mean()
+    return ((one_each(real) - one_each(fake)).square() / (2 * one_each(distance))).mean()
 
 
 def r2(logits: Tensor, fake: Tensor) -> Tensor:
@@ -132,7 +156,7 @@ def consistency(
         margin: M', the distance that costs nothing.
         feature_weight: w.
     """
-    score_distance = (scores[0] - scores[1]).square()
+    score_distance = (one_each(scores[0]) - one_each(scores[1])).square()
     feature_distance = (features[0] - features[1]).square().mean(1)
     return torch.relu(score_distance + feature_weight * feature_distance - margin).mean()
 
@@ -170,7 +194,7 @@ def f_gan_regularizer(divergence: Divergence, logits: Tensor, fake: Tensor) -> T
         logits: V of the fakes, (N,), before the divergence's activation.
         fake: generated images that led to them.
     """
-    return (divergence.weight(logits) * input_gradient(logits, fake).square().sum(1)).mean()
+    return (divergence.weight(one_each(logits)) * input_gradient(logits, fake).square().sum(1)).mean()
 
 
 def js_regularizer(real_logits: Tensor, real: Tensor, fake_logits: Tensor, fake: Tensor) -> Tensor:
@@ -180,8 +204,10 @@ def js_regularizer(real_logits: Tensor, real: Tensor, fake_logits: Tensor, fake:
     `f_gan_regularizer` of the Jensen-Shannon divergence, elsewhere it does not. The gradient is the logit's, the
     weights are not detached.
     """
-    on_real = (torch.sigmoid(-real_logits) ** 2 * input_gradient(real_logits, real).square().sum(1)).mean()
-    on_fake = (torch.sigmoid(fake_logits) ** 2 * input_gradient(fake_logits, fake).square().sum(1)).mean()
+    on_real = (
+        torch.sigmoid(-one_each(real_logits)) ** 2 * input_gradient(real_logits, real).square().sum(1)
+    ).mean()
+    on_fake = (torch.sigmoid(one_each(fake_logits)) ** 2 * input_gradient(fake_logits, fake).square().sum(1)).mean()
     return on_real + on_fake
 
 
