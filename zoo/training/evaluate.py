@@ -130,8 +130,8 @@ class Evaluate(Checked, L.Callback):
         """Find out now, not after a week, what would stop the evaluation; of files that are named, by reading them.
 
         Raises:
-            ValueError, OSError: without a data module of the zoo, if it has fewer images than `n_real`, for a truncation the
-                model does not know, weights that are none, or if the row could not be written.
+            ValueError, OSError: without a data module of the zoo, if it has fewer images than `n_real`, for a
+                truncation the model does not know, weights that are none, or if the row could not be written.
         """
         if not isinstance(data, ImageDataModule):
             raise ValueError("Evaluate compares with real images: fit with datamodule=, a data module of zoo.data")
