@@ -72,6 +72,11 @@ MODEL = {
         --config ROOT/reproductions/pggan/tiny.yaml | SNGAN has no option model.fmap_base; it is a recipe of pggan
         --config ROOT/reproductions/vail/tiny.yaml | it is a recipe of vail
         --config unknown-option.yaml | SNGAN has no option model.foo; leave it out
+        --config misspelt.yaml | no option model.batch_sise (did you mean batch_size?); leave it out
+        --config at-home.yaml | HOME/nowhere.zip
+        --data ImageDataModule --data.path=~/nowhere.zip | HOME/nowhere.zip
+        --data.n_image 3 | Drawn has no option n_image (did you mean n_images?)
+        --evaluation.n_fakes 3 | no option --evaluation.n_fakes (did you mean --evaluation.n_fake?)
         --config twice-data.yaml | twice-data.yaml says data.n_images twice
         --config twice-key.yaml | twice-key.yaml names model twice
         --run_dir big/.. | --run_dir big/.. has no name
@@ -162,6 +167,7 @@ VERBS = """
     sample no-state.ckpt | no-state.ckpt
     sample no-extra.ckpt | no-extra.ckpt
     sample LAST --n 100000000000 | n takes
+    sample LAST --truncaton 1 | no option --truncaton (did you mean --truncation?)
     sample LAST --out '' | --out is empty
     sample LAST --seed -1 | seed
     sample LAST --out a.xyz | a.xyz
@@ -261,6 +267,19 @@ VERBS = """
     attribute INTROVAE big ./big single | big cannot both have the attribute and lack it
     walk INTROVAE --photos [a.webp,b.webp] --out b.webp | --out b.webp
     sample LAST --seeds 0-1 --out big | --out big also holds 0.png
+    sample LAST --seeds 0-1 --out own.npz | --out own.npz is there already
+    sample LAST --seeds 0-1 --out photo.png | not photo.png
+    sample LAST --seeds 0-1 --out new.zip | not new.zip
+    sample BIGGAN --seeds 0-20 --labels 0-12 --out new | labels must lie in
+    sample BIGGAN --seeds 0-20 --labels 0-12 --out new.npz | labels must lie in
+    sample LAST --seeds 0-20 --label 1 --out new.npz | trained without classes
+    sample INTROVAE --seeds 0-20 --truncation 0 --out new | truncation
+    encode INTROVAE big --out own.npz | --out own.npz is there already
+    lab expert CMazeRight-v0 --out own.npz | --out own.npz is there already
+    train-domain classes own.pt --resolution 16 | out own.pt is there already
+    compare --real big --fake big --extractors [random] --out own.json | --out own.json is there already
+    bench profile ROOT/reproductions/sngan/tiny.yaml --trace own.json | --trace own.json is there already
+    export LAST --out own.safetensors | --out own.safetensors is there already
     import LAST | is a checkpoint of the zoo already
     evaluate [] --extras [] | [] is an empty list
     train-domain [] out.pt --resolution 16 | [] is an empty list
@@ -270,7 +289,10 @@ VERBS = """
 def cases(text: str) -> list[tuple[str, list[str]]]:
     """(command line, names of which the sentence must have one) of each line."""
     lines = [line.strip() for line in text.strip().splitlines()]
-    return [(words, names.split(", ")) for words, names in (line.split(" | ") for line in lines)]
+    return [
+        (words, names.replace("HOME", str(Path.home())).split(", "))
+        for words, names in (line.split(" | ") for line in lines)
+    ]
 
 
 @pytest.fixture(scope="module")

@@ -69,6 +69,9 @@ def sets(folder: Path) -> None:
     (folder / "stream-empty").mkdir()
     (folder / "stream-empty" / "zoo.json").write_text("")
     (folder / "photo.png").write_bytes(png(0, (64, 64)))
+    np.savez(folder / "own.npz", x=np.zeros(3))
+    for name in ("own.pt", "own.json", "own.safetensors"):
+        (folder / name).write_text("{}")
     np.save(folder / "objects.npy", np.array([{}, 1], object), allow_pickle=True)
     with (folder / "bomb.npy").open("wb") as file:
         header = {"descr": "|u1", "fortran_order": False, "shape": (10**9, 64, 64, 3)}
@@ -84,6 +87,8 @@ def texts(folder: Path) -> None:
     start = "model: {resolution: 32}\ndata: "
     (folder / "data-args.yaml").write_text(f"{start}{{class_path: Drawn, init_args: 3}}\n")
     (folder / "unknown-option.yaml").write_text("model: {foo: 1}\n")
+    (folder / "misspelt.yaml").write_text("model: {batch_sise: 8}\n")
+    (folder / "at-home.yaml").write_text("data: {class_path: ImageDataModule, init_args: {path: ~/nowhere.zip}}\n")
     (folder / "twice-data.yaml").write_text(f"{start}{{n_images: 64, init_args: {{n_images: 32}}}}\n")
     (folder / "twice-key.yaml").write_text("model: {lr: 1.0e-4}\ndata: Drawn\nmodel: {beta1: 0}\n")
     (folder / "set-unknown.yaml").write_text(f"{start}Nothing\n")

@@ -119,10 +119,10 @@ def profile(
         trace: File (.json, or packed .json.gz) of what happened when, for Perfetto or chrome://tracing.
     """
     from zoo.bench.profiling import run
-    from zoo.options.folders import check_file
+    from zoo.options.folders import check_new
 
     if trace:
-        check_file("--trace", trace, ".json", ".gz")
+        check_new("--trace", trace, ".json", ".gz")
     print(run(recipe, precision, batch_size, steps, options, trace))
 
 

@@ -243,12 +243,10 @@ def expert(
         kl_step: TRPO's bound on a step, in nats; 0.01 by default.
     """
     from zoo.lab.expert import lab
-    from zoo.options.folders import check_folder
+    from zoo.options.folders import check_new
 
     out = out or Path(f"{env}.npz")
-    if out.suffix != ".npz":
-        raise ValueError(f"--out {out} is no file of demonstrations: end it with .npz")
-    check_folder("--out", out.parent)
+    check_new("--out", out, ".npz")
     print(lab(env, out, episodes, by, horizon, seed, noise, iterations, n_envs, std, kl_step))
 
 

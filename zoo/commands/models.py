@@ -3,7 +3,7 @@
 from pathlib import Path
 from typing import Literal
 
-from zoo.options.folders import check_file, check_folder
+from zoo.options.folders import check_folder, check_new
 from zoo.options.heeded import check_heeded
 from zoo.options.ranges import FiniteFloat, NonNegativeInt, Seed, SheetSize
 
@@ -80,6 +80,7 @@ def _sample_seeds(
     ema: bool,
     device: str,
 ) -> None:
+    import mimetypes
     import os
 
     from zoo.options.bar import track
@@ -94,10 +95,14 @@ def _sample_seeds(
     rank, world = int(os.environ.get("RANK", 0)), int(os.environ.get("WORLD_SIZE", 1))
     if out.suffix == ".npz" and world > 1:
         raise ValueError("several processes write a folder of PNGs, not one .npz: give --out a folder")
-    if out.suffix not in ("", ".npz"):
+    if out.suffix == ".npz":
+        check_new("--out", out)
+    elif mimetypes.guess_type(out.name)[0] or out.is_file():
         raise ValueError(f"--seeds writes a folder or an .npz, not {out}: choose another --out")
-    check_folder("--out", out.parent if out.suffix else out)
+    else:
+        check_folder("--out", out)
     gan = load(checkpoint, device)
+    pictures.check_drawn(gan, classes, truncation)
     options = (classes, truncation, ema, seed)
     asked = {"classes": classes, "truncation": truncation, "ema": ema, "seed": seed}
     asked |= {"weights": pictures.digest(gan)}
@@ -186,7 +191,7 @@ def encode(
     from zoo.pictures.grids import check_picture
     from zoo.training.loading import load_encoder
 
-    check_file("--out", out, ".npz")
+    check_new("--out", out, ".npz")
     check_picture(picture, "--picture")
     check_unread("--out", out, images)
     check_unread("--picture", picture, images)

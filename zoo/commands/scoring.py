@@ -3,7 +3,7 @@
 from pathlib import Path
 from typing import Literal
 
-from zoo.options.folders import check_file
+from zoo.options.folders import check_new
 from zoo.options.ranges import BatchSize, FiniteFloat, PositiveFloat, PositiveInt, Processes, Seed, Side
 
 
@@ -97,7 +97,7 @@ def compare(
     if real is None or fake is None:
         raise ValueError("name both sets: --real FOLDER_OR_ZIP --fake FOLDER_OR_ZIP")
     if out:
-        check_file("--out", out, ".json")
+        check_new("--out", out, ".json")
         check_unread("--out", out, real, fake)
     options = {"n_fake": n_fake, "n_real": n_real, "extras": extras, "protocol": protocol, "batch_size": batch_size}
     result = folders.compare(real, fake, extractors, device, weights=weights, **options)
@@ -130,7 +130,7 @@ def train_domain(
     from zoo.data import ImageDataModule
     from zoo.evaluation import domain
 
-    check_file("out", out, ".pt", ".pth")
+    check_new("out", out, ".pt", ".pth")
     if resolution is None:
         raise ValueError("say how large the images are, such as --resolution 32")
     if threads:

@@ -1,8 +1,10 @@
 """Files and folders that users name, looked at before anything is computed for them, and the zoo's own."""
 
 import os
+import re
 import tempfile
 from pathlib import Path
+from typing import Any
 
 from zoo.options.ranges import shown
 
@@ -16,6 +18,19 @@ def as_path(name: str, path: object) -> Path:
     if not isinstance(path, str | os.PathLike) or not os.fspath(path):
         raise ValueError(f"{name} takes the path of a file or folder, such as 'last.ckpt', not {shown(path)}")
     return Path(path)
+
+
+def at_home(value: Any) -> Any:
+    """`~/` as the user's folder where a path begins in what a user gave: shells do so at the start of words alone.
+
+    Args:
+        value: text, or lists and mappings of it; anything else stays as it is.
+    """
+    if isinstance(value, str):
+        return re.sub(r"(?:^|(?<=[=\[,]))~(?=/)", lambda _: str(Path.home()), value)
+    if isinstance(value, dict):
+        return {k: at_home(v) for k, v in value.items()}
+    return [at_home(v) for v in value] if isinstance(value, list) else value
 
 
 def check_folder(option: str, folder: Path) -> Path:
@@ -51,6 +66,17 @@ def check_file(option: str, path: Path, *endings: str) -> None:
     if endings and path.suffix not in endings:
         raise ValueError(f"{option} {path} is no file of its kind: end it with {' or '.join(endings)}")
     check_folder(option, path.parent)
+
+
+def check_new(option: str, path: Path, *endings: str) -> None:
+    """As `check_file`, and refuse a file that is there already: whose it is, and what reads it, is not known.
+
+    Raises:
+        ValueError: naming the option.
+    """
+    check_file(option, path, *endings)
+    if path.exists():
+        raise ValueError(f"{option} {path} is there already and would be lost: move it away, or name another file")
 
 
 def check_generated(path: Path, command: str, mark: str = "") -> None:

@@ -4,13 +4,14 @@ from pathlib import Path
 
 import yaml
 
+from zoo.options.folders import at_home
 from zoo.options.ranges import shown
 
 LARGEST = 100_000  # values of a recipe
 
 
 def read_yaml(file: Path, what: str = "a recipe: its sections are model, data and so on") -> dict:
-    """The mapping of a YAML file.
+    """The mapping of a YAML file, `~/` in it as the user's folder.
 
     Raises:
         ValueError: naming the file, if it is no YAML, no mapping, names a key twice, or grows beyond all bounds by
@@ -32,7 +33,7 @@ def read_yaml(file: Path, what: str = "a recipe: its sections are model, data an
         raise ValueError(f"{file} is not a recipe: its anchors grow to more than {LARGEST:,} values")
     if not isinstance(found, dict | None) or any(not isinstance(key, str) for key in found or {}):
         raise ValueError(f"{file} is not {what}")
-    return found or {}
+    return at_home(found or {})
 
 
 def config_in(file: Path) -> dict:

@@ -77,6 +77,17 @@ def draw(
         yield some, pictures, None if y is None else y[: len(some)].tolist()
 
 
+def check_drawn(gan: GAN, labels: Sequence[int] | None, truncation: float | None) -> None:
+    """Refuse what `draw` would, before anything is written.
+
+    Raises:
+        ValueError: for classes that the model has not, or a truncation it does not know.
+    """
+    gan.indexed_latents(0, truncation=truncation)
+    if labels is not None:
+        gan_labels(gan, labels)
+
+
 def gan_labels(gan: GAN, labels: Sequence[int]) -> Tensor:
     """Classes as G takes them.
 

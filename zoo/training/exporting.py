@@ -14,7 +14,7 @@ from zoo.engine.encoders import check_encoder
 from zoo.engine.gan import GAN
 from zoo.networks import layers
 from zoo.options.bar import track
-from zoo.options.folders import check_file
+from zoo.options.folders import check_new
 from zoo.training import safetensors
 
 Kind = Literal["safetensors", "onnx", "torchscript"]
@@ -51,7 +51,7 @@ def check_out(path: Path, to: Kind) -> None:
     Raises:
         ValueError, ImportError: naming it.
     """
-    check_file("--out", path, SUFFIXES[to])
+    check_new("--out", path, SUFFIXES[to])
     if not path.absolute().parent.is_dir():
         raise ValueError(
             f"there is no folder {path.parent} to write {path.name} to: make it, or name another --out"

@@ -4,12 +4,13 @@ jsonargparse tells every way in which a value failed to fit, over many lines; th
 and no mend.
 """
 
+import difflib
 import json
 import os
 import re
 import sys
 import zipfile
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from itertools import pairwise
 from typing import Any, NoReturn
@@ -18,6 +19,8 @@ import yaml
 from jsonargparse import ArgumentParser
 
 from zoo.engine.failures import Diverged
+from zoo.options.checked import defaults
+from zoo.options.folders import at_home
 from zoo.options.ranges import RANGES, shown, words
 
 #: what is told instead of a type's name
@@ -89,6 +92,11 @@ def sentence(error: Exception | str) -> str:
         known = sorted(k for k, v in kinds.items() if issubclass(v, zoo.data.ImageDataModule))
         return f"{key}: there is no {missing[1]}; there are {', '.join(known)}"
     if refused := re.search(r"Problem with given class_path '(?:\w+\.)*(\w+)':\s*(?!\s|Parser key)(.*)", text):
+        if unknown := re.match(r"Option '(\w+)' is not accepted", refused[2]):
+            import zoo.data
+
+            known = defaults(kind) if isinstance(kind := getattr(zoo.data, refused[1], None), type) else ()
+            return f"{key}: {refused[1]} has no option {unknown[1]}{near(unknown[1], known)}; --help tells all"
         return f"{key}: {refused[1]}: {refused[2]}"
     found = TYPE.findall(text)
     wanted = dict.fromkeys(
@@ -104,6 +112,12 @@ def sentence(error: Exception | str) -> str:
         given = re.sub(r"^NestedArg\(key='.*?', val='(.*)'\)$", r"\1", value[-1])
         return f"{key} takes {' or '.join(wanted)}, not {shown(given)}"
     return " ".join(text.split())
+
+
+def near(name: str, known: Iterable[str]) -> str:
+    """What to tell behind a name that is none: the known one that it is nearly."""
+    found = difflib.get_close_matches(name, known, 1, 0.75)
+    return f" (did you mean {found[0]}?)" if found else ""
 
 
 def refuse_blank(args: Sequence[object]) -> None:
@@ -122,11 +136,23 @@ class Sentences:
     """For a parser of jsonargparse: it ends with a sentence."""
 
     def parse_args(self, args: Sequence[str] | None = None, *more: Any, **options: Any) -> Any:
-        refuse_blank(sys.argv[1:] if args is None else args)
+        self.words = args = at_home(list(sys.argv[1:] if args is None else args))
+        refuse_blank(args)
         return super().parse_args(args, *more, **options)  # type: ignore[misc]
 
     def error(self, message: str, ex: Exception | None = None) -> NoReturn:
+        if found := re.match(r"unrecognized arguments: (--[^\s=]+)", message):
+            known = [option for parser in self.path() for option in parser._option_string_actions]
+            message = f"there is no option {found[1]}{near(found[1], known)}; --help tells all"
         super().error(sentence(message) if self.exit_on_error else message, ex)
+
+    def path(self) -> Iterator[ArgumentParser]:
+        """This parser, and those of the subcommands that are asked for."""
+        yield (parser := self)
+        for word in self.words:
+            names = next((a.choices for a in parser._actions if isinstance(a.choices, dict)), {})
+            if word in names:
+                yield (parser := names[word])
 
 
 class Parser(Sentences, ArgumentParser):

@@ -5,9 +5,12 @@ from pathlib import Path
 import yaml
 
 from zoo.options.checked import defaults
-from zoo.options.folders import recipes_folder
+from zoo.options.folders import at_home, recipes_folder
 from zoo.options.ranges import shown
 from zoo.options.yamls import read_yaml
+from zoo.training.mistakes import near
+
+SECTIONS = ("model", "data", "trainer", "samples", "checkpoints", "evaluation")
 
 
 def compose(recipe: str | Path | None, args: list[str], model: type | None = None) -> tuple[dict, list[str], str]:
@@ -25,7 +28,7 @@ def compose(recipe: str | Path | None, args: list[str], model: type | None = Non
     Raises:
         FileNotFoundError, ValueError: for a file that is missing or no mapping, or for options that are none.
     """
-    files, rest = files_of(recipe, args)
+    files, rest = files_of(recipe, at_home(args))
     merged: dict = {}
     part: dict = {}
     for file in files:
@@ -65,12 +68,15 @@ def files_of(recipe: str | Path | None, args: list[str]) -> tuple[list[Path], li
 
 
 def in_sections(file: Path) -> dict:
-    """What a recipe says; its data section with `class_path` and `init_args`, however it is written."""
-    part = read_yaml(file)
+    """What a recipe says; its data section with `class_path` and `init_args`, however it is written.
+
+    A section with nothing in it says nothing, and changes nothing.
+    """
+    part = {k: v for k, v in read_yaml(file).items() if not (v is None and k in SECTIONS)}
     part.pop("ancestor", None)  # a run's own configuration notes it; --init_from makes it anew
-    for section in ("model", "data", "trainer", "samples", "checkpoints", "evaluation"):
+    for section in SECTIONS:
         value = part.get(section)
-        if not (value is None or isinstance(value, dict) or (section == "data" and isinstance(value, str))):
+        if section in part and not (isinstance(value, dict) or (section == "data" and isinstance(value, str))):
             raise ValueError(f"{file}: the section {section} holds options and their values, not {shown(value)}")
     if isinstance(part.get("data"), str):
         part["data"] = {"class_path": part["data"]}
@@ -95,7 +101,8 @@ def check_model(file: Path, section: dict, model: type) -> None:
     if unknown := [name for name in section if name not in defaults(model)]:
         papers = [name for name in folders if (recipes_folder() / f"{name}.py").is_file()]
         other = f"it is a recipe of {papers[0]}: give one of {own}" if {*papers} - {own} else "leave it out"
-        raise ValueError(f"{file}: {model.__name__} has no option model.{unknown[0]}; {other}")
+        meant = near(unknown[0], defaults(model))
+        raise ValueError(f"{file}: {model.__name__} has no option model.{unknown[0]}{meant}; {other}")
 
 
 def name_of(file: Path, part: dict) -> str:
