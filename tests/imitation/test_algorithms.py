@@ -9,6 +9,8 @@ import torch
 from runs import final_state
 
 from zoo.imitation import ALGORITHMS, algorithm_class
+from zoo.imitation.demonstrations import load as demonstrations_of
+from zoo.imitation.demonstrations import save
 from zoo.imitation.paths import Paths
 from zoo.imitation.replay import Replay
 from zoo.imitation.vail import GAIL, VAIL
@@ -243,6 +245,20 @@ def test_other_settings_and_other_algorithms_do_not_go_on(tmp_path, capsys):
     assert "a checkpoint of vairl, not of AIRL" in capsys.readouterr().err
     assert run("vairl", tmp_path, "--ckpt_path", "last", ksteps=0.5).nimg == 500
     assert "total_ksteps 0.4 -> 0.5" in capsys.readouterr().out
+
+
+def test_a_run_does_not_go_on_with_other_demonstrations_under_the_name_of_its_own(tmp_path, capsys):
+    file = tmp_path / "demos.npz"
+    demos = demonstrations_of(CMAZE)
+    save(demos.first(4, CMAZE), file)
+    run("vairl", tmp_path, "--model.demonstrations", str(file), "--model.n_demonstrations", "null")
+    save(demos.first(3, CMAZE), file)
+    again = ("--model.demonstrations", str(file), "--model.n_demonstrations", "null", "--ckpt_path", "last")
+    with pytest.raises(SystemExit):
+        run("vairl", tmp_path, *again, ksteps=0.5)
+    assert "cannot go on with what the demonstrations show " in capsys.readouterr().err
+    save(demos.first(4, CMAZE), file)
+    assert run("vairl", tmp_path, *again, ksteps=0.5).nimg == 500
 
 
 def test_the_row_s_returns_are_of_every_iteration_whatever_is_logged(tmp_path, monkeypatch):

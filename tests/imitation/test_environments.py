@@ -65,6 +65,7 @@ def test_no_ball_leaves_its_maze(name):
         ("Pendulm-v1", ["Pendulm-v1", "Pendulum-v1"]),
         ("CMazeRigth-v0", ["CMazeRight-v0"]),
         ("FrozenLake-v1", ["vectors of numbers"]),
+        ("nowhere.envs:Thing-v0", ["cannot be made here", "nowhere"]),
     ],
 )
 def test_environments_that_cannot_serve_are_told(name, words):
@@ -72,3 +73,14 @@ def test_environments_that_cannot_serve_are_told(name, words):
         environments.make(name, 1)
     for word in words:
         assert word in str(refused.value)
+
+
+def test_a_module_before_the_name_registers_it(tmp_path, monkeypatch):
+    """gymnasium's own way to name environments of a package that has to be imported first."""
+    (tmp_path / "own_envs.py").write_text(
+        "import gymnasium as gym\n"
+        "gym.register('Own-v0', entry_point='gymnasium.envs.classic_control:PendulumEnv', max_episode_steps=7)\n"
+    )
+    monkeypatch.syspath_prepend(tmp_path)
+    envs = environments.make("own_envs:Own-v0", 2)
+    assert envs.single_observation_space.shape == (3,)

@@ -9,6 +9,7 @@ from runs import own_cache, run  # noqa: F401
 from torch import nn
 
 from zoo.__main__ import main
+from zoo.lab import tables
 from zoo.lab.dynamics import Dynamics
 from zoo.lab.eigen import Game, game_of, largest, spectrum
 from zoo.lab.plane import build
@@ -158,6 +159,13 @@ def test_a_checkpoint_s_game_has_the_labels_of_its_data(tmp_path):
     (game,) = of_checkpoint(str(cli.run.folder / "checkpoints" / "last.ckpt"), 6, 0).values()
     assert torch.equal(game.real_label, cli.datamodule.labels[:6])
     assert not torch.equal(game.real_label, game.label)
+
+
+def test_a_name_without_such_a_game_is_refused_before_it_is_trained(tmp_path, monkeypatch, capsys):
+    monkeypatch.setattr(tables, "train", None)
+    with pytest.raises(SystemExit):
+        main(["lab", "eigen", "introvae", "--out", str(tmp_path / "eigen.png")])
+    assert "IntroVAE's discriminator gives no logits" in capsys.readouterr().err
 
 
 def test_mistakes_are_told_in_one_sentence(tmp_path, capsys):

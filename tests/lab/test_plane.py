@@ -8,6 +8,7 @@ from PIL import Image
 
 from zoo.__main__ import main
 from zoo.data.plane import TARGETS
+from zoo.lab import plane
 from zoo.lab.plane import SETTINGS, field_of, measure, train
 from zoo.objectives.divergences import DIVERGENCES
 
@@ -89,9 +90,11 @@ def test_command_draws_and_tells(tmp_path, capsys):
         (("r1gan", "--data", "cube"), "no data set 'cube' of points; choose one of ring, ring-m17"),
         (("r1gan", "--options", "{penaltie: none}"), "penaltie"),
         (("r1gan", "--options", "{lr: fast}"), "lr"),
+        (("sngan,r1gan", "--options", "{clip: 0.01}"), "clip"),
     ],
 )
-def test_mistakes_are_told_in_one_sentence(args, words, capsys):
+def test_mistakes_are_told_in_one_sentence(args, words, capsys, monkeypatch):
+    monkeypatch.setattr(plane, "train", None)  # before anything is trained
     with pytest.raises(SystemExit):
         main(["lab", "plane", *args])
     assert words in capsys.readouterr().err

@@ -296,3 +296,4 @@ class Imitation(Counted):
     def read_demonstrations(self) -> None:
         h = self.hparams
         self.demos = load(h.demonstrations, self.envs, h.env).first(h.n_demonstrations, h.demonstrations)
+        self.computed = {"what the demonstrations show": self.demos.fingerprint}

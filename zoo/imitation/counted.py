@@ -37,6 +37,7 @@ class Counted(Checked, L.LightningModule):
         self.seed = torch.initial_seed()
         self.rng = torch.Generator().manual_seed(self.seed)
         self._conditions: dict = {}  # of a loaded model
+        self.computed: dict = {}  # what decides beside the settings what is computed, as a checkpoint keeps it
 
     def get_extra_state(self) -> dict:
         return {
@@ -62,7 +63,7 @@ class Counted(Checked, L.LightningModule):
             "paper": type(self).__name__.lower(),
             "hparams": {k: v for k, v in self.hparams.items() if k in known},
             "conditions": self.conditions,
-            "computed": {"seed_everything": self.seed},
+            "computed": {"seed_everything": self.seed, **self.computed},
         }
 
     @property

@@ -1,5 +1,6 @@
 """Demonstrations: what an expert did, as an npz with everything that made it."""
 
+import hashlib
 import json
 from dataclasses import dataclass
 from pathlib import Path
@@ -37,6 +38,14 @@ class Demonstrations:
         """Observations (N, d), actions (N, k) or (N,), and what followed (N, d) of all episodes in turn."""
         there = torch.arange(self.obs.shape[1]) < self.lengths[:, None]
         return self.obs[there], self.actions[there], self.next_obs[there]
+
+    @property
+    def fingerprint(self) -> str:
+        """A name of what is shown, wherever its file lies."""
+        found = hashlib.sha256()
+        for shown in (*self.steps(), self.lengths):
+            found.update(shown.contiguous().numpy().tobytes())
+        return found.hexdigest()[:16]
 
     def first(self, n: int | None, path: str) -> "Demonstrations":
         """The first n episodes; all for None.

@@ -177,6 +177,17 @@ def gives_logits(gan: GAN) -> bool:
     return "label" in inspect.signature(gan.D.forward).parameters
 
 
+def check_game(gan: GAN) -> None:
+    """Refuse a model that plays no game of logits.
+
+    Raises:
+        ValueError: for a model whose D gives no logits, or whose losses are no functions of them.
+    """
+    if not gives_logits(gan):
+        raise ValueError(f"{type(gan).__name__}'s discriminator gives no logits, so it has no such game")
+    rules.losses(gan)
+
+
 def game_of(gan: GAN, real: Tensor, label: Tensor | None = None, seed: int = 0) -> Game:
     """The game of a model on a real batch: its losses, and its slope penalties where it has any.
 
@@ -192,8 +203,7 @@ def game_of(gan: GAN, real: Tensor, label: Tensor | None = None, seed: int = 0) 
         ValueError: for a model whose D gives no logits, or whose losses are no functions of them, and for a
             conditional one without labels.
     """
-    if not gives_logits(gan):
-        raise ValueError(f"{type(gan).__name__}'s discriminator gives no logits, so it has no such game")
+    check_game(gan)
     if gan.n_classes and label is None:
         raise ValueError(f"{type(gan).__name__} judges images by their classes, and these have none: give labels")
     loss_d, loss_g = rules.losses(gan)

@@ -59,6 +59,22 @@ class Watch(L.Callback):
             self.look(gan, self.target)
 
 
+def untrained(
+    paper: str, data: str, kimg: float | None = None, seed: int = 0, options: dict[str, Any] | None = None
+) -> tuple[GAN, Points]:
+    """The model and the points it is to be trained on; arguments and errors as those of `train`."""
+    setting = setting_of(paper, data)
+    torch.manual_seed(seed)
+    length = {} if kimg is None else {"total_kimg": kimg}
+    gan = build(paper, shortened(setting.options | (options or {}), length) | length)
+    points = Points(data, gan.images_per_step, seed, gan.n_classes)
+    dim = points.target.dim
+    gan.use_networks(setting.generator(dim), setting.critic(dim), setting.latent_dim)
+    if setting.encoder:
+        gan.E = setting.encoder(dim)
+    return gan, points
+
+
 def train(
     paper: str,
     data: str,
@@ -81,15 +97,7 @@ def train(
         ValueError: for a paper, a data set or an option that is not there.
         Diverged: by the model's own watch, or for weights that are not finite any more.
     """
-    setting = setting_of(paper, data)
-    torch.manual_seed(seed)
-    length = {} if kimg is None else {"total_kimg": kimg}
-    gan = build(paper, shortened(setting.options | (options or {}), length) | length)
-    points = Points(data, gan.images_per_step, seed, gan.n_classes)
-    dim = points.target.dim
-    gan.use_networks(setting.generator(dim), setting.critic(dim), setting.latent_dim)
-    if setting.encoder:
-        gan.E = setting.encoder(dim)
+    gan, points = untrained(paper, data, kimg, seed, options)
     trainer = L.Trainer(
         accelerator="cpu",
         max_steps=-1,
@@ -180,7 +188,7 @@ def lab(
     """
     names = list(SETTINGS) if papers == "all" else papers.split(",")
     for name in names:  # all of them before the first is trained
-        setting_of(name, data)
+        untrained(name, data, kimg, seed, options)
     warnings.filterwarnings("ignore", module="lightning")
     logging.getLogger("lightning.pytorch").setLevel(logging.WARNING)
     figure = new_figure(4 * len(names), 4.4)

@@ -8,9 +8,9 @@ import torch
 
 from zoo.engine.gan import GAN
 from zoo.lab.dirac import method, simulate
-from zoo.lab.eigen import EXACT, Game, game_of, spectrum
+from zoo.lab.eigen import EXACT, Game, check_game, game_of, spectrum
 from zoo.lab.figures import animate_dirac, draw_dirac, draw_notebook, plane_panel, rounds_of
-from zoo.lab.plane import train
+from zoo.lab.plane import train, untrained
 from zoo.lab.settings import SETTINGS
 from zoo.lab.spectrum import (
     JUDGED,
@@ -146,6 +146,7 @@ def eigen(subject: str, data: str, kimg: float | None, n: int | None, k: int, se
 
 
 def on_points(paper: str, data: str, kimg: float | None, n: int, seed: int) -> dict[str, Game]:
+    check_game(untrained(paper, data, kimg, seed)[0])
     one_step, _ = train(paper, data, 1e-3, seed)
     trained, target = train(paper, data, kimg, seed)
     real = target.draw(n, torch.Generator().manual_seed(seed))

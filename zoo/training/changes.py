@@ -22,7 +22,7 @@ TRAINER = {"overfit_batches": 0.0, "limit_train_batches": None, "deterministic":
 
 def computed(model: GAN, data: Any = None, trainer: Mapping[str, Any] | None = None) -> dict[str, Any]:
     """What decides beside the model's own settings what is computed, as options of the command line name it."""
-    found: dict[str, Any] = {"seed_everything": model.seed}
+    found: dict[str, Any] = {"seed_everything": model.seed, **getattr(model, "computed", {})}
     for name in DATA if data is not None else ():
         found[f"data.{name}"] = getattr(data, name, None)
     if data is not None:
