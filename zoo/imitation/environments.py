@@ -96,7 +96,7 @@ def register() -> None:
 
 
 def make(name: str, n: int) -> gym.vector.VectorEnv:
-    """`n` environments of a name, or `module:name`, side by side; each starts anew in the step that ends its episode.
+    """`n` environments of a name, or `module:name`, side by side, each of which starts anew where its episode ends.
 
     Raises:
         ValueError: for a name that gymnasium does not have, or an environment whose observations are not vectors or
