@@ -132,6 +132,28 @@ def listed(names: Sequence[str]) -> str:
     return ", ".join(names[:5]) + (f" and {len(names) - 5} more" if len(names) > 5 else "")
 
 
+def numbered(values: Sequence[Any], where: object) -> tuple[list[int], tuple[str, ...]]:
+    """Classes as a store writes them beside its images, as numbers, and their names if it has any.
+
+    Names are numbered in sorted order; numbers, true and false stay what they are.
+
+    Raises:
+        ValueError: naming the first that is no class, or is one of another kind than those before it.
+    """
+    named = isinstance(values[0], str)
+    for i, value in enumerate(values):
+        if isinstance(value, str) is not named or (not named and (value is None or value < 0 or value % 1)):
+            other = "" if named else ": classes are whole numbers from 0 on, or names"
+            raise ValueError(
+                f"{where} has {value!r} as the class of row {i}, and {values[0]!r} of the first{other}."
+            )
+    if not named:
+        return [int(value) for value in values], ()
+    classes = tuple(sorted(set(values)))
+    number = {name: i for i, name in enumerate(classes)}
+    return [number[value] for value in values], classes
+
+
 def from_folders(names: Sequence[str], where: object) -> tuple[list[int] | None, tuple[str, ...]]:
     """Class of each image and the classes' names, by the top folders in sorted order; None without folders.
 

@@ -69,7 +69,7 @@ def prepare(
 
     Raises:
         MissingDataset: nothing is at `source`.
-        FileExistsError: `dest` exists.
+        FileExistsError: `dest` exists, or a file of somebody's where its report would go.
         OSError: the disk is too small.
         ValueError: an option is not one of its values, the source was resized by another filter, or no image can
             be used.
@@ -79,6 +79,7 @@ def prepare(
     crop, filter = crop or about.crop, filter or about.filter
     crop_of(crop)
     dests = _dests(Path(dest), resolution, pyramid)
+    Report.check_place(dests[resolution])
     opened, split = _checked(kind, Path(source), split, download)
     _check_made(source, opened.made, dests, filter)
     least = 0 if crop == "wide" else resolution  # a wide crop is as wide as the image, which may be lower

@@ -7,6 +7,7 @@ from pathlib import Path
 
 from zoo.data.whole import write_whole
 
+TITLES = ("left out", "twice", "no image, ignored")
 SHOWN = 10  # of each list; the file beside the zip has all
 
 
@@ -34,8 +35,19 @@ class Report:
         """Where the whole lists go; beside the zip, and only if there is something to list."""
         return self.dest.with_suffix(".report.txt")
 
+    @staticmethod
+    def check_place(dest: Path) -> None:
+        """Refuse a destination beside which somebody's own file lies where the lists would go.
+
+        Raises:
+            FileExistsError: naming it.
+        """
+        file = Report(dest, {}).file
+        if file.is_file() and not file.read_bytes().startswith(tuple(f"{title}: ".encode() for title in TITLES)):
+            raise FileExistsError(f"{file} is no list of `zoo data prepare`, and would be replaced: move it away.")
+
     def _lists(self) -> list[tuple[str, list[str]]]:
-        return [("left out", self.skipped), ("twice", self.same), ("no image, ignored", self.ignored)]
+        return list(zip(TITLES, (self.skipped, self.same, self.ignored), strict=True))
 
     def write(self) -> None:
         """The whole lists, as a text file in the place of an earlier zip's."""

@@ -14,7 +14,7 @@ import numpy as np
 
 from zoo.data.files import TINY, BadImage, Files, MissingDataset
 from zoo.data.kinds import KINDS
-from zoo.data.labels import MOST_CLASSES
+from zoo.data.labels import MOST_CLASSES, from_folders
 from zoo.data.paths import natural, one_snapshot
 from zoo.preparation.arrays import read_memory, read_npy, read_stack
 from zoo.preparation.splits import folder_of, images_in, shards_of
@@ -112,9 +112,10 @@ def _inner(kind: str, path: Path) -> Path:
 
 def _tfrecords(kind: str, path: Path, split: str) -> Source | None:
     files = [path] if path.is_file() else sorted(path.iterdir())
-    if not (files := [p for p in files if ".tfrecord" in p.name and p.is_file()]):
+    from zoo.preparation.tfrecords import TFRecords, holds_records
+
+    if not (files := [p for p in files if p.is_file() and holds_records(p)]):
         return None
-    from zoo.preparation.tfrecords import TFRecords
 
     files, left, parted = shards_of(path, files, split)
     records = TFRecords(files, from_one=kind == "imagenet")
@@ -124,8 +125,9 @@ def _tfrecords(kind: str, path: Path, split: str) -> Source | None:
         "TFRecords",
         sizes(files),
         labels=records.labels,
+        classes=records.classes,
         levels=records.levels,
-        ignored=left,
+        ignored=left + records.unread,
         split=parted,
     )
 
@@ -147,7 +149,7 @@ def _parquet(kind: str, path: Path, split: str) -> Source | None:
         sizes(table.files),
         labels=table.labels,
         classes=table.classes,
-        ignored=left,
+        ignored=left + table.unread,
         split=parted,
     )
 
@@ -183,7 +185,10 @@ def _npy(kind: str, path: Path, split: str) -> Source | None:
     files, left, parted = shards_of(path, files, split)
     names = [str(p.relative_to(path)) for p in files]
     read = functools.partial(read_npy, files)
-    return Source(read, names, "NPY files", sizes(files), ignored=left, split=parted)
+    labels, classes = from_folders(names, path) if KINDS[kind].labelled else (None, ())
+    return Source(
+        read, names, "NPY files", sizes(files), labels=labels, classes=classes, ignored=left, split=parted
+    )
 
 
 def _files(kind: str, path: Path, split: str) -> Source:

@@ -10,7 +10,13 @@ from pathlib import Path
 import numpy as np
 
 from zoo.data.files import BadImage
+from zoo.data.labels import numbered
 
+#: columns of classes, in the order they are looked for, before those that the hub's metadata call classes
+LABELS = (
+    *("label", "labels", "class", "fine_label", "cls"),
+    *("class_label", "category", "target", "y", "class_id", "label_id", "class_name", "label_name"),
+)
 HINT = "pip install 'gan-zoo[data]'"
 
 
@@ -24,30 +30,37 @@ class Parquet:
     def __init__(self, files: list[Path]) -> None:
         pq = _pyarrow()
         self.files = files
-        counts, labels = [], []
+        self.images: dict[Path, str] = {}
+        self.unread: list[str] = []
+        counts, labels, named = [], [], {}
         for file in files:
             try:
                 opened = pq.ParquetFile(file)
             except Exception as error:  # pyarrow raises its own kinds
                 raise ValueError(f"{file} is not a readable parquet file ({error}): copy it again.") from error
             schema = opened.schema_arrow
-            self.image, self.label, self.classes = _columns(file, schema)
+            self.images[file], label, named[file] = _columns(file, schema)
             counts += [(file, g, opened.metadata.row_group(g).num_rows) for g in range(opened.num_row_groups)]
-            rows = opened.read(columns=[self.label]).column(0).to_pylist() if self.label else []
-            known = [isinstance(c, int) and c >= 0 for c in rows]  # test splits have the label -1
-            labels.append(rows if any(known) or (self.label and not rows) else None)
+            rows = opened.read(columns=[label]).column(0).to_pylist() if label else []
+            known = [c not in (None, "", -1) for c in rows]  # test splits have the label -1
+            labels.append(rows if any(known) or (label and not rows) else None)
             if any(known) and not all(known):
                 i = known.index(False)
                 raise ValueError(
-                    f"{file} has no class for row {i} ({self.label} {rows[i]}), but for others: give each row "
-                    "one, or none."
+                    f"{file} has no class for row {i} ({label} {rows[i]}), but for others: give each one, or none."
                 )
+            if not label and (others := [name for name in schema.names if name != self.images[file]]):
+                self.unread.append(f"{file.name}: {', '.join(others)} (classes are read of a column named label)")
         self.groups = [(file, group) for file, group, _ in counts]
         self.ends = np.cumsum([n for _, _, n in counts])
         without = [file for file, some in zip(files, labels, strict=True) if some is None]
         if without and len(without) < len(files):
             raise ValueError(f"{without[0]} has no labels, but other files have: label all of them, or none.")
-        self.labels = None if without else [c for some in labels for c in some]
+        if odd := next((file for file in files if named[file] != named[files[0]]), None):
+            raise ValueError(f"{odd} names its classes otherwise than {files[0]}: prepare each by itself.")
+        values = [] if without else [c for some in labels for c in some]
+        self.labels, names = numbered(values, "the column of labels") if values else (None if without else [], ())
+        self.classes = named[files[0]] or names
 
     def __len__(self) -> int:
         return int(self.ends[-1]) if len(self.ends) else 0
@@ -65,7 +78,7 @@ class Parquet:
         """Encoded bytes of image i."""
         group, row = self._place(i)
         file, number = self.groups[group]
-        value = _row_group(file, number, self.image)[row].as_py()
+        value = _row_group(file, number, self.images[file])[row].as_py()
         data = value.get("bytes") if isinstance(value, dict) else value
         if not data:
             raise BadImage("holds no image bytes")
@@ -98,17 +111,25 @@ def _columns(file: Path, schema) -> tuple[str, str | None, tuple[str, ...]]:
             return any(kind.field(k).name == "bytes" for k in range(kind.num_fields))
         return pa.types.is_binary(kind) or pa.types.is_large_binary(kind)
 
+    def holds_classes(kind) -> bool:
+        kind = kind.value_type if pa.types.is_dictionary(kind) else kind
+        numbers = pa.types.is_integer(kind) or pa.types.is_floating(kind) or pa.types.is_boolean(kind)
+        return numbers or pa.types.is_string(kind) or pa.types.is_large_string(kind)
+
     images = [f.name for f in schema if holds_images(f.type)]
     if not images:
         raise ValueError(f"{file} has no column of images, only {', '.join(schema.names)}.")
-    image = next((n for n in ("image", "img", "jpg", "png") if n in images), images[0])
-    integers = [f.name for f in schema if pa.types.is_integer(f.type)]
-    label = next((n for n in ("label", "labels", "class", "fine_label", "cls") if n in integers), None)
+    image = next((n for n in ("image", "img", "jpg", "png") if n in images), None)
+    if image is None and len(images) > 1:
+        raise ValueError(f"{file} has several columns of images ({', '.join(images)}): name the one to take image.")
+    columns = [f.name for f in schema if holds_classes(f.type)]
     try:
         features = json.loads((schema.metadata or {})[b"huggingface"])["info"]["features"]
-        return image, label, tuple(features[label]["names"])
-    except (KeyError, TypeError, ValueError):
-        return image, label, ()
+        names = {k: tuple(v["names"]) for k, v in features.items() if isinstance(v, dict) and "names" in v}
+    except (KeyError, TypeError, ValueError, AttributeError):
+        names = {}
+    label = next((name for name in (*LABELS, *names) if name in columns), None)
+    return image or images[0], label, names.get(label, ())
 
 
 def _pyarrow():

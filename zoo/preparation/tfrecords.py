@@ -16,10 +16,13 @@ from pathlib import Path
 import numpy as np
 
 from zoo.data.files import BadImage
+from zoo.data.labels import numbered
 
 LEVEL = re.compile(r"-r(\d\d)\.tfrecords$")
 ENCODED = ("image/encoded", "image_raw", "image", "jpeg", "png")  # names that other writers use
-LABELS = ("image/class/label", "label", "class")
+LABELS = ("image/class/label", "label", "labels", "class", "class_id", "target", "image/class/text", "class_name")
+PACKED = (b"\x1f\x8b", b"\x78\x01", b"\x78\x9c", b"\x78\xda")  # first bytes of gzip's and zlib's files
+SHARD = re.compile(r"-\d{5}-of-\d{5}$")  # TF-slim's, which have no ending
 
 
 def masked_crc(data: bytes) -> int:
@@ -38,7 +41,7 @@ def offsets(path: Path) -> np.ndarray:
     """Where each record's payload starts and how long it is, int64 (n, 2).
 
     Raises:
-        ValueError: the file is cut off or damaged.
+        ValueError: the file is packed, cut off or damaged.
     """
     found, size = [], path.stat().st_size
     with path.open("rb") as file:
@@ -48,6 +51,10 @@ def offsets(path: Path) -> np.ndarray:
             head = file.read(12)
             length = int.from_bytes(head[:8], "little")
             if len(head) == 12 and masked_crc(head[:8]) != int.from_bytes(head[8:], "little"):
+                if not position and head[:2] in PACKED:
+                    raise ValueError(
+                        f"{path} is packed by gzip or zlib: records are read by their place, unpack it."
+                    )
                 raise ValueError(f"{path} is damaged at byte {position} (checksum of a length): copy it again.")
             if position + length + 16 > size:
                 raise ValueError(f"{path} is cut off after {len(found):,} whole records: copy it again.")
@@ -125,7 +132,11 @@ class TFRecords:
     Attributes:
         levels: resolutions for which the files hold every image ready-made (PGGAN's layout), falling.
         labels: class of each image, or None.
+        classes: their names, where the records have names alone.
+        unread: what the records hold beside the image, where no class was found among it.
     """
+
+    classes: tuple[str, ...] = ()
 
     def __init__(self, files: Sequence[Path], from_one: bool = False) -> None:
         by_level = {2 ** int(m[1]): p for p in files if (m := LEVEL.search(p.name))}
@@ -139,6 +150,7 @@ class TFRecords:
                     f"the levels of {self.files[0].parent} have different counts ({counts}): copy them again."
                 )
         self.ends = np.cumsum([len(i) for i in (self.index[:1] if self.levels else self.index)])
+        self.unread: list[str] = []
         self._open: dict[int, io.FileIO] = {}  # read by position, so that workers may share them
         self.labels = self._labels(files[0].parent, from_one)
 
@@ -198,8 +210,25 @@ class TFRecords:
         try:
             first = self.features(0)
             name = next((n for n in LABELS if n in first), None)
-            labels = name and [int(self.features(i)[name][0]) for i in range(len(self))]
-            from_one = from_one and name == "image/class/label" and min(labels) > 0
-            return [c - 1 for c in labels] if from_one else labels
-        except (BadImage, KeyError, IndexError) as error:
+            if name is None:
+                others = sorted(set(first) - {*ENCODED, "shape", "data"})
+                self.unread = [f"{', '.join(others)} (classes are read of a feature named label)"] if others else []
+                return None
+            values = [self.features(i)[name] for i in range(len(self))]
+        except (BadImage, KeyError) as error:
             raise ValueError(f"the labels of {self.files[0]} cannot be read ({error}): copy it again.") from error
+        if (many := next((i for i, some in enumerate(values) if len(some) != 1), None)) is not None:
+            raise ValueError(f"{self.name(many)} has {len(values[many])} classes ({name}): give each image one.")
+        one_each = [
+            some[0].decode("utf-8", "replace") if isinstance(some[0], bytes) else some[0] for some in values
+        ]
+        if set(one_each) == {-1}:  # a test set's
+            return None
+        labels, self.classes = numbered(one_each, f"the feature {name}")
+        from_one = from_one and name == "image/class/label" and min(labels) > 0
+        return [c - 1 for c in labels] if from_one else labels
+
+
+def holds_records(path: Path) -> bool:
+    """Whether a file is one of TFRecords by its name."""
+    return ".tfrecord" in path.name or bool(SHARD.search(path.name))
