@@ -27,6 +27,19 @@ def test_test_images_that_are_trained_on_and_images_given_twice_are_refused(make
         open_([path, other], test_path=str(copy))
     with pytest.raises(ValueError, match=r"a.zip and .*copy.zip hold the same images"):
         open_([path, copy])
+    unpacked, renamed = tmp_path / "unpacked", tmp_path / "renamed"
+    with zipfile.ZipFile(path) as archive:
+        archive.extractall(unpacked)
+    renamed.mkdir()
+    for i, file in enumerate(sorted(unpacked.rglob("*.png"), reverse=True)):
+        (renamed / f"{i}.png").write_bytes(file.read_bytes())
+    for again in (unpacked, renamed):
+        with pytest.raises(ValueError, match=rf"data.test_path .*{again.name} holds images that are trained on"):
+            open_([path, other], test_path=str(again), labels=False)
+        with pytest.raises(ValueError, match=rf"a.zip and .*{again.name} hold the same images"):
+            open_([path, again], labels=False)
+    with pytest.raises(ValueError, match=r"unpacked and .*renamed hold the same images"):
+        open_([unpacked, renamed], labels=False)
     assert len(open_([path], test_path=str(other)).test_images()) == 7
 
 

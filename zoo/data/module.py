@@ -156,8 +156,8 @@ class ImageDataModule(Checked, L.LightningDataModule):
         if self.test_path:
             opening.check_tests(opening.at_resolution(self.test_path, self.full_resolution))
         images = self._open_level()
-        if self.test_path:
-            opening.check_unseen(self.test_images(), images, self.test_path, self.paths)
+        if self.test_path and not self._opened_at:
+            opening.check_unseen(self.test_images(), self.test_path, self.paths, self.full_resolution)
         if not self.use_labels:
             images = replace(images, labels=None)
         n_classes = 0 if images.labels is None else int(images.labels.max()) + 1

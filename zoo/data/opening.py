@@ -2,11 +2,13 @@
 
 import functools
 from collections.abc import Sequence
+from itertools import combinations
 from pathlib import Path
 
 import torch
 from torch import Tensor
 
+from zoo.data.copies import copies
 from zoo.data.files import TINY, Files, MissingDataset, check_size, decode
 from zoo.data.images import Images
 from zoo.data.labels import listed
@@ -68,13 +70,10 @@ def open_files(
 
 def check_apart(files: Sequence[Files]) -> None:
     """ValueError where the same images are given twice."""
-    known: dict[str, Path] = {}
-    for source in files:
-        # the files of a folder are known by name and size alone, which pictures of one format may share
-        what = source.listing(labels=False) if source.zipped else str(source.path.resolve())
-        if (twin := known.setdefault(what, source.path)) is not source.path:
+    for one, other in combinations(files, 2):
+        if one.path.resolve() == other.path.resolve() or copies(one, other):
             raise ValueError(
-                f"{twin} and {source.path} hold the same images, which would be shown twice: give one of them."
+                f"{one.path} and {other.path} hold the same images, which would be shown twice: give one of them."
             )
 
 
@@ -132,13 +131,19 @@ def check_tests(path: str) -> None:
         raise MissingDataset(f"there are no test images at {path}: prepare them, or set data.test_path to null")
 
 
-def check_unseen(tests: Images, images: Images, path: str, paths: Sequence[str]) -> None:
+def check_unseen(tests: Images, path: str, paths: Sequence[str], resolution: int) -> None:
     """Refuse test images of another size, now and not after training, and those that are trained on, at `paths`.
+
+    Args:
+        resolution: what {resolution} stands for in the paths.
 
     Raises:
         ValueError: naming their `path`.
     """
     tests[torch.tensor([0])]
-    same = tests.content in images.content.split() and Path(path).is_file()
-    if same or Path(path).resolve() in [Path(p).resolve() for p in paths]:
-        raise ValueError(f"data.test_path {path} holds images that are trained on: give others, or null.")
+    path, *paths = (at_resolution(one, resolution) for one in (path, *paths))
+    for other in paths:
+        same = Path(path).resolve() == Path(other).resolve()
+        files = all(Path(p).exists() and not is_stream(p) for p in (path, other))
+        if same or (files and copies(Files(path, labels=False), Files(other, labels=False))):
+            raise ValueError(f"data.test_path {path} holds images that are trained on: give others, or null.")

@@ -79,7 +79,6 @@ def prepare(
     crop, filter = crop or about.crop, filter or about.filter
     crop_of(crop)
     dests = _dests(Path(dest), resolution, pyramid)
-    Report.check_place(dests[resolution])
     opened, split = _checked(kind, Path(source), split, download)
     _check_made(source, opened.made, dests, filter)
     least = 0 if crop == "wide" else resolution  # a wide crop is as wide as the image, which may be lower
@@ -88,7 +87,7 @@ def prepare(
     identity |= {"duplicates": duplicates, "source": opened.stamp} | vars(settings)
     count = min(len(opened), limit or len(opened))
     work = Work(opened, settings)
-    _check_disk(dests, estimate(work, count, Path(source)))
+    _check_place(dests, estimate(work, count, Path(source)))
     zips, facts = Zips(dests, identity, format), {"kind": kind, "split": split, "source": Path(source).name}
     _write(zips, work, count, workers, duplicates == "drop", facts)
     return _report(dests[resolution], zips.records, opened, count, limit, split)
@@ -178,8 +177,9 @@ def _check_made(source: str | Path, made: dict, dests: dict[int, Path], filter: 
         )
 
 
-def _check_disk(dests: dict[int, Path], need: int) -> None:
-    """OSError where the disk is too small for what is not there yet."""
+def _check_place(dests: dict[int, Path], need: int) -> None:
+    """OSError where the disk is too small for what is not there yet, or a file of somebody's is in the way."""
+    Report.check_place(dests[max(dests)])
     parts = [part for dest in dests.values() if (part := part_of(dest)).exists()]
     need = int(need * 1.05) - sum(part.stat().st_size for part in parts)
     folder = max(dests.items())[1].parent
