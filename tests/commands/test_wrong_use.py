@@ -24,6 +24,9 @@ MODEL = {
         --model.n_dis 0 | n_dis
         --model.total_kimg -1 --model.decay_start_kimg null | total_kimg
         --data.divisor -5 | divisor
+        --data.divisor 1 | data.divisor 1 and data.noise 0 bring images up to 254
+        --data.noise 2 | data.divisor 127.5 and data.noise 2 bring images up to 3
+        --data ImageDataModule --data.path big --model.resolution 64 --data.filter nearest | mean, box, lanczos
         --data ImageDataModule --data.path '' | path
         --data ImageDataModule --data.path encrypted.zip | encrypted.zip
         --data ImageDataModule --data.path json-huge.zip | dataset.json

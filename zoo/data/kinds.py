@@ -3,6 +3,10 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Literal
+
+#: how images are resized: repeated 2x2 means, or one of Pillow's
+Filter = Literal["mean", "box", "lanczos", "bilinear", "bicubic"]
 
 
 @dataclass(frozen=True)
@@ -12,7 +16,7 @@ class Kind:
     Attributes:
         title: its name in messages and results.
         crop: see `zoo.preparation.pixels.CROPS`.
-        filter: see `zoo.preparation.pixels.FILTERS`.
+        filter: how its images are resized.
         labelled: False drops labels that the papers do not use, such as the folders that only shard FFHQ.
         counts: images of each split; unknown splits and sets of no fixed size are absent.
         resolution: the usual side in pixels when none is given.
@@ -20,7 +24,7 @@ class Kind:
 
     title: str
     crop: str = "center"
-    filter: str = "lanczos"
+    filter: Filter = "lanczos"
     labelled: bool = True
     counts: dict[str, int] | None = None
     resolution: int | None = None

@@ -15,7 +15,7 @@ import torch
 from torch import Tensor
 from torch.utils.data import DataLoader
 
-from zoo.data import manifests, opening
+from zoo.data import kinds, manifests, opening
 from zoo.data.floats import to_float
 from zoo.data.images import Batch, Images, loader, worth_workers
 from zoo.data.order import EndlessBatches, seed_of, subset
@@ -74,7 +74,7 @@ class ImageDataModule(Checked, L.LightningDataModule):
         limit: PositiveInt | None = None,
         limit_to: Literal["random", "first"] = "random",
         source_resolution: Side | None = None,
-        filter: str | None = None,
+        filter: kinds.Filter | None = None,
         stretch: bool | None = None,
         test_path: str | None = None,
         cache_gib: PositiveFloat | None = None,
