@@ -3,6 +3,10 @@
 import io
 import json
 import multiprocessing
+import os
+import signal
+import subprocess
+import sys
 import time
 import zipfile
 from pathlib import Path
@@ -364,3 +368,24 @@ def test_workers_give_the_same_bytes(faces, tmp_path, monkeypatch):
     for name, workers in (("none", 0), ("two", 2)):
         prepare("folder", faces, tmp_path / name / "set.zip", 8, workers=workers)
     assert digests(tmp_path / "none") == digests(tmp_path / "two")
+
+
+def test_ctrl_c_ends_all_processes_with_a_sentence_and_the_same_command_goes_on(tmp_path):
+    """Workers hold out against signals, since in training the running step still needs them."""
+    np.save(tmp_path / "stack.npy", np.random.default_rng(0).integers(0, 256, (20_000, 16, 16, 3), np.uint8))
+    words = ["data", "prepare", "folder", "stack.npy", "out-{resolution}.zip", "--resolution", "16"]
+    words += ["--pyramid", "true", "--workers", "2"]
+    code = f"from zoo.__main__ import main; main({words!r})"
+    command = [sys.executable, "-c", code]
+    process = subprocess.Popen(command, cwd=tmp_path, stderr=subprocess.PIPE, text=True, start_new_session=True)
+    journal = tmp_path / ".out-16.zip.journal"
+    while process.poll() is None and not (journal.exists() and b'"done"' in journal.read_bytes()):
+        time.sleep(0.01)
+    os.killpg(process.pid, signal.SIGINT)
+    told = process.communicate(timeout=30)[1]
+    assert process.returncode == 130
+    assert told.strip().endswith("stopped: what was finished is kept")
+    assert "Traceback" not in told
+    assert not list(tmp_path.glob("out*.zip"))
+    assert prepare("folder", tmp_path / "stack.npy", tmp_path / "out-{resolution}.zip", 16, pyramid=True, workers=0)
+    assert len(list(tmp_path.glob("out*.zip"))) == 3

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import atexit
 import functools
 import mmap
 import os
 import signal
 import threading
 import time
+import weakref
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
 
@@ -166,11 +168,24 @@ def _live_as_parent(worker: int) -> None:
     threading.Thread(target=watch, daemon=True).start()
 
 
+#: worker processes of loaders that are not used up
+_WORKERS: weakref.WeakSet = weakref.WeakSet()
+
+
+@atexit.register  # before multiprocessing's own, which would ask them by a signal that they ignore, and wait
+def _end_workers() -> None:
+    """Where an error or Ctrl-C leaves a loader half read, its workers end with the program."""
+    for worker in _WORKERS:
+        worker.kill()
+
+
 class _Loader(DataLoader):
     """Raises a worker's `BadImage` as its sentence: DataLoader alone would bury it in a traceback."""
 
     def __iter__(self) -> Iterator:
-        for item in super().__iter__():
+        items = super().__iter__()
+        _WORKERS.update(getattr(items, "_workers", ()))
+        for item in items:
             if isinstance(item, BadImage):
                 raise item
             yield item

@@ -45,10 +45,14 @@ TYPE = re.compile(
 def door() -> Iterator[None]:
     """The command line's door: what goes wrong behind it is one sentence and exit code 2, or 1 where it diverged.
 
-    What is no mistake that is known here is told as such. With ZOO_DEBUG=1 every error shows its traceback.
+    What is no mistake that is known here is told as such. With ZOO_DEBUG=1 every error shows its traceback. After
+    Ctrl-C the code is 130.
     """
     try:
         yield
+    except KeyboardInterrupt:
+        print("stopped: what was finished is kept", file=sys.stderr)
+        raise SystemExit(130) from None
     except Exception as error:
         refuse(error)
 
