@@ -72,7 +72,7 @@ def classifier(data: StackedMNIST) -> tuple[nn.Module, float]:
         net.load_state_dict(stored["net"])
         return net.eval().requires_grad_(False), stored["accuracy"]
     net = train(pixels, labels)
-    test = StackedMNIST(data.paths[0], data.resolution, split="test", download=data.download)
+    test = StackedMNIST(data.paths[0], data.full_resolution, split="test", download=data.download)
     digits, truth = test.digits()
     accuracy = (classes(net, digits[:, :1]) == truth).double().mean().item()
     file.parent.mkdir(parents=True, exist_ok=True)
@@ -92,6 +92,8 @@ def counted(numbers: Tensor) -> dict[str, float]:
 def modes(subject: Subject) -> dict[str, float]:
     """`counted` over 25,600 samples, or as many as there are, and `digit_accuracy` of the classifier.
 
+    What a growing model makes below the digits' resolution is shown to the classifier by repeated pixels.
+
     Raises:
         ValueError: for data other than stacked MNIST.
     """
@@ -102,8 +104,10 @@ def modes(subject: Subject) -> dict[str, float]:
     net, accuracy = classifier(subject.data)
     numbers = []
     for images in subject.all_fakes(min(N_SAMPLES, subject.n_fake)):
-        n, _, *side = images.shape
-        digits = classes(net, images.cpu().reshape(3 * n, 1, *side)).view(n, 3)
+        n, _, side, _ = images.shape
+        times = subject.data.full_resolution // side
+        images = images.cpu().repeat_interleave(times, 2).repeat_interleave(times, 3)
+        digits = classes(net, images.reshape(3 * n, 1, side * times, side * times)).view(n, 3)
         numbers.append((digits * torch.tensor([100, 10, 1])).sum(1))
     found = counted(torch.cat(numbers))
     assert found["modes_kl"] <= math.log(N_MODES) + 1e-9
