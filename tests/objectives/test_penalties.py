@@ -4,7 +4,7 @@ import pytest
 import torch
 
 from zoo.objectives.divergences import DIVERGENCES
-from zoo.objectives.losses import squared_error
+from zoo.objectives.losses import feature_matching, squared_error
 from zoo.objectives.penalties import (
     between,
     class_consistency,
@@ -175,3 +175,50 @@ def test_more_scores_than_images_and_batches_that_differ_are_refused():
             difference(x, x[:1])
     with pytest.raises(ValueError, match="l1 or l2, not L1"):
         pair_distance(x, x, norm="L1")
+
+
+SLOPES = [wgan_gp, wgan_gp_one_sided, slope_hinge, wgan_div, r1, r2]
+
+
+@pytest.mark.parametrize("slope", SLOPES)
+def test_a_slope_of_a_mean_of_many_scores_or_of_other_images_is_refused(slope):
+    """A critic that gives its batch's mean had slopes of a N-th; two scores an image, those of their sum."""
+    w, x = normal(6), normal(5, 6).requires_grad_()
+    with pytest.raises(ValueError, match=r"one score an image, not \(\) of 5 images: take no mean"):
+        slope((x @ w).mean(), x)
+    with pytest.raises(ValueError, match=r"one score an image, not \(5, 2\) of 5 images: average"):
+        slope(torch.stack([x @ w, x @ w], 1), x)
+    for images in (x.detach(), x.clone()):
+        with pytest.raises(ValueError, match=r"do not follow from these images.*requires_grad_\(\)"):
+            slope(x @ w, images)
+    with torch.no_grad(), pytest.raises(ValueError, match="do not follow from these images.*without no_grad"):
+        slope(x @ w, x)
+
+
+def test_numbers_of_other_images_are_refused_where_they_would_be_taken_for_all():
+    s, x, one = normal(4), normal(4, 6).requires_grad_(), torch.ones(1)
+    for compute in (
+        lambda: quadratic_potential(s, s[:1], s),
+        lambda: quadratic_potential(s, s, one),
+        lambda: consistency((s, s[:1]), (x, x)),
+        lambda: f_gan_regularizer(DIVERGENCES["js"], x.sum().view(1), x),
+    ):
+        with pytest.raises(ValueError, match=r"one score for each image.* N = 4, not \(1,\)"):
+            compute()
+    with pytest.raises(ValueError, match=r"one number for each of 4 images, not \(1,\)"):
+        between(x, x, one)
+    for compute in (
+        lambda: consistency((s, s), (x, x[:1])),
+        lambda: class_consistency((x, x), (x, x[:1])),
+        lambda: feature_matching(x, x[:, :1]),
+    ):
+        with pytest.raises(ValueError, match="both batches are of one shape"):
+            compute()
+
+
+def test_features_that_are_maps_are_averaged_an_image():
+    """(N, K, N, N) beside scores (N,) would be taken as scores of columns."""
+    s, f, g = normal(4), normal(4, 3, 4, 4), normal(4, 3, 4, 4) ** 2
+    flat = f.flatten(1), g.flatten(1)
+    torch.testing.assert_close(consistency((s, 2 * s), (f, g)), consistency((s, 2 * s), flat))
+    torch.testing.assert_close(class_consistency((flat[0], flat[1]), (f, g)), class_consistency(flat, flat))

@@ -8,6 +8,7 @@ import hashlib
 import re
 from itertools import pairwise
 from pathlib import Path
+from typing import Literal
 
 import torch
 import torch.nn.functional as F
@@ -15,6 +16,7 @@ from torch import Tensor, nn
 from torch.nn.utils.fusion import fuse_conv_bn_eval
 
 from zoo.evaluation.extractors import Extractor, MissingWeights
+from zoo.options.checked import refuse
 
 NAME = "efficientnet-lite0"
 SIDE = 224
@@ -75,6 +77,7 @@ def prepared(images: Tensor, normalisation: str = "half") -> Tensor:
     Args:
         normalisation: a name of `NORMALISATIONS`.
     """
+    refuse("normalisation", normalisation, Literal["half", "imagenet"])
     mean, deviation = torch.tensor(NORMALISATIONS[normalisation], device=images.device)[:, :, None, None]
     x = images.float() / 127.5 - 1 if normalisation == "half" else (images.float() / 255 - mean) / deviation
     x = F.interpolate(x, (SIDE, SIDE), mode="bicubic", antialias=True)

@@ -15,6 +15,7 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from zoo.options.bar import track
+from zoo.options.checked import refuse
 
 Space = Literal["z", "w"]
 Sampling = Literal["full", "end"]
@@ -138,7 +139,12 @@ def path_lengths(
         space: "w" steps straight between two w, "z" on the sphere between two z.
         sampling: t ~ U(0, 1) ("full") or t = 0 ("end").
         crop: the face crop of N; without it the whole image (NVlabs/stylegan2-ada-pytorch's ppl2_wend).
+
+    Raises:
+        ValueError: for another space or sampling, or a space that the GAN lacks.
     """
+    refuse("space", space, Space)
+    refuse("sampling", sampling, Sampling)
     z, label = gan.indexed_latents(2 * n, seed, 2 * start)
     z_a, z_b, label = z[0::2], z[1::2], None if label is None else label[0::2]
     t = torch.zeros(n, 1)

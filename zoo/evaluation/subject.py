@@ -11,12 +11,19 @@ from torch import Tensor
 
 from zoo.evaluation.distributed import gather, rank_and_world, round_robin
 from zoo.evaluation.extractors import Extractor
+from zoo.evaluation.protocols import ROUNDING
 
 KEEP_BYTES = 2 * 2**30  # of drawn images kept on a rank for the metrics that look at them again
 
 
 def to_uint8(images: Tensor, rounding: str = "round") -> Tensor:
-    """Images in [-1, 1] as bytes, by the rule `rounding` of `protocols.ROUNDING`; uint8 images pass unchanged."""
+    """Images in [-1, 1] as bytes, by the rule `rounding` of `protocols.ROUNDING`; uint8 images pass unchanged.
+
+    Raises:
+        ValueError: for another rule.
+    """
+    if rounding not in ROUNDING:
+        raise ValueError(f"rounding must be one of {', '.join(ROUNDING)}, not {rounding!r}")
     if images.dtype == torch.uint8:
         return images
     levels = images.float() * 127.5 + 127.5

@@ -7,7 +7,6 @@ logits (N,). `zoo.official.biggan` maps the authors' names to these.
 
 from collections.abc import Sequence
 from itertools import pairwise
-from typing import Literal
 
 import torch
 import torch.nn.functional as F
@@ -18,13 +17,12 @@ from zoo.networks.biggan_layers import (
     Attention,
     BatchNorm2d,
     ConditionalNorm,
+    Init,
     SNConv2d,
     SNEmbedding,
     SNLinear,
     settle,
 )
-
-Init = Literal["orthogonal", "normal", "xavier"]
 
 # resolution: channels / width before and after each stage of G, all of which double the size from 4 px on
 GENERATORS = {

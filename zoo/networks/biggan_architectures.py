@@ -13,6 +13,7 @@ from zoo.networks import biggan
 from zoo.networks import biggan_deep as deep
 from zoo.networks.biggan_layers import BatchNorm2d
 from zoo.options import ranges
+from zoo.options.checked import refuse
 
 
 def networks(
@@ -48,6 +49,7 @@ def networks(
         init: start of the weights, "orthogonal", "normal" (0.02) or "xavier" (Glorot's uniform one).
         cross_replica: whether G's batch norm takes its statistics over all processes.
     """
+    refuse("architecture", architecture, Literal["biggan", "deep"])
     Generator = {"biggan": biggan.Generator, "deep": deep.DeepGenerator}[architecture]
     Discriminator = {"biggan": biggan.Discriminator, "deep": deep.DeepDiscriminator}[architecture]
     latents, common = (latent_dim, n_classes, shared_dim, hierarchical), {"sn_eps": sn_eps, "init": init}

@@ -5,6 +5,7 @@ After the authors' PyTorch code, ajbrock/BigGAN-PyTorch @ 9845943 ("BP"), layers
 """
 
 from collections.abc import Iterable
+from typing import Literal
 
 import torch
 import torch.distributed as dist
@@ -15,6 +16,9 @@ from zoo.networks import layers
 from zoo.networks.again import again
 from zoo.networks.batchnorm import normalize
 from zoo.networks.opaque import opaque
+from zoo.options.checked import refuse
+
+Init = Literal["orthogonal", "normal", "xavier"]
 
 
 def singular_vectors(weight: Tensor, us: Tensor, eps: float) -> tuple[Tensor, Tensor]:
@@ -185,12 +189,16 @@ class Attention(nn.Module):
         return x + self.gamma * self.o(h)
 
 
-def settle(net: nn.Module, sn_eps: float, init: str) -> None:
+def settle(net: nn.Module, sn_eps: float, init: Init) -> None:
     """Give every spectrally normalised layer its eps and every weight its start.
 
     "orthogonal", "normal" N(0, 0.02) or "xavier" reaches the weights of convolutions, linear layers and embeddings,
     A_g, A_b and the shared embedding included; biases stay as PyTorch starts them, as in BP.
+
+    Raises:
+        ValueError: for another start.
     """
+    refuse("init", init, Init)
     start = {
         "orthogonal": nn.init.orthogonal_,
         "normal": lambda w: nn.init.normal_(w, std=0.02),

@@ -15,6 +15,7 @@ from zoo.networks import r1gan
 from zoo.networks.batchnorm import BatchNorm2d
 from zoo.networks.layers import SameConv2d, SameConvTranspose2d
 from zoo.networks.rothgan import check_resolution, leaky_relu
+from zoo.options.checked import refuse
 
 Architecture = Literal["dcgan4", "dcgan4_nobn", "dcgan4_nobn_cf", "resnet_cf"]
 
@@ -89,6 +90,7 @@ def build(
     Raises:
         ValueError: if the architecture does not exist at this resolution.
     """
+    refuse("architecture", architecture, Architecture)
     if architecture == "resnet_cf":
         G = r1gan.Generator(resolution, width_g, width_g, latent_dim)
         return glorot(G), glorot(r1gan.Discriminator(resolution, width_d, width_d))

@@ -7,6 +7,7 @@ from torch import nn
 from zoo.networks import wgan_gp as networks
 from zoo.networks.ctgan128 import Critic128, Generator128
 from zoo.networks.wgan_gp_cnn import CNNCritic, CNNGenerator
+from zoo.options.checked import refuse
 
 Architecture = Literal["resnet", "cnn"]
 
@@ -25,6 +26,7 @@ def build(
     Raises:
         ValueError: if the architecture does not exist for this resolution or with these classes.
     """
+    refuse("architecture", architecture, Architecture)
     if n_classes and (architecture, resolution) != ("resnet", 32):
         raise ValueError("only the ResNet at 32 px is conditional: set n_classes to 0")
     if architecture == "cnn":

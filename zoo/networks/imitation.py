@@ -14,6 +14,7 @@ from torch import Tensor, nn
 from torch.distributions import Categorical, Distribution, Independent, Normal
 
 from zoo.networks.vgan import GaussianBottleneck, NoBottleneck
+from zoo.options.checked import refuse
 
 
 def glorot(layer: nn.Linear) -> nn.Linear:
@@ -58,6 +59,7 @@ class CodedMLP(nn.Module):
         scale: Sequence[float] | None = None,
     ) -> None:
         super().__init__()
+        refuse("bottleneck", bottleneck, Literal["gaussian", "none"])
         code = code or width if bottleneck == "gaussian" else width
         self.register_buffer("scale", factors(n_in, scale))
         self.trunk = perceptron([n_in, *[width] * depth], nn.ReLU)

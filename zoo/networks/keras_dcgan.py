@@ -8,6 +8,7 @@ norm has eps 1e-3 and keeps 0.99 of its averages, as Keras' layer.
 from collections.abc import Callable
 from functools import partial
 from itertools import pairwise
+from typing import Literal
 
 import torch
 import torch.nn.functional as F
@@ -17,6 +18,7 @@ from zoo.networks.batchnorm import BatchNorm1d, BatchNorm2d
 from zoo.networks.dcgan import STD, halvings
 from zoo.networks.layers import SameConv2d, SameConvTranspose2d
 from zoo.networks.rothgan import leaky_relu
+from zoo.options.checked import refuse
 
 NORM = {"eps": 1e-3, "momentum": 0.01}
 
@@ -47,6 +49,7 @@ STARTS: dict[str, Callable[[Tensor], Tensor]] = {
 
 def start_kernels(net: nn.Module, start: str) -> nn.Module:
     """Kernels as `STARTS` says, biases at 0; batch norms keep Keras' gain of 1."""
+    refuse("start", start, Literal["glorot", "normal"])
     for layer in net.modules():
         if isinstance(layer, nn.Conv2d | nn.ConvTranspose2d | nn.Linear):
             STARTS[start](layer.weight)

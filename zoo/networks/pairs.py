@@ -14,6 +14,7 @@ from zoo.networks.batchnorm import BatchNorm2d
 from zoo.networks.rothgan import check_resolution
 from zoo.networks.wgan_gp_cnn import CNNCritic, CNNGenerator
 from zoo.networks.wgan_mlp import MLPCritic, MLPGenerator
+from zoo.options.checked import refuse
 
 Architecture = Literal["dcgan", "theano", "cnn", "resnet", "keras", "keras-pooled", "notebook", "mlp"]
 NormName = Literal["batch", "layer", "none"]
@@ -49,6 +50,8 @@ def build(
     Raises:
         ValueError: for what does not exist: a resolution, a norm, classes.
     """
+    refuse("architecture", architecture, Architecture)
+    refuse("norm_d", norm_d, NormName)
     if architecture in FIXED and norm_d != FIXED[architecture]:
         raise ValueError(f"architecture {architecture} has the norm {FIXED[architecture]!r} in D: set norm_d to it")
     if n_classes and (architecture, resolution) != ("resnet", 32):

@@ -12,6 +12,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from zoo.options.checked import refuse
 from zoo.ranks import share, sums
 
 SQRT2 = math.sqrt(2)
@@ -194,6 +195,7 @@ class EqualizedConv2d(Equalized, nn.Conv2d):
         equalized: bool = True,
     ) -> None:
         super().__init__(in_channels, out_channels, kernel, padding=kernel // 2, bias=bias)
+        refuse("resample", resample, Literal["up", "down"] | None)
         if resample is not None and kernel != 3:
             raise ValueError(f"resample takes 3x3 kernels, not {kernel}x{kernel}")
         self.resample = resample

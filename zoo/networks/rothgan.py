@@ -17,6 +17,7 @@ from torch import Tensor, nn
 from zoo.networks.batchnorm import BatchNorm2d
 from zoo.networks.layers import SameConv2d, SameConvTranspose2d
 from zoo.networks.wgan_gp import start, uniform
+from zoo.options.checked import refuse
 
 STD = 0.02  # of every weight in the DCGAN family, uniform
 
@@ -68,6 +69,7 @@ class DCGANGenerator(nn.Module):
         super().__init__()
         check_resolution(resolution)
         widths, self.base = [width * m for m in (8, 4, 2, 1)], resolution // 16
+        refuse("activation", activation, Kind)
         self.activation, double = ACTIVATIONS_G[activation], 2 if activation == "gated" else 1
         self.dense = uniform(nn.Linear(latent_dim, double * widths[0] * self.base**2), STD)
         self.norms = nn.ModuleList(norm(double * c) for c in widths)
@@ -104,6 +106,7 @@ class DCGANDiscriminator(nn.Module):
         super().__init__()
         check_resolution(resolution)
         widths = [channels, *(width * m for m in (1, 2, 4, 8))]
+        refuse("activation", activation, Kind)
         self.activation, double = ACTIVATIONS_D[activation], 2 if activation == "gated" else 1
         self.convs = nn.ModuleList(uniform(SameConv2d(i, double * o, 5, 2), STD) for i, o in pairwise(widths))
         self.norms = nn.ModuleList([nn.Identity(), *(norm(double * c) for c in widths[2:])])

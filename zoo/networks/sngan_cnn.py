@@ -13,6 +13,7 @@ from zoo.networks import sngan
 from zoo.networks.batchnorm import BatchNorm1d, BatchNorm2d
 from zoo.networks.layers import SNConv2d, SNLinear
 from zoo.networks.sngan import BN, glorot, start_variance_at_zero
+from zoo.options.checked import refuse
 
 
 class CNNGenerator(nn.Module):
@@ -93,6 +94,7 @@ class CNNDiscriminator(nn.Module):
         norm: Norm = "spectral",
     ) -> None:
         super().__init__()
+        refuse("norm", norm, Norm)
         multiple_of_8(resolution)
         widths = widths or (64, 64, 128, 128, 256, 256, 512)
         self.slope = slope
@@ -160,6 +162,7 @@ def build(
     Raises:
         ValueError: if the architecture does not exist for this resolution or with these classes.
     """
+    refuse("architecture", architecture, Architecture)
     if norm_d != "spectral" and architecture != "cnn":
         raise ValueError(f"norm_d {norm_d} is for the architecture cnn, not {architecture}")
     if architecture.startswith("cnn"):

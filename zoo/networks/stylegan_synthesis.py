@@ -96,8 +96,9 @@ class AddNoise(nn.Module):
 
     def forward(self, x: Tensor, noise: Literal["random", "stored"] | Tensor) -> Tensor:
         if isinstance(noise, str):
-            random = noise == "random"
-            noise = share.randn(x[:, :1]) if random else self.stored
+            if noise not in ("random", "stored"):
+                raise ValueError(f"noise takes random, stored or a map for each layer, not {noise}")
+            noise = share.randn(x[:, :1]) if noise == "random" else self.stored
         return x + noise.to(x.dtype) * self.strength[:, None, None]
 
 

@@ -13,6 +13,7 @@ from torch import Tensor, nn
 from zoo.networks.r1gan import Head, Trunk, pick
 from zoo.objectives.bottleneck import drawn_code
 from zoo.objectives.losses import gaussian_kl
+from zoo.options.checked import refuse
 from zoo.ranks import share
 
 #: a 1x1 convolution
@@ -97,6 +98,7 @@ class Discriminator(nn.Module):
         super().__init__()
         self.trunk = trunk or Trunk(resolution, width, max_width, channels=channels)
         features, size = self.trunk.out_channels, self.trunk.out_size
+        refuse("bottleneck", bottleneck, Literal["gaussian", "noise", "none"])
         if bottleneck == "none":
             self.bottleneck, code_channels = NoBottleneck(), features
         else:

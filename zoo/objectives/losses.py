@@ -80,11 +80,21 @@ def unlabelled_d(real: Tensor, fake: Tensor) -> Tensor:
     return 0.5 * (F.softplus(real).mean() - real.mean() + F.softplus(fake).mean())
 
 
+def check_alike(one: Tensor, other: Tensor) -> None:
+    """Raises ValueError where two batches differ in shape: a difference of them would be of every pair."""
+    if one.shape != other.shape:
+        raise ValueError(f"both batches are of one shape, not {tuple(one.shape)} and {tuple(other.shape)}")
+
+
 def feature_matching(real: Tensor, fake: Tensor, power: int = 1) -> Tensor:
     """mean_k |mean_i f_ik(real) - mean_i f_ik(fake)|^power of features (N, K)  (Salimans et al. 2016).
 
     CT-GAN's classifiers take power 1 on CIFAR-10 and 2 on MNIST (CT_CIFAR.py:154-156, CT_MNIST.py:70-94).
+
+    Raises:
+        ValueError: for features of different widths.
     """
+    check_alike(real[:1], fake[:1])
     return (sums.mean(real) - sums.mean(fake)).abs().pow(power).mean()
 
 
@@ -97,12 +107,6 @@ def gaussian_kl(mean: Tensor, logstd: Tensor) -> Tensor:
     dtype = torch.promote_types(mean.dtype, torch.float32)
     mean, logstd = mean.to(dtype), logstd.to(dtype)
     return (0.5 * ((2 * logstd).exp() + mean.square() - 1) - logstd).sum(1)
-
-
-def check_alike(one: Tensor, other: Tensor) -> None:
-    """Raises ValueError where two batches differ in shape: a difference of them would be of every pair."""
-    if one.shape != other.shape:
-        raise ValueError(f"both batches are of one shape, not {tuple(one.shape)} and {tuple(other.shape)}")
 
 
 def squared_error(x: Tensor, reconstruction: Tensor) -> Tensor:

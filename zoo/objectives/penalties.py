@@ -12,28 +12,50 @@ from zoo.objectives.losses import check_alike
 from zoo.ranks import share
 
 
-def one_each(scores: Tensor) -> Tensor:
-    """Scores (N,) or (N, 1, ...) as (N,): beside numbers (N,) the latter would be taken as N x N.
+def one_each(scores: Tensor, images: Tensor) -> Tensor:
+    """Scores (N,) or (N, 1, ...) of N images as (N,): beside numbers (N,) the latter would be taken as N x N.
 
     Raises:
-        ValueError: for more than one score an image.
+        ValueError: for another number of them.
     """
-    if not scores.ndim or scores.numel() != len(scores):
+    n = len(images) if images.ndim else 0
+    if not scores.ndim or scores.numel() != len(scores) or len(scores) != n:
+        mend = "average them" if scores.numel() > n else "average no images"
         raise ValueError(
-            f"one score for each image is taken, (N,) or (N, 1), not {tuple(scores.shape)}: average them"
+            f"one score for each image is taken, (N,) or (N, 1) of N = {n}, not {tuple(scores.shape)}: {mend}"
         )
     return scores.flatten()
+
+
+def mean_square(one: Tensor, other: Tensor) -> Tensor:
+    """mean_k (a_ik - b_ik)^2 of (N, ...) alike, (N,); raises ValueError where they are not."""
+    check_alike(one, other)
+    return (one - other).square().reshape(len(one), -1).mean(1)
 
 
 def input_gradient(logits: Tensor, x: Tensor) -> Tensor:
     """d(sum of logits)/dx as (N, numbers of one image), itself differentiable, at least float32.
 
     Args:
-        logits: (N,).
+        logits: (N,), or fewer where each judges several images together.
         x: (N, ...) that requires a gradient and led to the logits.
+
+    Raises:
+        ValueError: for more logits than images, their mean, or logits that do not follow from x.
     """
-    whole = logits.sum()  # a stand-in's must not reach the others' images through batch norm
-    (gradient,) = torch.autograd.grad(whole if share.present() else 0 * whole, x, create_graph=True)
+    if logits.numel() > len(x) or (not logits.ndim and len(x) > 1):
+        mend = "average those of an image" if logits.ndim else "take no mean over the batch"
+        raise ValueError(f"a slope takes one score an image, not {tuple(logits.shape)} of {len(x)} images: {mend}")
+    gradient = None
+    if x.requires_grad and logits.requires_grad:
+        whole = logits.sum()  # a stand-in's must not reach the others' images through batch norm
+        whole = whole if share.present() else 0 * whole
+        (gradient,) = torch.autograd.grad(whole, x, create_graph=True, allow_unused=True)
+    if gradient is None:
+        raise ValueError(
+            "the scores do not follow from these images, so they have no slope in them: call x.requires_grad_(), "
+            "then D(x) on that same x, without no_grad"
+        )
     return gradient.flatten(1).to(torch.promote_types(gradient.dtype, torch.float32))
 
 
@@ -45,11 +67,13 @@ def between(real: Tensor, fake: Tensor, alpha: Tensor | None = None) -> Tensor:
         alpha: (N,) or (N, 1); None draws it from U(0, 1) for each image.
 
     Raises:
-        ValueError: for batches that differ in shape.
+        ValueError: for batches that differ in shape, or another number of alphas than images.
     """
     check_alike(real, fake)
     if alpha is None:
         alpha = share.rand(real.new_empty(len(real)))
+    if alpha.numel() != len(real):
+        raise ValueError(f"alpha takes one number for each of {len(real)} images, not {tuple(alpha.shape)}")
     alpha = alpha.view(-1, *[1] * (real.ndim - 1))
     return (real + alpha * (fake - real)).detach().requires_grad_()
 
@@ -127,8 +151,11 @@ def quadratic_potential(real: Tensor, fake: Tensor, distance: Tensor) -> Tensor:
     Args:
         real, fake: scores of both members of each pair.
         distance: lambda d(x_i, x'_i), (N,), positive: equal images would divide by zero.
+
+    Raises:
+        ValueError: unless all three have one number a pair.
     """
-    return ((one_each(real) - one_each(fake)).square() / (2 * one_each(distance))).mean()
+    return ((one_each(real, real) - one_each(fake, real)).square() / (2 * one_each(distance, real))).mean()
 
 
 def r2(logits: Tensor, fake: Tensor) -> Tensor:
@@ -155,9 +182,12 @@ def consistency(
         features: the second-to-last layer's outputs in the same passes, (N, K) each.
         margin: M', the distance that costs nothing.
         feature_weight: w.
+
+    Raises:
+        ValueError: for more than one score an image, or passes that differ in shape.
     """
-    score_distance = (one_each(scores[0]) - one_each(scores[1])).square()
-    feature_distance = (features[0] - features[1]).square().mean(1)
+    feature_distance = mean_square(*features)
+    score_distance = (one_each(scores[0], features[0]) - one_each(scores[1], features[0])).square()
     return torch.relu(score_distance + feature_weight * feature_distance - margin).mean()
 
 
@@ -177,9 +207,13 @@ def class_consistency(
         features: pooled features (N, K) likewise.
         margin: M.
         feature_weight: w.
+
+    Raises:
+        ValueError: for passes that differ in shape.
     """
-    class_distance = (logits[0].softmax(1) - logits[1].softmax(1)).square().mean(1)
-    feature_distance = (features[0] - features[1]).square().mean(1)
+    class_distance = mean_square(logits[0].softmax(1), logits[1].softmax(1))
+    feature_distance = mean_square(*features)
+    check_alike(class_distance, feature_distance)
     return torch.relu(class_distance + feature_weight * feature_distance - margin).mean()
 
 
@@ -194,7 +228,7 @@ def f_gan_regularizer(divergence: Divergence, logits: Tensor, fake: Tensor) -> T
         logits: V of the fakes, (N,), before the divergence's activation.
         fake: generated images that led to them.
     """
-    return (divergence.weight(one_each(logits)) * input_gradient(logits, fake).square().sum(1)).mean()
+    return (divergence.weight(one_each(logits, fake)) * input_gradient(logits, fake).square().sum(1)).mean()
 
 
 def js_regularizer(real_logits: Tensor, real: Tensor, fake_logits: Tensor, fake: Tensor) -> Tensor:
@@ -204,10 +238,9 @@ def js_regularizer(real_logits: Tensor, real: Tensor, fake_logits: Tensor, fake:
     `f_gan_regularizer` of the Jensen-Shannon divergence, elsewhere it does not. The gradient is the logit's, the
     weights are not detached.
     """
-    on_real = (
-        torch.sigmoid(-one_each(real_logits)) ** 2 * input_gradient(real_logits, real).square().sum(1)
-    ).mean()
-    on_fake = (torch.sigmoid(one_each(fake_logits)) ** 2 * input_gradient(fake_logits, fake).square().sum(1)).mean()
+    weights = torch.sigmoid(-one_each(real_logits, real)) ** 2, torch.sigmoid(one_each(fake_logits, fake)) ** 2
+    on_real = (weights[0] * input_gradient(real_logits, real).square().sum(1)).mean()
+    on_fake = (weights[1] * input_gradient(fake_logits, fake).square().sum(1)).mean()
     return on_real + on_fake
 
 
