@@ -148,11 +148,22 @@ def test_labels_are_checked():
         ({"label": 0.5}, "label takes a class, or 2 of them as whole numbers, not 0.5"),
         ({"label": [0, 1, 2]}, r"label takes a class, or 2 of them as whole numbers, not \[0, 1, 2\]"),
         ({"label": "cat"}, "label takes a class, or 2 of them as whole numbers, not cat"),
+        ({"label": [True, False]}, "label takes a class, or 2 of them as whole numbers, not"),
     ],
 )
 def test_what_a_sample_cannot_be_named_by_is_told(options, told):
     with pytest.raises(ValueError, match=told):
         gan(3).sample(**{"n": 2} | options)
+
+
+def test_no_samples_of_a_class_are_no_mistake():
+    assert gan(3).sample(0, label=1).shape == (0, 3, 32, 32)
+
+
+def test_latents_of_another_shape_are_told():
+    for z in (torch.zeros(2, 7), torch.zeros(8)):
+        with pytest.raises(ValueError, match=r"SNGAN takes latents \(N, 8\), not"):
+            gan().decode(z)
 
 
 def test_latents_continue_from_the_saved_state():

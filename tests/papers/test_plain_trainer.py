@@ -294,3 +294,13 @@ def test_the_readme_s_lines_train(tmp_path, monkeypatch):
     exec(compile(code, "README.md", "exec"), names)
     assert names["gan"].nimg == 32
     assert "loss/d" in names["trainer"].callback_metrics
+
+
+@pytest.mark.parametrize("paper", TEN)
+@pytest.mark.parametrize("cast", ["half", "bfloat16", "double"])
+def test_samples_of_a_model_in_another_type(paper, cast):
+    gan = small(paper)
+    images = getattr(gan, cast)().sample(2)
+    assert images.dtype == getattr(torch, cast)
+    assert images.isfinite().all()
+    assert getattr(gan, cast)() is gan

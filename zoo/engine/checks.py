@@ -123,9 +123,9 @@ def chosen_labels(gan: "GAN", label: Tensor | int, n: int) -> Tensor:
         y = torch.as_tensor(label, device=gan.device)
     except (TypeError, ValueError, RuntimeError):
         y = torch.empty(0)
-    if y.is_floating_point() or y.shape not in ((), (1,), (n,)):
+    if y.is_floating_point() or y.dtype == torch.bool or y.shape not in ((), (1,), (n,)):
         raise ValueError(f"label takes a class, or {n} of them as whole numbers, not {shown(label)}")
     y = y.expand(n).to(torch.int64)
-    if y.min() < 0 or y.max() >= gan.n_classes:
+    if n and (y.min() < 0 or y.max() >= gan.n_classes):
         raise ValueError(f"labels must lie in 0..{gan.n_classes - 1}")
     return y

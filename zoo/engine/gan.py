@@ -218,6 +218,10 @@ class GAN(Checked, L.LightningModule, OnHub):
     on_train_epoch_end = batches.on_train_epoch_end
     on_fit_end = batches.on_fit_end
 
+    def bfloat16(self) -> "GAN":
+        """As `half` and `double`, which Lightning counts in `dtype`; this one it forgets."""
+        return self.to(torch.bfloat16)
+
     # ---- sampling
 
     @contextmanager

@@ -70,7 +70,13 @@ def sample(
 def decode(
     self: "GAN", z: Tensor, label: Tensor | None = None, truncation: float | None = None, ema: bool = True
 ) -> Tensor:
-    """Images (N, 3, R, R) in [-1, 1] of latents (N, latent_dim), by G (or its average) in eval mode."""
+    """Images (N, 3, R, R) in [-1, 1] of latents (N, latent_dim), by G (or its average) in eval mode.
+
+    Raises:
+        ValueError: for latents of another shape.
+    """
+    if z.shape[1:] != (self.latent_dim,):
+        raise ValueError(f"{type(self).__name__} takes latents (N, {self.latent_dim}), not {tuple(z.shape)}")
     G = self.G_ema if ema and self.G_ema is not None else self.G
     with evaluating(G), self.as_written():
         return self.generate(G, z, label, truncation)

@@ -70,8 +70,8 @@ class BiasedBatchNorm2d(nn.BatchNorm2d):
             return normalize(x, running, affine, self.momentum, self.eps, biased=True)
         with torch.no_grad():
             var, mean = torch.var_mean(x.to(self.running_var.dtype), (0, 2, 3), correction=0)
-            self.running_mean.lerp_(mean, self.momentum)
-            self.running_var.lerp_(var, self.momentum)
+            self.running_mean.lerp_(mean.to(self.running_mean.dtype), self.momentum)
+            self.running_var.lerp_(var.to(self.running_var.dtype), self.momentum)
         return F.batch_norm(x, None, None, self.weight, self.bias, True, 0.0, self.eps)
 
 

@@ -130,8 +130,8 @@ class BatchNorm2d(nn.Module):
             wide = x.to(torch.promote_types(x.dtype, torch.float32))
             var, mean = torch.var_mean(wide, (0, 2, 3), correction=0)
             with torch.no_grad():
-                self.running_mean.lerp_(mean, self.momentum)
-                self.running_var.lerp_(var, self.momentum)
+                self.running_mean.lerp_(mean.to(self.running_mean.dtype), self.momentum)
+                self.running_var.lerp_(var.to(self.running_var.dtype), self.momentum)
             # with given statistics F.batch_norm would not differentiate through them
             y = (wide - mean[:, None, None]) * torch.rsqrt(var + self.eps)[:, None, None]
             if self.weight is not None:
