@@ -184,3 +184,10 @@ def test_prdc_of_extremes():
         prdc(y[:5], y)
     with pytest.raises(ValueError, match="not finite"):
         prdc(y * torch.nan, y)
+
+
+def test_kid_of_no_subset_or_of_features_that_do_not_fit_is_told():
+    x = torch.randn(8, 3, generator=torch.Generator().manual_seed(0))
+    for fake, subsets in ((x, 0), (x[:, :2], 5), (x * math.nan, 5)):
+        with pytest.raises(ValueError, match=r"KID takes at least one subset, not .* of finite features"):
+            kid(fake, x, subsets, 4)

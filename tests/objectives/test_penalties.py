@@ -191,7 +191,7 @@ def test_a_slope_of_a_mean_of_many_scores_or_of_other_images_is_refused(slope):
     for images in (x.detach(), x.clone()):
         with pytest.raises(ValueError, match=r"do not follow from these images.*requires_grad_\(\)"):
             slope(x @ w, images)
-    with torch.no_grad(), pytest.raises(ValueError, match="do not follow from these images.*without no_grad"):
+    with torch.no_grad(), pytest.raises(ValueError, match=r"do not follow from these images.*without no_grad"):
         slope(x @ w, x)
 
 

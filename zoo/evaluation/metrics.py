@@ -149,7 +149,8 @@ def kid(fake: Tensor, real: Tensor, subsets: int = 100, subset_size: int = 1000)
         fake, real: features (N, D) and (M, D).
 
     Raises:
-        ValueError: if the subsets are larger than a set or smaller than two.
+        ValueError: if the subsets are none, larger than a set or smaller than two, or features are not finite or of
+            different lengths.
     """
     from torch_fidelity.metric_kid import KEY_METRIC_KID_MEAN, KEY_METRIC_KID_STD, kid_features_to_metric
 
@@ -157,6 +158,11 @@ def kid(fake: Tensor, real: Tensor, subsets: int = 100, subset_size: int = 1000)
         raise ValueError(
             f"KID cannot draw {subset_size} images from {len(fake)} fakes and {len(real)} reals: choose 2 or "
             "more, and no more than there are"
+        )
+    if subsets < 1 or fake.shape[1:] != real.shape[1:] or not (fake.isfinite().all() and real.isfinite().all()):
+        raise ValueError(
+            f"KID takes at least one subset, not {subsets}, of finite features of one length, not "
+            f"{tuple(fake.shape)} and {tuple(real.shape)}"
         )
     distance = kid_features_to_metric(
         fake.double(), real.double(), kid_subsets=subsets, kid_subset_size=subset_size, verbose=False

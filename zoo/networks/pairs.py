@@ -27,6 +27,16 @@ NORMS: dict[str, Callable[[int], nn.Module]] = {
 FIXED = {"keras": "batch", "keras-pooled": "batch", "notebook": "batch", "mlp": "none"}
 
 
+def check(architecture: Architecture, resolution: int, norm_d: NormName, n_classes: int) -> None:
+    """Raises ValueError for names that are not known, and for a norm or classes that an architecture has not."""
+    refuse("architecture", architecture, Architecture)
+    refuse("norm_d", norm_d, NormName)
+    if architecture in FIXED and norm_d != FIXED[architecture]:
+        raise ValueError(f"architecture {architecture} has the norm {FIXED[architecture]!r} in D: set norm_d to it")
+    if n_classes and (architecture, resolution) != ("resnet", 32):
+        raise ValueError("only the ResNet at 32 px is conditional here: set n_classes to 0")
+
+
 def build(
     architecture: Architecture,
     resolution: int,
@@ -50,12 +60,7 @@ def build(
     Raises:
         ValueError: for what does not exist: a resolution, a norm, classes.
     """
-    refuse("architecture", architecture, Architecture)
-    refuse("norm_d", norm_d, NormName)
-    if architecture in FIXED and norm_d != FIXED[architecture]:
-        raise ValueError(f"architecture {architecture} has the norm {FIXED[architecture]!r} in D: set norm_d to it")
-    if n_classes and (architecture, resolution) != ("resnet", 32):
-        raise ValueError("only the ResNet at 32 px is conditional here: set n_classes to 0")
+    check(architecture, resolution, norm_d, n_classes)
     norm = NORMS[norm_d]
     if architecture == "dcgan":
         G = dcgan.Generator(resolution, width_g or 64, latent_dim, channels)
