@@ -364,3 +364,36 @@ def test_workers_give_the_same_bytes(faces, tmp_path, monkeypatch):
     for name, workers in (("none", 0), ("two", 2)):
         prepare("folder", faces, tmp_path / name / "set.zip", 8, workers=workers)
     assert digests(tmp_path / "none") == digests(tmp_path / "two")
+
+
+# ---- files of others
+
+
+def test_a_file_of_somebody_s_own_in_the_place_of_the_report_is_left_alone(tmp_path):
+    (tmp_path / "in").mkdir()
+    (tmp_path / "in" / "a.png").write_bytes(png(0))
+    own = tmp_path / "out.report.txt"
+    own.write_text("my notes")
+    for _ in range(2):  # with nothing to list, and with something
+        with pytest.raises(FileExistsError, match=r"out.report.txt is there already, where the report of out.zip"):
+            prepare("folder", tmp_path / "in", tmp_path / "out.zip", 8)
+        (tmp_path / "in" / "notes.txt").write_text("no image")
+    assert own.read_text() == "my notes"
+    assert sorted(p.name for p in tmp_path.iterdir()) == ["in", "out.report.txt"]
+    own.unlink()
+    prepare("folder", tmp_path / "in", tmp_path / "out.zip", 8)
+    (tmp_path / "out.zip").unlink()
+    (tmp_path / "in" / "notes.txt").unlink()
+    prepare("folder", tmp_path / "in", tmp_path / "out.zip", 8)  # our own of an earlier zip goes
+    assert not own.exists()
+
+
+def test_an_unfinished_zip_of_another_command_is_left_alone(tmp_path):
+    (tmp_path / "in").mkdir()
+    (tmp_path / "in" / "a.png").write_bytes(png(0))
+    part = tmp_path / ".out.zip.part"
+    part.write_text("of others")
+    with pytest.raises(FileExistsError, match=r"\.out\.zip\.part is no part of this command's work"):
+        prepare("folder", tmp_path / "in", tmp_path / "out.zip", 8)
+    assert part.read_text() == "of others"
+    assert not (tmp_path / "out.zip").exists()

@@ -23,7 +23,7 @@ from zoo.data.kinds import KINDS, Kind
 from zoo.options.bar import track
 from zoo.preparation.making import Settings, Work, estimate
 from zoo.preparation.pixels import FILTERS, FORMATS, crop_of
-from zoo.preparation.report import Report
+from zoo.preparation.report import Report, check_report
 from zoo.preparation.sources import Source, open_source
 from zoo.preparation.writing import Zips, part_of
 
@@ -69,7 +69,7 @@ def prepare(
 
     Raises:
         MissingDataset: nothing is at `source`.
-        FileExistsError: `dest` exists.
+        FileExistsError: `dest` exists, or a file that is not the zoo's where its report would go.
         OSError: the disk is too small.
         ValueError: an option is not one of its values, the source was resized by another filter, or no image can
             be used.
@@ -79,6 +79,7 @@ def prepare(
     crop, filter = crop or about.crop, filter or about.filter
     crop_of(crop)
     dests = _dests(Path(dest), resolution, pyramid)
+    check_report(dests[resolution])
     opened, split = _checked(kind, Path(source), split, download)
     _check_made(source, opened.made, dests, filter)
     least = 0 if crop == "wide" else resolution  # a wide crop is as wide as the image, which may be lower

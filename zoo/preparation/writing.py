@@ -53,7 +53,7 @@ class Zips:
         finished: whether a killed run had everything written and only `commit` is left.
 
     Raises:
-        FileExistsError: a destination is there already.
+        FileExistsError: a destination is there already, or its unfinished zip of another command.
         BlockingIOError: another process is writing the same files.
     """
 
@@ -69,6 +69,11 @@ class Zips:
         for dest in dests.values():
             if dest.exists() and not self.finished:
                 raise FileExistsError(f"{dest} exists already: remove it or choose another destination.")
+        for part in self.parts.values():
+            if part.exists() and not self.journal_path.exists():  # another command's, which may be running
+                raise FileExistsError(
+                    f"{part} is no part of this command's work: remove it, or choose another destination."
+                )
         self.top.parent.mkdir(parents=True, exist_ok=True)
         self.journal = self.journal_path.open("a+b")
         if fcntl:
