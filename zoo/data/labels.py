@@ -153,3 +153,23 @@ def from_folders(names: Sequence[str], where: object) -> tuple[list[int] | None,
     classes = tuple(sorted({parent[0] for parent in parents}))
     number = {name: i for i, name in enumerate(classes)}
     return [number[parent[0]] for parent in parents], classes
+
+
+def numbered(values: Sequence[Any], where: str) -> tuple[list[Any], tuple[str, ...]]:
+    """Classes as whole numbers, and their names in sorted order where they are told by name.
+
+    Whole numbers and None stay as they are, also those that are written as true and false or as 3.0.
+
+    Raises:
+        ValueError: a value is neither a whole number nor a name, or there are both.
+    """
+    names = {v for v in values if isinstance(v, str)}
+    if names:
+        if any(v is not None and not isinstance(v, str) for v in values):
+            raise ValueError(f"{where} holds classes by name ({min(names)}) and by number: give one or the other.")
+        number = {name: i for i, name in enumerate(sorted(names))}
+        return [v if v is None else number[v] for v in values], tuple(number)
+    for v in values:
+        if v is not None and not (isinstance(v, int | float) and float(v).is_integer()):
+            raise ValueError(f"{where} holds {v!r}, which is no class: classes are whole numbers or names.")
+    return [v if v is None else int(v) for v in values], ()

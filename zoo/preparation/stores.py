@@ -10,7 +10,10 @@ from pathlib import Path
 import numpy as np
 
 from zoo.data.files import BadImage
+from zoo.data.labels import listed, numbered
 
+#: columns that are taken for the class, the first that is there
+COLUMNS = ("label", "labels", "class", "fine_label", "cls", "target", "category", "class_name", "class_id", "y")
 HINT = "pip install 'gan-zoo[data]'"
 
 
@@ -18,36 +21,39 @@ class Parquet:
     """Rows of parquet files with a column of encoded images, bare or as `{bytes, path}`, and maybe one of labels.
 
     Raises:
-        ValueError: a file is damaged, or has no such column.
+        ValueError: a file is damaged, has no such column, or others than the first, or classes that are none.
     """
 
     def __init__(self, files: list[Path]) -> None:
         pq = _pyarrow()
         self.files = files
-        counts, labels = [], []
+        counts, values, found = [], [], []
         for file in files:
             try:
                 opened = pq.ParquetFile(file)
             except Exception as error:  # pyarrow raises its own kinds
                 raise ValueError(f"{file} is not a readable parquet file ({error}): copy it again.") from error
-            schema = opened.schema_arrow
-            self.image, self.label, self.classes = _columns(file, schema)
-            counts += [(file, g, opened.metadata.row_group(g).num_rows) for g in range(opened.num_row_groups)]
-            rows = opened.read(columns=[self.label]).column(0).to_pylist() if self.label else []
-            known = [isinstance(c, int) and c >= 0 for c in rows]  # test splits have the label -1
-            labels.append(rows if any(known) or (self.label and not rows) else None)
-            if any(known) and not all(known):
-                i = known.index(False)
+            found.append(_columns(file, opened.schema_arrow))
+            if found[-1][:3] != found[0][:3]:
                 raise ValueError(
-                    f"{file} has no class for row {i} ({self.label} {rows[i]}), but for others: give each row "
-                    "one, or none."
+                    f"{files[0]} has {_told(*found[0])} and {file} {_told(*found[-1])}, so they are no parts of "
+                    "one set: prepare them one by one, or write them alike."
                 )
+            self.image, self.label, named, self.ignored = found[-1]
+            counts += [(file, g, opened.metadata.row_group(g).num_rows) for g in range(opened.num_row_groups)]
+            values.append(opened.read(columns=[self.label]).column(0).to_pylist() if self.label else [])
         self.groups = [(file, group) for file, group, _ in counts]
         self.ends = np.cumsum([n for _, _, n in counts])
-        without = [file for file, some in zip(files, labels, strict=True) if some is None]
+        labels, self.classes = numbered([v for some in values for v in some], f"{files[0].parent}, {self.label}")
+        self.classes = named or self.classes
+        starts = np.cumsum([0, *map(len, values)]).tolist()
+        shards = [
+            _known(f, self.label, labels[a : a + len(v)]) for f, a, v in zip(files, starts, values, strict=False)
+        ]
+        without = [file for file, some in zip(files, shards, strict=True) if some is None]
         if without and len(without) < len(files):
             raise ValueError(f"{without[0]} has no labels, but other files have: label all of them, or none.")
-        self.labels = None if without else [c for some in labels for c in some]
+        self.labels = None if without else [c for some in shards for c in some]
 
     def __len__(self) -> int:
         return int(self.ends[-1]) if len(self.ends) else 0
@@ -90,7 +96,28 @@ def holds_images(file: Path) -> bool:
         return True
 
 
-def _columns(file: Path, schema) -> tuple[str, str | None, tuple[str, ...]]:
+def _known(file: Path, column: str | None, rows: list[int | None]) -> list[int] | None:
+    """The classes of one file's rows, or None where no row has any.
+
+    Raises:
+        ValueError: some rows have a class and some none.
+    """
+    known = [c is not None and c >= 0 for c in rows]  # test splits have the label -1
+    if any(known) and not all(known):
+        i = known.index(False)
+        raise ValueError(
+            f"{file} has no class for row {i} ({column} {rows[i]}), but for others: give each row one, or none."
+        )
+    return rows if any(known) or (column and not rows) else None
+
+
+def _told(image: str, label: str | None, classes: tuple[str, ...], ignored: list[str]) -> str:
+    of = f" of {listed(classes)}" if classes else ""
+    return f"images in the column {image} and " + (f"classes in {label}{of}" if label else "no classes")
+
+
+def _columns(file: Path, schema) -> tuple[str, str | None, tuple[str, ...], list[str]]:
+    """Columns of images and classes, the names of these where the hub's metadata have them, and other columns."""
     import pyarrow as pa
 
     def holds_images(kind) -> bool:
@@ -102,13 +129,14 @@ def _columns(file: Path, schema) -> tuple[str, str | None, tuple[str, ...]]:
     if not images:
         raise ValueError(f"{file} has no column of images, only {', '.join(schema.names)}.")
     image = next((n for n in ("image", "img", "jpg", "png") if n in images), images[0])
-    integers = [f.name for f in schema if pa.types.is_integer(f.type)]
-    label = next((n for n in ("label", "labels", "class", "fine_label", "cls") if n in integers), None)
+    simple = [f.name for f in schema if not pa.types.is_nested(f.type) and f.name not in images]
+    label = next((n for n in COLUMNS if n in simple), None)
+    ignored = [f"column {n}" for n in schema.names if n not in (image, label)]
     try:
         features = json.loads((schema.metadata or {})[b"huggingface"])["info"]["features"]
-        return image, label, tuple(features[label]["names"])
+        return image, label, tuple(features[label]["names"]), ignored
     except (KeyError, TypeError, ValueError):
-        return image, label, ()
+        return image, label, (), ignored
 
 
 def _pyarrow():

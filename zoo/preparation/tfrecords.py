@@ -6,20 +6,25 @@ is a `tf.train.Example`, a protocol buffer that maps names to lists of bytes, fl
 
 from __future__ import annotations
 
+import contextlib
 import io
 import os
 import re
 import struct
+import tempfile
+import zlib
 from collections.abc import Iterator, Sequence
 from pathlib import Path
+from typing import IO
 
 import numpy as np
 
 from zoo.data.files import BadImage
+from zoo.data.labels import numbered
 
 LEVEL = re.compile(r"-r(\d\d)\.tfrecords$")
 ENCODED = ("image/encoded", "image_raw", "image", "jpeg", "png")  # names that other writers use
-LABELS = ("image/class/label", "label", "class")
+LABELS = ("image/class/label", "label", "labels", "class", "image/label", "target", "class_name")
 
 
 def masked_crc(data: bytes) -> int:
@@ -34,14 +39,48 @@ def masked_crc(data: bytes) -> int:
     return ((crc >> 15 | crc << 17) + 0xA282EAD8) & 0xFFFFFFFF
 
 
-def offsets(path: Path) -> np.ndarray:
+def unpacked(path: Path) -> IO[bytes] | None:
+    """What a file that TensorFlow compressed (GZIP or ZLIB) holds, in a file without a name; None of a plain one.
+
+    Raises:
+        ValueError: it is cut off or damaged.
+    """
+    with path.open("rb") as file:
+        head = file.read(12)
+        plain = len(head) < 12 or masked_crc(head[:8]) == int.from_bytes(head[8:], "little")
+        if plain or not (
+            head[:2] == b"\x1f\x8b" or (head[0] == 0x78 and int.from_bytes(head[:2], "big") % 31 == 0)
+        ):
+            return None
+        file.seek(0)
+        out = tempfile.TemporaryFile()  # noqa: SIM115, lives as long as its records
+        stream = zlib.decompressobj(zlib.MAX_WBITS | 32)
+        try:
+            while data := file.read(2**20):
+                while data:  # gzip files may follow one another
+                    stream = zlib.decompressobj(zlib.MAX_WBITS | 32) if stream.eof else stream
+                    out.write(stream.decompress(data))
+                    data = stream.unused_data
+        except zlib.error as error:
+            raise ValueError(f"{path} is compressed, and damaged ({error}): copy it again.") from error
+    if not stream.eof:
+        raise ValueError(f"{path} is compressed, and cut off: copy it again.")
+    out.flush()
+    return out
+
+
+def offsets(path: Path, packed: IO[bytes] | None = None) -> np.ndarray:
     """Where each record's payload starts and how long it is, int64 (n, 2).
+
+    Args:
+        packed: what `unpacked` made of the file.
 
     Raises:
         ValueError: the file is cut off or damaged.
     """
-    found, size = [], path.stat().st_size
-    with path.open("rb") as file:
+    found: list[tuple[int, int]] = []
+    with contextlib.nullcontext(packed) if packed else path.open("rb") as file:
+        size = file.seek(0, os.SEEK_END)
         position = 0
         while position < size:
             file.seek(position)
@@ -125,13 +164,16 @@ class TFRecords:
     Attributes:
         levels: resolutions for which the files hold every image ready-made (PGGAN's layout), falling.
         labels: class of each image, or None.
+        classes: their names, where labels are names.
+        ignored: features that are neither image nor class, where there is no class.
     """
 
     def __init__(self, files: Sequence[Path], from_one: bool = False) -> None:
         by_level = {2 ** int(m[1]): p for p in files if (m := LEVEL.search(p.name))}
         self.levels = tuple(sorted(by_level, reverse=True))
         self.files = [by_level[r] for r in self.levels] or files
-        self.index = [offsets(p) for p in self.files]
+        self.packed = [unpacked(p) for p in self.files]
+        self.index = [offsets(p, file) for p, file in zip(self.files, self.packed, strict=True)]
         if self.levels:
             counts = {p.name: len(i) for p, i in zip(self.files, self.index, strict=True)}
             if len(set(counts.values())) > 1:
@@ -139,14 +181,20 @@ class TFRecords:
                     f"the levels of {self.files[0].parent} have different counts ({counts}): copy them again."
                 )
         self.ends = np.cumsum([len(i) for i in (self.index[:1] if self.levels else self.index)])
-        self._open: dict[int, io.FileIO] = {}  # read by position, so that workers may share them
+        self._open: dict[int, IO[bytes] | io.FileIO] = {}  # read by position, so that workers may share them
+        self.classes: tuple[str, ...] = ()
+        self.ignored: list[str] = []
         self.labels = self._labels(files[0].parent, from_one)
 
     def __len__(self) -> int:
         return int(self.ends[-1])
 
-    def __getstate__(self) -> dict:
-        return self.__dict__ | {"_open": {}}
+    def __getstate__(self) -> dict:  # for workers that are not forked: they unpack once more
+        return self.__dict__ | {"_open": {}, "packed": []}
+
+    def __setstate__(self, state: dict) -> None:
+        self.__dict__ |= state
+        self.packed = [unpacked(p) for p in self.files]
 
     def name(self, i: int) -> str:
         file, row = self._place(i, self.levels[0] if self.levels else 0)
@@ -164,7 +212,7 @@ class TFRecords:
         file, row = self._place(i, resolution)
         start, length = self.index[file][row].tolist()
         if file not in self._open:
-            self._open[file] = io.FileIO(self.files[file])
+            self._open[file] = self.packed[file] or io.FileIO(self.files[file])
         data = os.pread(self._open[file].fileno(), length + 4, start)
         if masked_crc(data[:-4]) != int.from_bytes(data[-4:], "little"):
             raise BadImage("is damaged (checksum)")
@@ -198,8 +246,34 @@ class TFRecords:
         try:
             first = self.features(0)
             name = next((n for n in LABELS if n in first), None)
-            labels = name and [int(self.features(i)[name][0]) for i in range(len(self))]
-            from_one = from_one and name == "image/class/label" and min(labels) > 0
-            return [c - 1 for c in labels] if from_one else labels
-        except (BadImage, KeyError, IndexError) as error:
+            if name is None:
+                known = ("shape", "data", *ENCODED)
+                self.ignored = [f"feature {n}" for n in sorted(first) if n not in known]
+                return None
+            values = [self._label(i, name) for i in range(len(self))]
+        except (BadImage, KeyError) as error:
             raise ValueError(f"the labels of {self.files[0]} cannot be read ({error}): copy it again.") from error
+        labels, self.classes = numbered(values, f"{folder}, {name}")
+        if max(labels) < 0:  # test splits have the label -1
+            return None
+        if min(labels) < 0:
+            i = next(i for i, c in enumerate(labels) if c < 0)
+            raise ValueError(
+                f"{self.name(i)} of {folder} has the class {labels[i]}: classes are numbered from 0 on."
+            )
+        from_one = from_one and name == "image/class/label" and min(labels) > 0
+        return [c - 1 for c in labels] if from_one else labels
+
+    def _label(self, i: int, name: str) -> int | float | str:
+        """Class of image i, by number or name.
+
+        Raises:
+            ValueError: it has none, or several numbers.
+        """
+        found = self.features(i)[name]
+        if len(found) != 1:
+            raise ValueError(
+                f"{self.name(i)} of {self.files[0].parent} has {len(found)} values in {name}, not one class: write "
+                "the number of the class instead."
+            )
+        return found[0].decode("utf-8", "replace") if isinstance(found[0], bytes) else found[0]
