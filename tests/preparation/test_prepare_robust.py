@@ -3,6 +3,8 @@
 import io
 import json
 import multiprocessing
+import os
+import signal
 import time
 import zipfile
 from pathlib import Path
@@ -22,6 +24,7 @@ from zoo.preparation import prepare as module
 from zoo.preparation.pixels import CROPS, FILTERS, crop_of, decode, encode, fit, levels
 from zoo.preparation.prepare import prepare
 from zoo.preparation.writing import Zips
+from zoo.training.mistakes import door
 
 
 def file_of(image: Image.Image, **options) -> bytes:
@@ -397,3 +400,36 @@ def test_an_unfinished_zip_of_another_command_is_left_alone(tmp_path):
         prepare("folder", tmp_path / "in", tmp_path / "out.zip", 8)
     assert part.read_text() == "of others"
     assert not (tmp_path / "out.zip").exists()
+
+
+def _prepare_slowly(folder: Path) -> None:
+    make = module.Work.make
+
+    def slow(self, i):
+        time.sleep(0.02 if i < 64 else 30)
+        return make(self, i)
+
+    module.estimate = lambda *_: 1
+    module.Work.make = slow
+    signal.signal(signal.SIGINT, signal.default_int_handler)
+    with door():
+        prepare("folder", folder / "in", folder / "out-{resolution}.zip", 8, pyramid=True, workers=2)
+
+
+def test_ctrl_c_ends_the_workers_too_and_the_same_command_goes_on(tmp_path, capfd):
+    (tmp_path / "in").mkdir()
+    for i in range(300):
+        (tmp_path / "in" / f"{i}.png").write_bytes(png(i))
+    process = multiprocessing.get_context("fork").Process(target=_prepare_slowly, args=(tmp_path,))
+    process.start()
+    journal = tmp_path / ".out-8.zip.journal"
+    until = time.time() + 60
+    while not (journal.exists() and journal.read_bytes().count(b"\n") > 1) and time.time() < until:
+        time.sleep(0.05)
+    os.kill(process.pid, signal.SIGINT)  # to this process alone; its workers sleep
+    process.join(20)
+    assert process.exitcode == 130
+    assert capfd.readouterr().err.splitlines()[-1] == "stopped: what is done is kept, and the same command goes on"
+    assert not list(tmp_path.glob("out*"))
+    report = prepare("folder", tmp_path / "in", tmp_path / "out-{resolution}.zip", 8, pyramid=True, workers=0)
+    assert report.manifest["images"] == 300

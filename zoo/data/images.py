@@ -148,14 +148,15 @@ def _same(item):
     return item
 
 
-def _live_as_parent(worker: int) -> None:
-    """A worker ends when its parent does, and not before.
+def _live_as_parent(stops: bool, worker: int) -> None:
+    """A worker ends when its parent does, and not before, unless it `stops` at once by a signal of its own.
 
     Ctrl-C and a scheduler's SIGTERM reach every process of a run, and the parent still needs its batches to finish
     the running step; a worker whose parent was killed would wait for ever for somebody to take its results.
     """
     for number in (signal.SIGINT, signal.SIGTERM):
-        signal.signal(number, signal.SIG_IGN)
+        # with 0, since the parent would take any other code for a failure
+        signal.signal(number, (lambda *_: os._exit(0)) if stops else signal.SIG_IGN)
     parent = os.getppid()
 
     def watch() -> None:
@@ -189,8 +190,14 @@ class _Attempts(Dataset):
             return BadImage(str(error))
 
 
-def loader(dataset: Dataset, sampler: Iterable[Sequence[int]], workers: int, pin: bool = False) -> DataLoader:
-    """`dataset[item]` for each item of `sampler`, in order, computed by `workers` processes."""
+def loader(
+    dataset: Dataset, sampler: Iterable[Sequence[int]], workers: int, pin: bool = False, stops: bool = False
+) -> DataLoader:
+    """`dataset[item]` for each item of `sampler`, in order, computed by `workers` processes.
+
+    Args:
+        stops: the processes end at once by Ctrl-C, as nobody needs what they are at.
+    """
     return _Loader(
         _Attempts(dataset),
         sampler=sampler,
@@ -198,6 +205,6 @@ def loader(dataset: Dataset, sampler: Iterable[Sequence[int]], workers: int, pin
         num_workers=workers,
         collate_fn=_same,
         pin_memory=pin,
-        worker_init_fn=_live_as_parent,
+        worker_init_fn=functools.partial(_live_as_parent, stops),
         generator=torch.Generator(),  # its workers' seed would otherwise be drawn from the global stream
     )

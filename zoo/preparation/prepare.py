@@ -104,6 +104,9 @@ def _write(zips: Zips, work: Work, count: int, workers: int | None, drop: bool, 
     except ValueError:
         zips.discard()
         raise
+    except KeyboardInterrupt:
+        zips.close()
+        raise KeyboardInterrupt("what is done is kept, and the same command goes on") from None
     except BaseException:
         zips.close()
         raise
@@ -195,7 +198,7 @@ def _run(work: Work, count: int, zips: Zips, drop: bool, workers: int) -> None:
     known = {r["digest"]: r["i"] for r in reversed(zips.records) if "digest" in r}
     chunks = [range(i, min(i + CHUNK, count)) for i in range(zips.done, count, CHUNK)]
     workers = min(workers, len(chunks) - 1) if count - zips.done > 4 * CHUNK else 0  # starting them costs a second
-    parts = zip(chunks, loader(work, chunks, max(0, workers)), strict=True)
+    parts = zip(chunks, loader(work, chunks, max(0, workers), stops=True), strict=True)
     for chunk, (images, records) in track(parts, count - zips.done, lambda part: len(part[0]), zips.top.name):
         kept, made = [], iter(images)
         for record in records:
