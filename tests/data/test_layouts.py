@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 import torch
 from pictures import png
+from PIL import Image
 
 from zoo.data import ImageDataModule
 from zoo.data.files import Files
@@ -28,6 +29,41 @@ def test_test_images_that_are_trained_on_and_images_given_twice_are_refused(make
     with pytest.raises(ValueError, match=r"a.zip and .*copy.zip hold the same images"):
         open_([path, copy])
     assert len(open_([path], test_path=str(other)).test_images()) == 7
+
+
+def test_copies_are_known_by_their_content(make_zip, tmp_path):
+    path, other = Path(make_zip("a.zip", n=9)), make_zip("b.zip", n=9, start=50)
+    unpacked, renamed, again, part = (tmp_path / name for name in ("unpacked", "renamed", "again.v2", "part.zip"))
+    with zipfile.ZipFile(path) as archive:
+        archive.extractall(unpacked)
+        pictures = [name for name in sorted(archive.namelist()) if name.endswith(".png")]
+        with zipfile.ZipFile(part, "w") as some:
+            for name in pictures[2:5]:
+                some.writestr(f"x/{name}", archive.read(name))
+    for folder in (renamed, again):
+        folder.mkdir()
+        for i, name in enumerate(pictures):
+            image = Image.open(unpacked / name)
+            if folder is renamed:
+                (folder / f"{100 - i}.png").write_bytes((unpacked / name).read_bytes())
+            else:
+                image.save(folder / f"{i}.bmp")
+    link = tmp_path / "link"
+    link.symlink_to(unpacked)
+    for copy in (unpacked, renamed, again, part, link):
+        with pytest.raises(ValueError, match=rf"data.test_path .*{copy.name} holds images that are trained on"):
+            open_([path], test_path=str(copy), labels=False)
+        with pytest.raises(ValueError, match=rf"a.zip and .*{copy.name} hold the same images"):
+            open_([path, copy], labels=False)
+    with pytest.raises(ValueError, match=r"unpacked and .*link hold the same images"):
+        open_([unpacked, link])
+    assert len(open_([unpacked, other], labels=False)) == 18
+    shared = tmp_path / "shared.zip"  # a few images in both are no copy
+    with zipfile.ZipFile(path) as archive, zipfile.ZipFile(shared, "w") as some:
+        some.writestr("0.png", archive.read(pictures[0]))
+        for i in range(2):
+            some.writestr(f"{1 + i}.png", png(900 + i))
+    assert len(open_([path], test_path=str(shared), labels=False).test_images()) == 3
 
 
 def test_zips_that_number_other_classes_do_not_join(tmp_path):

@@ -140,6 +140,19 @@ class Files:
             raise zipfile.BadZipFile("wrong checksum")
         return content
 
+    def size(self, i: int) -> int:
+        """Bytes of the file of image i."""
+        return int(self.stamps[i].rpartition(":")[2])
+
+    def checksum(self, i: int) -> int | None:
+        """CRC-32 of the file of image i, None if it cannot be read; a zip tells it without reading."""
+        if self.zipped:
+            return int(self.stamps[i].partition(":")[0], 16)
+        try:
+            return zlib.crc32(self.bytes(self.names[i]))
+        except OSError:
+            return None
+
     def where(self, i: int) -> str:
         """Image i as a user finds it."""
         return f"{self.path}: {self.names[i]}" if self.zipped else str(self.path / self.names[i])

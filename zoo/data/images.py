@@ -16,7 +16,7 @@ import torch
 from torch import Tensor
 from torch.utils.data import DataLoader, Dataset
 
-from zoo.data.files import BadImage
+from zoo.data.files import BadImage, Files
 
 Batch = tuple[Tensor, Tensor | None]
 
@@ -33,6 +33,7 @@ class Images(Dataset):
         labels: int64 (n,), or None.
         pixels: all of them, uint8 (n, 3, R, R), when they are held in memory; `read` is then not called.
         cheap: `read` needs no worker processes.
+        files: what they are read from, maybe among others; () where there are no files.
         chunks: sizes of the runs of images that lie together where single ones are dear to fetch, or None.
     """
 
@@ -44,6 +45,7 @@ class Images(Dataset):
     pixels: Tensor | None = None
     cheap: bool = False
     chunks: Tensor | None = None
+    files: Sequence[Files] = ()
 
     def __len__(self) -> int:
         return self.n

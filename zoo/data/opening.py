@@ -12,6 +12,7 @@ from zoo.data.images import Images
 from zoo.data.labels import listed
 from zoo.data.manifests import check_manifest
 from zoo.data.streaming import is_stream
+from zoo.data.twins import twins
 
 
 def at_resolution(path: str, resolution: int) -> str:
@@ -62,19 +63,17 @@ def open_files(
         content=" ".join(source.listing(labels=False) for source in files),
         version=" ".join(source.version() for source in files).strip(),
         labels=table,
+        files=files,
     )
     return images, sum((source.manifest or {}).get("skipped", 0) for source in files)
 
 
 def check_apart(files: Sequence[Files]) -> None:
     """ValueError where the same images are given twice."""
-    known: dict[str, Path] = {}
-    for source in files:
-        # the files of a folder are known by name and size alone, which pictures of one format may share
-        what = source.listing(labels=False) if source.zipped else str(source.path.resolve())
-        if (twin := known.setdefault(what, source.path)) is not source.path:
+    for k, source in enumerate(files):
+        if twin := next((other for other in files[:k] if twins(other, source)), None):
             raise ValueError(
-                f"{twin} and {source.path} hold the same images, which would be shown twice: give one of them."
+                f"{twin.path} and {source.path} hold the same images, which would be shown twice: give one of them."
             )
 
 
@@ -140,5 +139,6 @@ def check_unseen(tests: Images, images: Images, path: str, paths: Sequence[str])
     """
     tests[torch.tensor([0])]
     same = tests.content in images.content.split() and Path(path).is_file()
-    if same or Path(path).resolve() in [Path(p).resolve() for p in paths]:
+    same = same or Path(path).resolve() in [Path(p).resolve() for p in paths]
+    if same or any(twins(one, other) for one in tests.files for other in images.files):
         raise ValueError(f"data.test_path {path} holds images that are trained on: give others, or null.")
