@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Literal
+
+Filter = Literal["mean", "box", "lanczos", "bilinear", "bicubic"]  # by which images are resized
 
 
 @dataclass(frozen=True)

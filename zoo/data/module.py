@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import copy
-import math
 import os
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
@@ -16,8 +15,9 @@ from torch import Tensor
 from torch.utils.data import DataLoader
 
 from zoo.data import manifests, opening
-from zoo.data.floats import to_float
+from zoo.data.floats import check_range, to_float
 from zoo.data.images import Batch, Images, loader, worth_workers
+from zoo.data.kinds import Filter
 from zoo.data.order import EndlessBatches, seed_of, subset
 from zoo.data.stage import Stage
 from zoo.data.streaming import is_stream, open_stream
@@ -74,19 +74,15 @@ class ImageDataModule(Checked, L.LightningDataModule):
         limit: PositiveInt | None = None,
         limit_to: Literal["random", "first"] = "random",
         source_resolution: Side | None = None,
-        filter: str | None = None,
+        filter: Filter | None = None,
         stretch: bool | None = None,
         test_path: str | None = None,
         cache_gib: PositiveFloat | None = None,
         name: str | None = None,
     ) -> None:
         super().__init__()
-        factor = source_resolution / resolution if source_resolution else 1
-        if factor < 1 or not math.log2(factor).is_integer():
-            raise ValueError(
-                f"source_resolution {source_resolution} is not {resolution} times a power of two: it says how "
-                "large the images at path are."
-            )
+        check_range(divisor, noise)
+        opening.check_scale(resolution, source_resolution)
         self.paths = [os.fspath(path)] if isinstance(path, str | os.PathLike) else [os.fspath(p) for p in path]
         if not (self.paths and all(self.paths)):
             raise ValueError("path is an empty list or name: give a folder or at least one zip.")

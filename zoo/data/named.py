@@ -11,7 +11,7 @@ from torch import Tensor
 from zoo.data import drawn
 from zoo.data.floats import cropped
 from zoo.data.images import Batch, Images, Remembered
-from zoo.data.kinds import KINDS
+from zoo.data.kinds import KINDS, Filter
 from zoo.data.module import ImageDataModule
 from zoo.data.opening import at_resolution
 from zoo.options.ranges import Fraction, NonNegativeInt, PositiveInt, Side
@@ -115,7 +115,7 @@ class ImageNet(ImageDataModule):
         path: str | None = None,
         resolution: Side = 128,
         split: Literal["train", "val"] = "train",
-        filter: str | None = KINDS["imagenet"].filter,
+        filter: Filter | None = KINDS["imagenet"].filter,
         classes: tuple[NonNegativeInt, NonNegativeInt] | None = None,
         crop: Fraction = 1.0,
         **options: Any,
@@ -165,7 +165,7 @@ class CelebAHQ(ImageDataModule):
         path: str = "data/celebahq-{resolution}.zip",
         resolution: Side = 1024,
         split: Literal["all", "train", "val"] = "all",
-        filter: str | None = KINDS["celebahq"].filter,
+        filter: Filter | None = KINDS["celebahq"].filter,
         **options: Any,
     ) -> None:
         name = {"all": "CelebA-HQ"}.get(split, f"CelebA-HQ {split}")
@@ -193,7 +193,7 @@ class FFHQ(ImageDataModule):
         path: str = "data/ffhq-{resolution}.zip",
         resolution: Side = 1024,
         split: Literal["all", "train", "val"] = "all",
-        filter: str | None = KINDS["ffhq"].filter,
+        filter: Filter | None = KINDS["ffhq"].filter,
         **options: Any,
     ) -> None:
         name = {"all": "FFHQ"}.get(split, f"FFHQ {split}")

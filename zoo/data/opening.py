@@ -1,6 +1,7 @@
 """Files of a data set, held against each other and opened as one list of images."""
 
 import functools
+import math
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -18,6 +19,20 @@ from zoo.data.twins import twins
 def at_resolution(path: str, resolution: int) -> str:
     """`path` with {resolution} replaced."""
     return path.replace("{resolution}", str(resolution))
+
+
+def check_scale(resolution: int, source_resolution: int | None) -> None:
+    """Refuse a `source_resolution` that is not `resolution` times a power of two.
+
+    Raises:
+        ValueError: if so.
+    """
+    factor = source_resolution / resolution if source_resolution else 1
+    if factor < 1 or not math.log2(factor).is_integer():
+        raise ValueError(
+            f"source_resolution {source_resolution} is not {resolution} times a power of two: it says how large "
+            "the images at path are."
+        )
 
 
 def prepared(path: str, kind: str, resolution: int, labels: bool = True) -> Files:

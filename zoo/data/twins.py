@@ -11,7 +11,7 @@ MOST_READ = 4096  # files whose content is read: of bare pixels each has the siz
 
 
 def twins(one: Files, other: Files) -> bool:
-    """Whether more than half of a sample of the smaller set are in the larger one: a few images may well be in both.
+    """Whether more than half of a sample of the smaller set are in the larger; a few images may well be in both.
 
     They are the same where their files are, in any order and by any name, or where the pixels are, at the same
     places of as many images.

@@ -11,14 +11,16 @@ from __future__ import annotations
 import io
 import warnings
 from collections.abc import Callable, Sequence
+from typing import get_args
 
 import numpy as np
 from PIL import Image
 
 from zoo.data.colours import upright_rgb
 from zoo.data.files import BadImage, reason
+from zoo.data.kinds import Filter
 
-FILTERS = ("mean", "box", "lanczos", "bilinear", "bicubic")  # all but "mean" are Pillow's
+FILTERS = get_args(Filter)  # all but "mean" are Pillow's
 FORMATS = ("png", "webp")
 Box = tuple[int, int, int, int]
 
