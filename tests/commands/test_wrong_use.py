@@ -173,6 +173,8 @@ VERBS = """
     sample LAST --sheet truncation --truncation 0.5 | --truncation does nothing with --sheet truncation
     sample LAST --labels 1 | --labels does nothing with --sheet grid
     sample LAST --seeds 0 --out photo.png/x | --out photo.png
+    sample LAST --seeds 0 --out new.zip | --seeds writes a folder or an .npz, not new.zip
+    sample LAST --seeds 0 --out photo.png/x.v2 | --out photo.png
     walk BIGGAN --classes 1,2 --label 3 --out w.gif | --label does nothing with --classes
     walk BIGGAN --truncations [0.5,1] --truncation 0.5 --out w.gif | --truncation does nothing with --truncations
     walk INTROVAE --photos [photo.png] --kind spline --out w.gif | --kind does nothing with --photos

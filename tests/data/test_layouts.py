@@ -169,3 +169,13 @@ def test_two_versions_of_a_hub_cache_are_refused(tmp_path):
         (tmp_path / "snapshots" / version / "0.png").write_bytes(png(0))
     with pytest.raises(ValueError, match=r"holds 2 versions .*snapshots/abc"):
         open_(tmp_path)
+
+
+def test_folders_with_a_dot_in_their_name(tmp_path):
+    for name in ("faces.v2", "faces.zip", "faces.npy", "faces.parquet", "train-00000-of-00001"):
+        folder = tmp_path / name
+        folder.mkdir()
+        (folder / "0.png").write_bytes(png(0))
+        assert open_(folder).name == name.removesuffix(".zip")
+        assert prepare("folder", folder, tmp_path / "out.d" / f"{name}-8.zip", 8, workers=0).manifest["images"] == 1
+    assert open_(tmp_path / "out.d" / "faces.v2-8.zip").name == "faces.v2-8"

@@ -1,5 +1,6 @@
 """What a trained model can show: samples and sheets, and with an encoder, latents and reconstructions."""
 
+import mimetypes
 from pathlib import Path
 from typing import Literal
 
@@ -94,9 +95,9 @@ def _sample_seeds(
     rank, world = int(os.environ.get("RANK", 0)), int(os.environ.get("WORLD_SIZE", 1))
     if out.suffix == ".npz" and world > 1:
         raise ValueError("several processes write a folder of PNGs, not one .npz: give --out a folder")
-    if out.suffix not in ("", ".npz"):
+    if out.suffix != ".npz" and not out.is_dir() and mimetypes.guess_type(out.name)[0]:  # "faces.v2" is a folder
         raise ValueError(f"--seeds writes a folder or an .npz, not {out}: choose another --out")
-    check_folder("--out", out.parent if out.suffix else out)
+    check_folder("--out", out.parent if out.suffix == ".npz" else out)
     gan = load(checkpoint, device)
     options = (classes, truncation, ema, seed)
     asked = {"classes": classes, "truncation": truncation, "ema": ema, "seed": seed}

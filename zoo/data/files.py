@@ -19,7 +19,7 @@ from PIL import Image, UnidentifiedImageError
 
 from zoo.data.colours import BadImage, upright_rgb
 from zoo.data.labels import check_places, from_folders, from_table, parsed, refuse_splits, slashed
-from zoo.data.paths import EXTENSIONS, in_order, is_hidden, is_image, one_snapshot, refuse_dangers, walk
+from zoo.data.paths import EXTENSIONS, in_order, is_hidden, is_image, name_of, one_snapshot, refuse_dangers, walk
 
 METADATA = ("dataset.json", "manifest.json")
 TINY = "use a tiny.yaml recipe (--config reproductions/<paper>/tiny.yaml), which needs no files"
@@ -281,9 +281,8 @@ def check_size(source: Files, i: int, size: tuple[int, int], resolution: int) ->
     if size == (resolution, resolution):
         return
     width, height = size
-    prepare = (
-        f"zoo data prepare folder {source.path} data/{source.path.stem}-{resolution}.zip --resolution {resolution}"
-    )
+    dest = f"data/{name_of(source.path)}-{resolution}.zip"
+    prepare = f"zoo data prepare folder {source.path} {dest} --resolution {resolution}"
     if width != height:
         raise BadImage(f"{source.where(i)} is {width}x{height} px, not square: crop the set with `{prepare}`.")
     mend = f"or resize the set with `{prepare}`" if width > resolution else "since nothing is ever enlarged"

@@ -19,6 +19,7 @@ from zoo.data.floats import check_range, to_float
 from zoo.data.images import Batch, Images, loader, worth_workers
 from zoo.data.kinds import Filter
 from zoo.data.order import EndlessBatches, seed_of, subset
+from zoo.data.paths import name_of
 from zoo.data.stage import Stage
 from zoo.data.streaming import is_stream, open_stream
 from zoo.options.checked import Checked
@@ -92,7 +93,7 @@ class ImageDataModule(Checked, L.LightningDataModule):
         self.memory_gib, self.num_workers, self.cache_gib = memory_gib, num_workers, cache_gib
         self.seed, self.limit, self.limit_to = seed, limit, limit_to
         self.filter, self.stretch, self.test_path = filter, stretch, test_path
-        self.name = name or " + ".join(Path(p).stem for p in self.paths)
+        self.name = name or " + ".join(map(name_of, self.paths))
         self._images: Images | None = None
         self._opened_at = self._n_classes = 0
         self.left_out = 0  # images that were skipped when the files were prepared

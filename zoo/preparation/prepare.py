@@ -79,7 +79,6 @@ def prepare(
     crop, filter = crop or about.crop, filter or about.filter
     crop_of(crop)
     dests = _dests(Path(dest), resolution, pyramid)
-    check_report(dests[resolution])
     opened, split = _checked(kind, Path(source), split, download)
     _check_made(source, opened.made, dests, filter)
     least = 0 if crop == "wide" else resolution  # a wide crop is as wide as the image, which may be lower
@@ -141,6 +140,7 @@ def _dests(dest: Path, resolution: int, pyramid: bool) -> dict[int, Path]:
     """Resolution -> zip, falling."""
     if dest.suffix != ".zip":
         raise ValueError(f"{dest} would not be a zip: give a destination that ends in .zip.")
+    check_report(Path(str(dest).replace("{resolution}", str(resolution))))
     if not pyramid:
         return {resolution: Path(str(dest).replace("{resolution}", str(resolution)))}
     if "{resolution}" not in dest.name:
