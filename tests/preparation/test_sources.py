@@ -516,3 +516,12 @@ def test_stored_and_packed_members_are_checked(tmp_path):
         (tmp_path / "a.zip").write_bytes(data)
         dest = tmp_path / f"out-{compression}.zip"
         assert prepare("folder", tmp_path / "a.zip", dest, 8).manifest["skipped"] == 1
+
+
+def test_folders_of_a_zip_that_look_like_classes_are_told(tmp_path):
+    with zipfile.ZipFile(tmp_path / "a.zip", "w") as file:
+        for i, name in enumerate(("cat/0.png", "dog/0.png")):
+            file.writestr(name, png(i))
+    source = open_source("folder", tmp_path / "a.zip", "train")
+    assert source.labels is None
+    assert source.ignored == ["the folders cat, dog of a zip, which are no classes: unpack it where they shall be"]

@@ -15,7 +15,7 @@ import numpy as np
 
 from zoo.data.files import TINY, BadImage, Files, MissingDataset
 from zoo.data.kinds import KINDS
-from zoo.data.labels import MOST_CLASSES, from_folders
+from zoo.data.labels import MOST_CLASSES, from_folders, listed
 from zoo.data.paths import natural, one_snapshot
 from zoo.preparation.arrays import read_memory, read_npy, read_stack
 from zoo.preparation.splits import folder_of, images_in, shards_of
@@ -204,10 +204,18 @@ def _files(kind: str, path: Path, split: str) -> Source:
         files.listing(),
         labels=files.labels,
         classes=files.class_names if files.labels is not None else (),
-        ignored=files.others,
+        ignored=files.others + (_unnamed(files) if KINDS[kind].labelled else []),
         split=part != path,
         made=files.manifest or {},
     )
+
+
+def _unnamed(files: Files) -> list[str]:
+    """What is told of a zip whose folders look like classes, which only a folder's or dataset.json's are."""
+    folders = sorted({name.rpartition("/")[0] for name in files.names})
+    if not files.zipped or files.labels is not None or len(folders) < 2 or all(f[-1:].isdigit() for f in folders):
+        return []
+    return [f"the folders {listed(folders)} of a zip, which are no classes: unpack it where they shall be"]
 
 
 def read_file(files: Files, names: Sequence[str], i: int, resolution: int) -> bytes:
