@@ -1,5 +1,6 @@
 """Odd images, pyramids, and runs that are killed on the way."""
 
+import errno
 import io
 import json
 import multiprocessing
@@ -433,3 +434,18 @@ def test_ctrl_c_ends_the_workers_too_and_the_same_command_goes_on(tmp_path, capf
     assert not list(tmp_path.glob("out*"))
     report = prepare("folder", tmp_path / "in", tmp_path / "out-{resolution}.zip", 8, pyramid=True, workers=0)
     assert report.manifest["images"] == 300
+
+
+def test_a_disk_that_fills_up_is_told_and_the_same_command_goes_on(tmp_path, monkeypatch):
+    (tmp_path / "in").mkdir()
+    (tmp_path / "in" / "a.png").write_bytes(png(0))
+
+    def full(*_):
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(Zips, "add", full)
+        with pytest.raises(OSError, match=r"the disk of .*out.zip is full: make room"):
+            prepare("folder", tmp_path / "in", tmp_path / "out.zip", 8)
+    assert not list(tmp_path.glob("out*"))
+    assert prepare("folder", tmp_path / "in", tmp_path / "out.zip", 8).manifest["images"] == 1

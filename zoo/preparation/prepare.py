@@ -7,6 +7,7 @@ workers, killed on the way or not.
 
 from __future__ import annotations
 
+import errno
 import json
 import os
 import shutil
@@ -106,8 +107,12 @@ def _write(zips: Zips, work: Work, count: int, workers: int | None, drop: bool, 
     except KeyboardInterrupt:
         zips.close()
         raise KeyboardInterrupt("what is done is kept, and the same command goes on") from None
-    except BaseException:
+    except BaseException as error:
         zips.close()
+        if isinstance(error, OSError) and error.errno == errno.ENOSPC:
+            raise OSError(
+                f"the disk of {zips.top} is full: make room and give the same command again, what is done is kept."
+            ) from error
         raise
 
 

@@ -11,6 +11,7 @@ import json
 import os
 import zipfile
 from collections.abc import Iterator
+from contextlib import suppress
 from pathlib import Path
 from typing import Any, BinaryIO
 
@@ -177,9 +178,11 @@ class Zips:
         """Let go of the files and leave them for another run to go on with."""
         for archive in self.archives.values():
             if archive.fp is not None:
-                archive.fp.close()  # without a directory: `close` would write one
+                with suppress(OSError):  # of a full disk: what is not written yet is in no line of the journal
+                    archive.fp.close()  # without a directory: `close` would write one
                 archive.fp = None
-        self.journal.close()
+        with suppress(OSError):
+            self.journal.close()
 
 
 def _to_disk(file: BinaryIO) -> None:
