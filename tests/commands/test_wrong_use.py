@@ -24,8 +24,8 @@ MODEL = {
         --model.n_dis 0 | n_dis
         --model.total_kimg -1 --model.decay_start_kimg null | total_kimg
         --data.divisor -5 | divisor
-        --data.divisor 1 | data.divisor 1 and data.noise 0 bring images up to 254
-        --data.noise 2 | data.divisor 127.5 and data.noise 2 bring images up to 3
+        --data.divisor 1 | divisor 1 makes 254 of white
+        --data.noise 2 | noise 2 leads far out of
         --data ImageDataModule --data.path big --model.resolution 64 --data.filter nearest | mean, box, lanczos
         --data ImageDataModule --data.path '' | path
         --data ImageDataModule --data.path encrypted.zip | encrypted.zip
@@ -182,6 +182,8 @@ VERBS = """
     sample LAST --sheet truncation --truncation 0.5 | --truncation does nothing with --sheet truncation
     sample LAST --labels 1 | --labels does nothing with --sheet grid
     sample LAST --seeds 0 --out photo.png/x | --out photo.png
+    sample LAST --seeds 0 --out new.zip | --seeds writes a folder or an .npz, not new.zip
+    sample LAST --seeds 0 --out photo.png/x.v2 | --out photo.png
     walk BIGGAN --classes 1,2 --label 3 --out w.gif | --label does nothing with --classes
     walk BIGGAN --truncations [0.5,1] --truncation 0.5 --out w.gif | --truncation does nothing with --truncations
     walk INTROVAE --photos [photo.png] --kind spline --out w.gif | --kind does nothing with --photos

@@ -498,3 +498,18 @@ def test_zip_inside_memory_is_bytes_exact(make_zip):
         raw = archive.read("00000/img00000004.png")
     expected = np.asarray(Image.open(io.BytesIO(raw))).transpose(2, 0, 1)
     assert np.array_equal(open_(path).images([4])[0].numpy(), expected)
+
+
+@pytest.mark.parametrize(
+    ("options", "words"),
+    [
+        ({"noise": 2.0}, "noise 2 leads far out of"),
+        ({"noise": 0.06}, "noise 0.06 leads far out of"),
+        ({"divisor": 255.0}, "divisor 255 makes 0 of white, networks take"),
+        ({"divisor": 1.0}, "divisor 1 makes 254 of white"),
+        ({"filter": "nearest"}, "filter takes mean, box, lanczos, bilinear, bicubic or null, not nearest"),
+    ],
+)
+def test_options_that_no_network_or_set_can_take(options, words):
+    with pytest.raises(ValueError, match=words):
+        ImageDataModule("there-is-none.zip", 8, **options)

@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 import torch
 from pictures import png
+from PIL import Image
 
 from zoo.data import ImageDataModule
 from zoo.data.files import Files
@@ -27,20 +28,42 @@ def test_test_images_that_are_trained_on_and_images_given_twice_are_refused(make
         open_([path, other], test_path=str(copy))
     with pytest.raises(ValueError, match=r"a.zip and .*copy.zip hold the same images"):
         open_([path, copy])
-    unpacked, renamed = tmp_path / "unpacked", tmp_path / "renamed"
+    assert len(open_([path], test_path=str(other)).test_images()) == 7
+
+
+def test_copies_are_known_by_their_content(make_zip, tmp_path):
+    path, other = Path(make_zip("a.zip", n=9)), make_zip("b.zip", n=9, start=50)
+    unpacked, renamed, again, part = (tmp_path / name for name in ("unpacked", "renamed", "again.v2", "part.zip"))
     with zipfile.ZipFile(path) as archive:
         archive.extractall(unpacked)
-    renamed.mkdir()
-    for i, file in enumerate(sorted(unpacked.rglob("*.png"), reverse=True)):
-        (renamed / f"{i}.png").write_bytes(file.read_bytes())
-    for again in (unpacked, renamed):
-        with pytest.raises(ValueError, match=rf"data.test_path .*{again.name} holds images that are trained on"):
-            open_([path, other], test_path=str(again), labels=False)
-        with pytest.raises(ValueError, match=rf"a.zip and .*{again.name} hold the same images"):
-            open_([path, again], labels=False)
-    with pytest.raises(ValueError, match=r"unpacked and .*renamed hold the same images"):
-        open_([unpacked, renamed], labels=False)
-    assert len(open_([path], test_path=str(other)).test_images()) == 7
+        pictures = [name for name in sorted(archive.namelist()) if name.endswith(".png")]
+        with zipfile.ZipFile(part, "w") as some:
+            for name in pictures[2:5]:
+                some.writestr(f"x/{name}", archive.read(name))
+    for folder in (renamed, again):
+        folder.mkdir()
+        for i, name in enumerate(pictures):
+            image = Image.open(unpacked / name)
+            if folder is renamed:
+                (folder / f"{100 - i}.png").write_bytes((unpacked / name).read_bytes())
+            else:
+                image.save(folder / f"{i}.bmp")
+    link = tmp_path / "link"
+    link.symlink_to(unpacked)
+    for copy in (unpacked, renamed, again, part, link):
+        with pytest.raises(ValueError, match=rf"data.test_path .*{copy.name} holds images that are trained on"):
+            open_([path], test_path=str(copy), labels=False)
+        with pytest.raises(ValueError, match=rf"a.zip and .*{copy.name} hold the same images"):
+            open_([path, copy], labels=False)
+    with pytest.raises(ValueError, match=r"unpacked and .*link hold the same images"):
+        open_([unpacked, link])
+    assert len(open_([unpacked, other], labels=False)) == 18
+    shared = tmp_path / "shared.zip"  # a few images in both are no copy
+    with zipfile.ZipFile(path) as archive, zipfile.ZipFile(shared, "w") as some:
+        some.writestr("0.png", archive.read(pictures[0]))
+        for i in range(2):
+            some.writestr(f"{1 + i}.png", png(900 + i))
+    assert len(open_([path], test_path=str(shared), labels=False).test_images()) == 3
 
 
 def test_zips_that_number_other_classes_do_not_join(tmp_path):
@@ -146,3 +169,13 @@ def test_two_versions_of_a_hub_cache_are_refused(tmp_path):
         (tmp_path / "snapshots" / version / "0.png").write_bytes(png(0))
     with pytest.raises(ValueError, match=r"holds 2 versions .*snapshots/abc"):
         open_(tmp_path)
+
+
+def test_folders_with_a_dot_in_their_name(tmp_path):
+    for name in ("faces.v2", "faces.zip", "faces.npy", "faces.parquet", "train-00000-of-00001"):
+        folder = tmp_path / name
+        folder.mkdir()
+        (folder / "0.png").write_bytes(png(0))
+        assert open_(folder).name == name.removesuffix(".zip")
+        assert prepare("folder", folder, tmp_path / "out.d" / f"{name}-8.zip", 8, workers=0).manifest["images"] == 1
+    assert open_(tmp_path / "out.d" / "faces.v2-8.zip").name == "faces.v2-8"

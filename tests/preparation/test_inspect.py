@@ -82,7 +82,7 @@ def test_many_classes_and_no_image_at_all(tmp_path):
     (tmp_path / "bad" / "a.png").write_bytes(b"junk")
     found = inspect(tmp_path / "bad")
     assert "size: unknown" in str(found)
-    contact_sheet(found, tmp_path / "bad.png")
+    contact_sheet(found, tmp_path / "new.d" / "bad.png")
 
 
 def test_sample_must_be_positive(odd):

@@ -1,12 +1,11 @@
 """Odd images, pyramids, and runs that are killed on the way."""
 
+import errno
 import io
 import json
 import multiprocessing
 import os
 import signal
-import subprocess
-import sys
 import time
 import zipfile
 from pathlib import Path
@@ -26,6 +25,7 @@ from zoo.preparation import prepare as module
 from zoo.preparation.pixels import CROPS, FILTERS, crop_of, decode, encode, fit, levels
 from zoo.preparation.prepare import prepare
 from zoo.preparation.writing import Zips
+from zoo.training.mistakes import door
 
 
 def file_of(image: Image.Image, **options) -> bytes:
@@ -370,22 +370,82 @@ def test_workers_give_the_same_bytes(faces, tmp_path, monkeypatch):
     assert digests(tmp_path / "none") == digests(tmp_path / "two")
 
 
-def test_ctrl_c_ends_all_processes_with_a_sentence_and_the_same_command_goes_on(tmp_path):
-    """Workers hold out against signals, since in training the running step still needs them."""
-    np.save(tmp_path / "stack.npy", np.random.default_rng(0).integers(0, 256, (20_000, 16, 16, 3), np.uint8))
-    words = ["data", "prepare", "folder", "stack.npy", "out-{resolution}.zip", "--resolution", "16"]
-    words += ["--pyramid", "true", "--workers", "2"]
-    code = f"from zoo.__main__ import main; main({words!r})"
-    command = [sys.executable, "-c", code]
-    process = subprocess.Popen(command, cwd=tmp_path, stderr=subprocess.PIPE, text=True, start_new_session=True)
-    journal = tmp_path / ".out-16.zip.journal"
-    while process.poll() is None and not (journal.exists() and b'"done"' in journal.read_bytes()):
-        time.sleep(0.01)
-    os.killpg(process.pid, signal.SIGINT)
-    told = process.communicate(timeout=30)[1]
-    assert process.returncode == 130
-    assert told.strip().endswith("stopped: what was finished is kept")
-    assert "Traceback" not in told
-    assert not list(tmp_path.glob("out*.zip"))
-    assert prepare("folder", tmp_path / "stack.npy", tmp_path / "out-{resolution}.zip", 16, pyramid=True, workers=0)
-    assert len(list(tmp_path.glob("out*.zip"))) == 3
+# ---- files of others
+
+
+def test_a_file_of_somebody_s_own_in_the_place_of_the_report_is_left_alone(tmp_path):
+    (tmp_path / "in").mkdir()
+    (tmp_path / "in" / "a.png").write_bytes(png(0))
+    own = tmp_path / "out.report.txt"
+    own.write_text("my notes")
+    for _ in range(2):  # with nothing to list, and with something
+        with pytest.raises(FileExistsError, match=r"out.report.txt is there already, where the report of out.zip"):
+            prepare("folder", tmp_path / "in", tmp_path / "out.zip", 8)
+        (tmp_path / "in" / "notes.txt").write_text("no image")
+    assert own.read_text() == "my notes"
+    assert sorted(p.name for p in tmp_path.iterdir()) == ["in", "out.report.txt"]
+    own.unlink()
+    prepare("folder", tmp_path / "in", tmp_path / "out.zip", 8)
+    (tmp_path / "out.zip").unlink()
+    (tmp_path / "in" / "notes.txt").unlink()
+    prepare("folder", tmp_path / "in", tmp_path / "out.zip", 8)  # our own of an earlier zip goes
+    assert not own.exists()
+
+
+def test_an_unfinished_zip_of_another_command_is_left_alone(tmp_path):
+    (tmp_path / "in").mkdir()
+    (tmp_path / "in" / "a.png").write_bytes(png(0))
+    part = tmp_path / ".out.zip.part"
+    part.write_text("of others")
+    with pytest.raises(FileExistsError, match=r"\.out\.zip\.part is no part of this command's work"):
+        prepare("folder", tmp_path / "in", tmp_path / "out.zip", 8)
+    assert part.read_text() == "of others"
+    assert not (tmp_path / "out.zip").exists()
+
+
+def _prepare_slowly(folder: Path) -> None:
+    make = module.Work.make
+
+    def slow(self, i):
+        time.sleep(0.02 if i < 64 else 30)
+        return make(self, i)
+
+    module.estimate = lambda *_: 1
+    module.Work.make = slow
+    signal.signal(signal.SIGINT, signal.default_int_handler)
+    with door():
+        prepare("folder", folder / "in", folder / "out-{resolution}.zip", 8, pyramid=True, workers=2)
+
+
+def test_ctrl_c_ends_the_workers_too_and_the_same_command_goes_on(tmp_path, capfd):
+    (tmp_path / "in").mkdir()
+    for i in range(300):
+        (tmp_path / "in" / f"{i}.png").write_bytes(png(i))
+    process = multiprocessing.get_context("fork").Process(target=_prepare_slowly, args=(tmp_path,))
+    process.start()
+    journal = tmp_path / ".out-8.zip.journal"
+    until = time.time() + 60
+    while not (journal.exists() and journal.read_bytes().count(b"\n") > 1) and time.time() < until:
+        time.sleep(0.05)
+    os.kill(process.pid, signal.SIGINT)  # to this process alone; its workers sleep
+    process.join(20)
+    assert process.exitcode == 130
+    assert capfd.readouterr().err.splitlines()[-1] == "stopped: what is done is kept, and the same command goes on"
+    assert not list(tmp_path.glob("out*"))
+    report = prepare("folder", tmp_path / "in", tmp_path / "out-{resolution}.zip", 8, pyramid=True, workers=0)
+    assert report.manifest["images"] == 300
+
+
+def test_a_disk_that_fills_up_is_told_and_the_same_command_goes_on(tmp_path, monkeypatch):
+    (tmp_path / "in").mkdir()
+    (tmp_path / "in" / "a.png").write_bytes(png(0))
+
+    def full(*_):
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(Zips, "add", full)
+        with pytest.raises(OSError, match=r"the disk of .*out.zip is full: make room"):
+            prepare("folder", tmp_path / "in", tmp_path / "out.zip", 8)
+    assert not list(tmp_path.glob("out*"))
+    assert prepare("folder", tmp_path / "in", tmp_path / "out.zip", 8).manifest["images"] == 1

@@ -1,9 +1,12 @@
 """Every layout that people have on disk, written here by others' conventions, read by `zoo data prepare`."""
 
+import gzip
 import io
 import json
 import os
+import pickle
 import zipfile
+import zlib
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -132,6 +135,48 @@ def test_records_that_are_no_example(crc, tmp_path, payload):
         source.read(1, 8)
 
 
+@pytest.mark.parametrize("name", ["a.tfrecord-00000-of-00001", "train-00000-of-00001", "a.tfrecords"])
+@pytest.mark.parametrize("pack", [gzip.compress, zlib.compress])
+def test_compressed_records_and_names_of_shards(crc, tmp_path, pack, name):
+    folder = tmp_path / "my.records"
+    folder.mkdir()
+    records = b"".join(foreign.record(foreign.example({"image": [png(i)], "label": [i % 2]})) for i in range(5))
+    (folder / name).write_bytes(records)
+    plain = open_source("folder", folder, "train")
+    (folder / name).write_bytes(pack(records))
+    source = pickle.loads(pickle.dumps(open_source("folder", folder, "train")))
+    assert [source.read(i, 8) for i in range(5)] == [png(i) for i in range(5)]
+    assert source.labels == plain.labels == [0, 1, 0, 1, 0]
+    (folder / name).write_bytes(pack(records)[:-9])
+    with pytest.raises(ValueError, match="is compressed, and cut off: copy it again"):
+        open_source("folder", folder, "train")
+
+
+@pytest.mark.parametrize(
+    ("name", "values", "labels", "classes"),
+    [
+        ("image/label", [[2], [0]], [2, 0], ()),
+        ("label", [[b"dog"], [b"cat"]], [1, 0], ("cat", "dog")),
+        ("label", [[2.0], [0.0]], [2, 0], ()),
+        ("label", [[-1], [-1]], None, ()),
+        ("label", [[0.5], [0.0]], "holds 0.5, which is no class", ()),
+        ("label", [[0, 0, 1], [0, 1, 0]], "#0 of .* has 3 values in label, not one class", ()),
+        ("label", [[0], [-1]], "#1 of .* has the class -1", ()),
+        ("breed", [[1], [2]], None, ()),
+    ],
+)
+def test_classes_of_records_by_any_type(crc, tmp_path, name, values, labels, classes):
+    records = [foreign.record(foreign.example({"image": [png(i)], name: v})) for i, v in enumerate(values)]
+    (tmp_path / "a.tfrecords").write_bytes(b"".join(records))
+    if isinstance(labels, str):
+        with pytest.raises(ValueError, match=labels):
+            open_source("folder", tmp_path, "train")
+        return
+    source = open_source("folder", tmp_path, "train")
+    assert (source.labels, source.classes) == (labels, classes)
+    assert source.ignored == (["feature breed"] if name == "breed" else [])
+
+
 def test_levels_of_different_length(crc, tmp_path):
     folder = foreign.pggan_folder(tmp_path, "tiny", {2: images(2, 4), 3: images(3, 8)}, None)
     with pytest.raises(ValueError, match="different counts"):
@@ -172,6 +217,49 @@ def test_parquet_without_labels_or_images(tmp_path):
     (tmp_path / "c.parquet").write_bytes(b"PAR1 nonsense")
     with pytest.raises(ValueError, match=r"c\.parquet is not a readable parquet file"):
         open_source("folder", tmp_path / "c.parquet", "train")
+
+
+@pytest.mark.parametrize(
+    ("column", "values", "labels", "classes"),
+    [
+        ("category", ["dog", "cat", "dog"], [1, 0, 1], ("cat", "dog")),
+        ("label", [True, False, True], [1, 0, 1], ()),
+        ("target", [2.0, 0.0, 1.0], [2, 0, 1], ()),
+        ("label", [2.5, 0.0, 1.0], "holds 2.5, which is no class", ()),
+        ("label", ["dog", None, "cat"], "has no class for row 1", ()),
+        ("breed", [1, 2, 3], None, ()),
+    ],
+)
+def test_classes_of_parquet_by_any_type(tmp_path, column, values, labels, classes):
+    pa = pytest.importorskip("pyarrow", reason="needs pyarrow (the data extra)")
+    import pyarrow.parquet as pq
+
+    folder = tmp_path / "set.parquet"  # as Spark writes
+    folder.mkdir()
+    for k, rows in enumerate((slice(0, 2), slice(2, 3))):
+        part = {"image": [png(i) for i in range(3)][rows], column: values[rows]}
+        pq.write_table(pa.table(part), folder / f"{k}.parquet")
+    if isinstance(labels, str):
+        with pytest.raises(ValueError, match=labels):
+            open_source("folder", folder, "train")
+        return
+    source = open_source("folder", folder, "train")
+    assert (source.labels, source.classes) == (labels, classes)
+    assert source.ignored == (["column breed"] if column == "breed" else [])
+
+
+def test_parquet_files_of_other_columns_or_classes_are_no_one_set(tmp_path):
+    pa = pytest.importorskip("pyarrow", reason="needs pyarrow (the data extra)")
+    import pyarrow.parquet as pq
+
+    pq.write_table(pa.table({"image": [png(0)]}), tmp_path / "a.parquet")
+    pq.write_table(pa.table({"jpg": [png(1)]}), tmp_path / "b.parquet")
+    with pytest.raises(ValueError, match=r"a.parquet has images in the column image .*b.parquet .* the column jpg"):
+        open_source("folder", tmp_path, "train")
+    for name, classes in (("a", ["cat", "dog"]), ("b", ["dog", "cat"])):
+        foreign.parquet(tmp_path / f"{name}.parquet", [png(0)], [0], classes)
+    with pytest.raises(ValueError, match=r"classes in label of cat, dog and .*b.parquet .* of dog, cat"):
+        open_source("folder", tmp_path, "train")
 
 
 # ---- LSUN
@@ -292,6 +380,18 @@ def test_folder_of_npy(tmp_path, shape):
     report = prepare("celebahq", tmp_path / "in", tmp_path / "out.zip", 8)
     assert len(report.skipped) == 3
     assert np.array_equal(stack(ImageDataModule(str(tmp_path / "out.zip"), 8, seed=0)), np.stack(images(11)))
+
+
+def test_folders_of_npy_are_classes(tmp_path):
+    for i, name in enumerate(("dog", "cat")):
+        (tmp_path / "in.npy" / name).mkdir(parents=True)
+        np.save(tmp_path / "in.npy" / name / "0.npy", images(2)[i])
+    source = open_source("folder", tmp_path / "in.npy", "train")
+    assert (list(source.names), source.labels, source.classes) == (
+        ["cat/0.npy", "dog/0.npy"],
+        [0, 1],
+        ("cat", "dog"),
+    )
 
 
 @pytest.mark.parametrize("channels_first", [True, False])
@@ -416,3 +516,12 @@ def test_stored_and_packed_members_are_checked(tmp_path):
         (tmp_path / "a.zip").write_bytes(data)
         dest = tmp_path / f"out-{compression}.zip"
         assert prepare("folder", tmp_path / "a.zip", dest, 8).manifest["skipped"] == 1
+
+
+def test_folders_of_a_zip_that_look_like_classes_are_told(tmp_path):
+    with zipfile.ZipFile(tmp_path / "a.zip", "w") as file:
+        for i, name in enumerate(("cat/0.png", "dog/0.png")):
+            file.writestr(name, png(i))
+    source = open_source("folder", tmp_path / "a.zip", "train")
+    assert source.labels is None
+    assert source.ignored == ["the folders cat, dog of a zip, which are no classes: unpack it where they shall be"]

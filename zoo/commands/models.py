@@ -1,5 +1,6 @@
 """What a trained model can show: samples and sheets, and with an encoder, latents and reconstructions."""
 
+import mimetypes
 from pathlib import Path
 from typing import Literal
 
@@ -80,7 +81,6 @@ def _sample_seeds(
     ema: bool,
     device: str,
 ) -> None:
-    import mimetypes
     import os
 
     from zoo.options.bar import track
@@ -97,7 +97,7 @@ def _sample_seeds(
         raise ValueError("several processes write a folder of PNGs, not one .npz: give --out a folder")
     if out.suffix == ".npz":
         check_new("--out", out)
-    elif mimetypes.guess_type(out.name)[0] or out.is_file():
+    elif mimetypes.guess_type(out.name)[0] and not out.is_dir():  # "faces.v2" is a folder
         raise ValueError(f"--seeds writes a folder or an .npz, not {out}: choose another --out")
     else:
         check_folder("--out", out)

@@ -19,7 +19,7 @@ from PIL import Image, UnidentifiedImageError
 
 from zoo.data.colours import BadImage, upright_rgb
 from zoo.data.labels import check_places, from_folders, from_table, parsed, refuse_splits, slashed
-from zoo.data.paths import EXTENSIONS, in_order, is_hidden, is_image, one_snapshot, refuse_dangers, walk
+from zoo.data.paths import EXTENSIONS, in_order, is_hidden, is_image, name_of, one_snapshot, refuse_dangers, walk
 
 METADATA = ("dataset.json", "manifest.json")
 TINY = "use a tiny.yaml recipe (--config reproductions/<paper>/tiny.yaml), which needs no files"
@@ -139,6 +139,19 @@ class Files:
         if data[:4] != b"PK\3\4" or zlib.crc32(content) != crc:
             raise zipfile.BadZipFile("wrong checksum")
         return content
+
+    def size(self, i: int) -> int:
+        """Bytes of the file of image i."""
+        return int(self.stamps[i].rpartition(":")[2])
+
+    def checksum(self, i: int) -> int | None:
+        """CRC-32 of the file of image i, None if it cannot be read; a zip tells it without reading."""
+        if self.zipped:
+            return int(self.stamps[i].partition(":")[0], 16)
+        try:
+            return zlib.crc32(self.bytes(self.names[i]))
+        except OSError:
+            return None
 
     def where(self, i: int) -> str:
         """Image i as a user finds it."""
@@ -268,9 +281,8 @@ def check_size(source: Files, i: int, size: tuple[int, int], resolution: int) ->
     if size == (resolution, resolution):
         return
     width, height = size
-    prepare = (
-        f"zoo data prepare folder {source.path} data/{source.path.stem}-{resolution}.zip --resolution {resolution}"
-    )
+    dest = f"data/{name_of(source.path)}-{resolution}.zip"
+    prepare = f"zoo data prepare folder {source.path} {dest} --resolution {resolution}"
     if width != height:
         raise BadImage(f"{source.where(i)} is {width}x{height} px, not square: crop the set with `{prepare}`.")
     mend = f"or resize the set with `{prepare}`" if width > resolution else "since nothing is ever enlarged"

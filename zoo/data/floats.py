@@ -5,6 +5,21 @@ import torch.nn.functional as F
 from torch import Tensor
 
 
+def check_range(divisor: float, noise: float) -> None:
+    """Refuse numbers that lead white far from 1: every paper's networks take [-1, 1].
+
+    Raises:
+        ValueError: naming the option.
+    """
+    white = 255 / divisor - 1
+    if not 0.95 <= white <= 1.05:
+        raise ValueError(
+            f"divisor {divisor:g} makes {white:g} of white, networks take [-1, 1]: give about 127.5, such as 128"
+        )
+    if white + noise > 1.05:
+        raise ValueError(f"noise {noise:g} leads far out of [-1, 1], which networks take: give 1/128 or so, or 0")
+
+
 def to_float(
     images: Tensor,
     divisor: float = 127.5,

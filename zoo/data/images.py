@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-import atexit
 import functools
 import mmap
 import os
 import signal
 import threading
 import time
-import weakref
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
 
@@ -18,7 +16,7 @@ import torch
 from torch import Tensor
 from torch.utils.data import DataLoader, Dataset
 
-from zoo.data.files import BadImage
+from zoo.data.files import BadImage, Files
 
 Batch = tuple[Tensor, Tensor | None]
 
@@ -35,6 +33,7 @@ class Images(Dataset):
         labels: int64 (n,), or None.
         pixels: all of them, uint8 (n, 3, R, R), when they are held in memory; `read` is then not called.
         cheap: `read` needs no worker processes.
+        files: what they are read from, maybe among others; () where there are no files.
         chunks: sizes of the runs of images that lie together where single ones are dear to fetch, or None.
     """
 
@@ -46,6 +45,7 @@ class Images(Dataset):
     pixels: Tensor | None = None
     cheap: bool = False
     chunks: Tensor | None = None
+    files: Sequence[Files] = ()
 
     def __len__(self) -> int:
         return self.n
@@ -150,14 +150,15 @@ def _same(item):
     return item
 
 
-def _live_as_parent(worker: int) -> None:
-    """A worker ends when its parent does, and not before.
+def _live_as_parent(stops: bool, worker: int) -> None:
+    """A worker ends when its parent does, and not before, unless it `stops` at once by a signal of its own.
 
     Ctrl-C and a scheduler's SIGTERM reach every process of a run, and the parent still needs its batches to finish
     the running step; a worker whose parent was killed would wait for ever for somebody to take its results.
     """
     for number in (signal.SIGINT, signal.SIGTERM):
-        signal.signal(number, signal.SIG_IGN)
+        # with 0, since the parent would take any other code for a failure
+        signal.signal(number, (lambda *_: os._exit(0)) if stops else signal.SIG_IGN)
     parent = os.getppid()
 
     def watch() -> None:
@@ -168,24 +169,11 @@ def _live_as_parent(worker: int) -> None:
     threading.Thread(target=watch, daemon=True).start()
 
 
-#: worker processes of loaders that are not used up
-_WORKERS: weakref.WeakSet = weakref.WeakSet()
-
-
-@atexit.register  # before multiprocessing's own, which would ask them by a signal that they ignore, and wait
-def _end_workers() -> None:
-    """Where an error or Ctrl-C leaves a loader half read, its workers end with the program."""
-    for worker in _WORKERS:
-        worker.kill()
-
-
 class _Loader(DataLoader):
     """Raises a worker's `BadImage` as its sentence: DataLoader alone would bury it in a traceback."""
 
     def __iter__(self) -> Iterator:
-        items = super().__iter__()
-        _WORKERS.update(getattr(items, "_workers", ()))
-        for item in items:
+        for item in super().__iter__():
             if isinstance(item, BadImage):
                 raise item
             yield item
@@ -204,8 +192,14 @@ class _Attempts(Dataset):
             return BadImage(str(error))
 
 
-def loader(dataset: Dataset, sampler: Iterable[Sequence[int]], workers: int, pin: bool = False) -> DataLoader:
-    """`dataset[item]` for each item of `sampler`, in order, computed by `workers` processes."""
+def loader(
+    dataset: Dataset, sampler: Iterable[Sequence[int]], workers: int, pin: bool = False, stops: bool = False
+) -> DataLoader:
+    """`dataset[item]` for each item of `sampler`, in order, computed by `workers` processes.
+
+    Args:
+        stops: the processes end at once by Ctrl-C, as nobody needs what they are at.
+    """
     return _Loader(
         _Attempts(dataset),
         sampler=sampler,
@@ -213,6 +207,6 @@ def loader(dataset: Dataset, sampler: Iterable[Sequence[int]], workers: int, pin
         num_workers=workers,
         collate_fn=_same,
         pin_memory=pin,
-        worker_init_fn=_live_as_parent,
+        worker_init_fn=functools.partial(_live_as_parent, stops),
         generator=torch.Generator(),  # its workers' seed would otherwise be drawn from the global stream
     )

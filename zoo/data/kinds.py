@@ -5,8 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Literal
 
-#: how images are resized: repeated 2x2 means, or one of Pillow's
-Filter = Literal["mean", "box", "lanczos", "bilinear", "bicubic"]
+Filter = Literal["mean", "box", "lanczos", "bilinear", "bicubic"]  # by which images are resized
 
 
 @dataclass(frozen=True)
@@ -16,7 +15,7 @@ class Kind:
     Attributes:
         title: its name in messages and results.
         crop: see `zoo.preparation.pixels.CROPS`.
-        filter: how its images are resized.
+        filter: see `zoo.preparation.pixels.FILTERS`.
         labelled: False drops labels that the papers do not use, such as the folders that only shard FFHQ.
         counts: images of each split; unknown splits and sets of no fixed size are absent.
         resolution: the usual side in pixels when none is given.
@@ -24,7 +23,7 @@ class Kind:
 
     title: str
     crop: str = "center"
-    filter: Filter = "lanczos"
+    filter: str = "lanczos"
     labelled: bool = True
     counts: dict[str, int] | None = None
     resolution: int | None = None

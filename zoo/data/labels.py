@@ -132,28 +132,6 @@ def listed(names: Sequence[str]) -> str:
     return ", ".join(names[:5]) + (f" and {len(names) - 5} more" if len(names) > 5 else "")
 
 
-def numbered(values: Sequence[Any], where: object) -> tuple[list[int], tuple[str, ...]]:
-    """Classes as a store writes them beside its images, as numbers, and their names if it has any.
-
-    Names are numbered in sorted order; numbers, true and false stay what they are.
-
-    Raises:
-        ValueError: naming the first that is no class, or is one of another kind than those before it.
-    """
-    named = isinstance(values[0], str)
-    for i, value in enumerate(values):
-        if isinstance(value, str) is not named or (not named and (value is None or value < 0 or value % 1)):
-            other = "" if named else ": classes are whole numbers from 0 on, or names"
-            raise ValueError(
-                f"{where} has {value!r} as the class of row {i}, and {values[0]!r} of the first{other}."
-            )
-    if not named:
-        return [int(value) for value in values], ()
-    classes = tuple(sorted(set(values)))
-    number = {name: i for i, name in enumerate(classes)}
-    return [number[value] for value in values], classes
-
-
 def from_folders(names: Sequence[str], where: object) -> tuple[list[int] | None, tuple[str, ...]]:
     """Class of each image and the classes' names, by the top folders in sorted order; None without folders.
 
@@ -175,3 +153,23 @@ def from_folders(names: Sequence[str], where: object) -> tuple[list[int] | None,
     classes = tuple(sorted({parent[0] for parent in parents}))
     number = {name: i for i, name in enumerate(classes)}
     return [number[parent[0]] for parent in parents], classes
+
+
+def numbered(values: Sequence[Any], where: str) -> tuple[list[Any], tuple[str, ...]]:
+    """Classes as whole numbers, and their names in sorted order where they are told by name.
+
+    Whole numbers and None stay as they are, also those that are written as true and false or as 3.0.
+
+    Raises:
+        ValueError: a value is neither a whole number nor a name, or there are both.
+    """
+    names = {v for v in values if isinstance(v, str)}
+    if names:
+        if any(v is not None and not isinstance(v, str) for v in values):
+            raise ValueError(f"{where} holds classes by name ({min(names)}) and by number: give one or the other.")
+        number = {name: i for i, name in enumerate(sorted(names))}
+        return [v if v is None else number[v] for v in values], tuple(number)
+    for v in values:
+        if v is not None and not (isinstance(v, int | float) and float(v).is_integer()):
+            raise ValueError(f"{where} holds {v!r}, which is no class: classes are whole numbers or names.")
+    return [v if v is None else int(v) for v in values], ()

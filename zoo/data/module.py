@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import copy
-import math
 import os
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
@@ -15,10 +14,12 @@ import torch
 from torch import Tensor
 from torch.utils.data import DataLoader
 
-from zoo.data import kinds, manifests, opening
-from zoo.data.floats import to_float
+from zoo.data import manifests, opening
+from zoo.data.floats import check_range, to_float
 from zoo.data.images import Batch, Images, loader, worth_workers
+from zoo.data.kinds import Filter
 from zoo.data.order import EndlessBatches, seed_of, subset
+from zoo.data.paths import name_of
 from zoo.data.stage import Stage
 from zoo.data.streaming import is_stream, open_stream
 from zoo.options.checked import Checked
@@ -74,19 +75,15 @@ class ImageDataModule(Checked, L.LightningDataModule):
         limit: PositiveInt | None = None,
         limit_to: Literal["random", "first"] = "random",
         source_resolution: Side | None = None,
-        filter: kinds.Filter | None = None,
+        filter: Filter | None = None,
         stretch: bool | None = None,
         test_path: str | None = None,
         cache_gib: PositiveFloat | None = None,
         name: str | None = None,
     ) -> None:
         super().__init__()
-        factor = source_resolution / resolution if source_resolution else 1
-        if factor < 1 or not math.log2(factor).is_integer():
-            raise ValueError(
-                f"source_resolution {source_resolution} is not {resolution} times a power of two: it says how "
-                "large the images at path are."
-            )
+        check_range(divisor, noise)
+        opening.check_scale(resolution, source_resolution)
         self.paths = [os.fspath(path)] if isinstance(path, str | os.PathLike) else [os.fspath(p) for p in path]
         if not (self.paths and all(self.paths)):
             raise ValueError("path is an empty list or name: give a folder or at least one zip.")
@@ -96,7 +93,7 @@ class ImageDataModule(Checked, L.LightningDataModule):
         self.memory_gib, self.num_workers, self.cache_gib = memory_gib, num_workers, cache_gib
         self.seed, self.limit, self.limit_to = seed, limit, limit_to
         self.filter, self.stretch, self.test_path = filter, stretch, test_path
-        self.name = name or " + ".join(Path(p).stem for p in self.paths)
+        self.name = name or " + ".join(map(name_of, self.paths))
         self._images: Images | None = None
         self._opened_at = self._n_classes = 0
         self.left_out = 0  # images that were skipped when the files were prepared
@@ -156,8 +153,8 @@ class ImageDataModule(Checked, L.LightningDataModule):
         if self.test_path:
             opening.check_tests(opening.at_resolution(self.test_path, self.full_resolution))
         images = self._open_level()
-        if self.test_path and not self._opened_at:
-            opening.check_unseen(self.test_images(), self.test_path, self.paths, self.full_resolution)
+        if self.test_path:
+            opening.check_unseen(self.test_images(), images, self.test_path, self.paths)
         if not self.use_labels:
             images = replace(images, labels=None)
         n_classes = 0 if images.labels is None else int(images.labels.max()) + 1

@@ -1,24 +1,38 @@
 """Files of a data set, held against each other and opened as one list of images."""
 
 import functools
+import math
 from collections.abc import Sequence
-from itertools import combinations
 from pathlib import Path
 
 import torch
 from torch import Tensor
 
-from zoo.data.copies import copies
 from zoo.data.files import TINY, Files, MissingDataset, check_size, decode
 from zoo.data.images import Images
 from zoo.data.labels import listed
 from zoo.data.manifests import check_manifest
 from zoo.data.streaming import is_stream
+from zoo.data.twins import twins
 
 
 def at_resolution(path: str, resolution: int) -> str:
     """`path` with {resolution} replaced."""
     return path.replace("{resolution}", str(resolution))
+
+
+def check_scale(resolution: int, source_resolution: int | None) -> None:
+    """Refuse a `source_resolution` that is not `resolution` times a power of two.
+
+    Raises:
+        ValueError: if so.
+    """
+    factor = source_resolution / resolution if source_resolution else 1
+    if factor < 1 or not math.log2(factor).is_integer():
+        raise ValueError(
+            f"source_resolution {source_resolution} is not {resolution} times a power of two: it says how large "
+            "the images at path are."
+        )
 
 
 def prepared(path: str, kind: str, resolution: int, labels: bool = True) -> Files:
@@ -64,16 +78,17 @@ def open_files(
         content=" ".join(source.listing(labels=False) for source in files),
         version=" ".join(source.version() for source in files).strip(),
         labels=table,
+        files=files,
     )
     return images, sum((source.manifest or {}).get("skipped", 0) for source in files)
 
 
 def check_apart(files: Sequence[Files]) -> None:
     """ValueError where the same images are given twice."""
-    for one, other in combinations(files, 2):
-        if one.path.resolve() == other.path.resolve() or copies(one, other):
+    for k, source in enumerate(files):
+        if twin := next((other for other in files[:k] if twins(other, source)), None):
             raise ValueError(
-                f"{one.path} and {other.path} hold the same images, which would be shown twice: give one of them."
+                f"{twin.path} and {source.path} hold the same images, which would be shown twice: give one of them."
             )
 
 
@@ -131,19 +146,14 @@ def check_tests(path: str) -> None:
         raise MissingDataset(f"there are no test images at {path}: prepare them, or set data.test_path to null")
 
 
-def check_unseen(tests: Images, path: str, paths: Sequence[str], resolution: int) -> None:
+def check_unseen(tests: Images, images: Images, path: str, paths: Sequence[str]) -> None:
     """Refuse test images of another size, now and not after training, and those that are trained on, at `paths`.
-
-    Args:
-        resolution: what {resolution} stands for in the paths.
 
     Raises:
         ValueError: naming their `path`.
     """
     tests[torch.tensor([0])]
-    path, *paths = (at_resolution(one, resolution) for one in (path, *paths))
-    for other in paths:
-        same = Path(path).resolve() == Path(other).resolve()
-        files = all(Path(p).exists() and not is_stream(p) for p in (path, other))
-        if same or (files and copies(Files(path, labels=False), Files(other, labels=False))):
-            raise ValueError(f"data.test_path {path} holds images that are trained on: give others, or null.")
+    same = tests.content in images.content.split() and Path(path).is_file()
+    same = same or Path(path).resolve() in [Path(p).resolve() for p in paths]
+    if same or any(twins(one, other) for one in tests.files for other in images.files):
+        raise ValueError(f"data.test_path {path} holds images that are trained on: give others, or null.")

@@ -41,6 +41,11 @@ def refuse_dangers(path: Path, member: zipfile.ZipInfo) -> None:
         )
 
 
+def name_of(path: str | Path) -> str:
+    """What a set is called by its path: a folder may have a dot in its name."""
+    return Path(path).name.removesuffix(".zip")
+
+
 def natural(name: str) -> list[int | str]:
     """Sorting key by which 2.jpg comes before 10.jpg."""
     return [int(part) if part.isdecimal() else part for part in re.split(r"(\d+)", name)]

@@ -23,6 +23,7 @@ from zoo.data.colours import upright_rgb
 from zoo.data.files import BadImage, Files, MissingDataset, check_size, reason
 from zoo.data.images import Images
 from zoo.data.labels import MOST_CLASSES
+from zoo.data.paths import name_of
 from zoo.data.whole import write_whole
 from zoo.options.bar import track
 
@@ -66,8 +67,8 @@ def write_stream(source: str | Path, dest: str | Path, chunk_mb: int = 64) -> in
     if chunk_mb < 1:
         raise ValueError(f"chunk_mb must be at least 1, got {chunk_mb}.")
     dest = Path(dest)
-    if dest.exists() and any(dest.iterdir()):
-        raise FileExistsError(f"{dest} is not empty: choose another folder.")
+    if dest.exists() and (not dest.is_dir() or any(dest.iterdir())):
+        raise FileExistsError(f"{dest} is {'not empty' if dest.is_dir() else 'a file'}: choose another folder.")
     files = Files(source)
     width, height = files.image(0).size
     if width != height:
@@ -83,7 +84,7 @@ def write_stream(source: str | Path, dest: str | Path, chunk_mb: int = 64) -> in
     if files.labels is not None:
         np.save(dest / LABELS, np.array(files.labels, np.int64))
     about = {
-        "name": files.path.stem,
+        "name": name_of(files.path),
         "images": len(files),
         "resolution": width,
         "labelled": files.labels is not None,

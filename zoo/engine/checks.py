@@ -8,7 +8,6 @@ from torch import Tensor, nn
 
 from zoo.data import ImageDataModule
 from zoo.data.stage import Stage
-from zoo.engine.batches import SLACK
 from zoo.options.ranges import shown
 
 if TYPE_CHECKING:
@@ -26,7 +25,6 @@ def check(gan: "GAN", data: L.LightningDataModule | None) -> None:
         ValueError: naming the option.
     """
     check_classes(gan, data)
-    check_range(gan, data)
     check_norms(gan)
     check_starts(gan)
 
@@ -49,19 +47,6 @@ def check_classes(gan: "GAN", data: L.LightningDataModule | None) -> None:
         there = f"set --model.n_classes {data.n_classes}" if data.n_classes else "take data with labels, or"
         none = "" if data.n_classes else " set --model.n_classes 0 where the paper has an unconditional model"
         raise ValueError(f"the model has {gan.n_classes} classes, {data.name} has {data.n_classes}: {there}{none}")
-
-
-def check_range(gan: "GAN", data: L.LightningDataModule | None) -> None:
-    """Refuse options of the data that bring images far out of the range that every paper takes.
-
-    Raises:
-        ValueError: naming them.
-    """
-    if isinstance(data, ImageDataModule) and (high := 255 / data.divisor - 1 + data.noise) > 1 + SLACK:
-        raise ValueError(
-            f"data.divisor {data.divisor:g} and data.noise {data.noise:g} bring images up to {high:.3g}, "
-            f"{type(gan).__name__} takes [-1, 1]: set them to 127.5 and 0, or 128 and 1/128"
-        )
 
 
 def check_norms(gan: "GAN") -> None:

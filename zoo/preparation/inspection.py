@@ -142,7 +142,7 @@ def inspect(path: str | Path, kind: str = "folder", split: str | None = None, sa
     numbers = sorted({k * (len(source) - 1) // max(1, count - 1) for k in range(count)})
     chunks = [numbers[k : k + CHUNK] for k in range(0, len(numbers), CHUNK)]
     workers = min(os.cpu_count() or 1, len(chunks) - 1) if len(chunks) > 8 else 0
-    parts = track(loader(_Looks(source), chunks, workers), len(numbers), len, "images looked at")
+    parts = track(loader(_Looks(source), chunks, workers, stops=True), len(numbers), len, "images looked at")
     looks = [found for chunk in parts for found in chunk]
     per_class = dict(sorted(Counter(source.labels or []).items()))
     return Inspection(path, source, looks, _suspicious(source, looks), per_class, manifest)

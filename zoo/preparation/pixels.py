@@ -20,7 +20,7 @@ from zoo.data.colours import upright_rgb
 from zoo.data.files import BadImage, reason
 from zoo.data.kinds import Filter
 
-FILTERS = get_args(Filter)
+FILTERS = get_args(Filter)  # all but "mean" are Pillow's
 FORMATS = ("png", "webp")
 Box = tuple[int, int, int, int]
 

@@ -7,6 +7,7 @@ workers, killed on the way or not.
 
 from __future__ import annotations
 
+import errno
 import json
 import os
 import shutil
@@ -23,7 +24,7 @@ from zoo.data.kinds import KINDS, Kind
 from zoo.options.bar import track
 from zoo.preparation.making import Settings, Work, estimate
 from zoo.preparation.pixels import FILTERS, FORMATS, crop_of
-from zoo.preparation.report import Report
+from zoo.preparation.report import Report, check_report
 from zoo.preparation.sources import Source, open_source
 from zoo.preparation.writing import Zips, part_of
 
@@ -69,7 +70,7 @@ def prepare(
 
     Raises:
         MissingDataset: nothing is at `source`.
-        FileExistsError: `dest` exists, or a file of somebody's where its report would go.
+        FileExistsError: `dest` exists, or a file that is not the zoo's where its report would go.
         OSError: the disk is too small.
         ValueError: an option is not one of its values, the source was resized by another filter, or no image can
             be used.
@@ -87,7 +88,7 @@ def prepare(
     identity |= {"duplicates": duplicates, "source": opened.stamp} | vars(settings)
     count = min(len(opened), limit or len(opened))
     work = Work(opened, settings)
-    _check_place(dests, estimate(work, count, Path(source)))
+    _check_disk(dests, estimate(work, count, Path(source)))
     zips, facts = Zips(dests, identity, format), {"kind": kind, "split": split, "source": Path(source).name}
     _write(zips, work, count, workers, duplicates == "drop", facts)
     return _report(dests[resolution], zips.records, opened, count, limit, split)
@@ -103,8 +104,15 @@ def _write(zips: Zips, work: Work, count: int, workers: int | None, drop: bool, 
     except ValueError:
         zips.discard()
         raise
-    except BaseException:
+    except KeyboardInterrupt:
         zips.close()
+        raise KeyboardInterrupt("what is done is kept, and the same command goes on") from None
+    except BaseException as error:
+        zips.close()
+        if isinstance(error, OSError) and error.errno == errno.ENOSPC:
+            raise OSError(
+                f"the disk of {zips.top} is full: make room and give the same command again, what is done is kept."
+            ) from error
         raise
 
 
@@ -137,6 +145,7 @@ def _dests(dest: Path, resolution: int, pyramid: bool) -> dict[int, Path]:
     """Resolution -> zip, falling."""
     if dest.suffix != ".zip":
         raise ValueError(f"{dest} would not be a zip: give a destination that ends in .zip.")
+    check_report(Path(str(dest).replace("{resolution}", str(resolution))))
     if not pyramid:
         return {resolution: Path(str(dest).replace("{resolution}", str(resolution)))}
     if "{resolution}" not in dest.name:
@@ -177,9 +186,8 @@ def _check_made(source: str | Path, made: dict, dests: dict[int, Path], filter: 
         )
 
 
-def _check_place(dests: dict[int, Path], need: int) -> None:
-    """OSError where the disk is too small for what is not there yet, or a file of somebody's is in the way."""
-    Report.check_place(dests[max(dests)])
+def _check_disk(dests: dict[int, Path], need: int) -> None:
+    """OSError where the disk is too small for what is not there yet."""
     parts = [part for dest in dests.values() if (part := part_of(dest)).exists()]
     need = int(need * 1.05) - sum(part.stat().st_size for part in parts)
     folder = max(dests.items())[1].parent
@@ -195,7 +203,7 @@ def _run(work: Work, count: int, zips: Zips, drop: bool, workers: int) -> None:
     known = {r["digest"]: r["i"] for r in reversed(zips.records) if "digest" in r}
     chunks = [range(i, min(i + CHUNK, count)) for i in range(zips.done, count, CHUNK)]
     workers = min(workers, len(chunks) - 1) if count - zips.done > 4 * CHUNK else 0  # starting them costs a second
-    parts = zip(chunks, loader(work, chunks, max(0, workers)), strict=True)
+    parts = zip(chunks, loader(work, chunks, max(0, workers), stops=True), strict=True)
     for chunk, (images, records) in track(parts, count - zips.done, lambda part: len(part[0]), zips.top.name):
         kept, made = [], iter(images)
         for record in records:

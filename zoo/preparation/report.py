@@ -2,13 +2,33 @@
 
 from __future__ import annotations
 
+import os
 from dataclasses import dataclass, field
 from pathlib import Path
 
 from zoo.data.whole import write_whole
 
-TITLES = ("left out", "twice", "no image, ignored")
 SHOWN = 10  # of each list; the file beside the zip has all
+HEAD = "zoo data prepare: what was odd in "  # by which a report is known as ours
+
+
+def report_of(dest: Path) -> Path:
+    """Where the report of a zip goes, beside it."""
+    return dest.with_suffix(".report.txt")
+
+
+def check_report(dest: Path) -> None:
+    """Refuse a zip whose report would take the place of somebody's own file.
+
+    Raises:
+        FileExistsError: naming that file.
+    """
+    file = report_of(dest)
+    if os.path.lexists(file) and not (file.is_file() and file.read_bytes().startswith(HEAD.encode())):
+        raise FileExistsError(
+            f"{file} is there already, where the report of {dest.name} would go: move it away, or choose another "
+            "destination."
+        )
 
 
 @dataclass
@@ -33,27 +53,17 @@ class Report:
     @property
     def file(self) -> Path:
         """Where the whole lists go; beside the zip, and only if there is something to list."""
-        return self.dest.with_suffix(".report.txt")
-
-    @staticmethod
-    def check_place(dest: Path) -> None:
-        """Refuse a destination beside which somebody's own file lies where the lists would go.
-
-        Raises:
-            FileExistsError: naming it.
-        """
-        file = Report(dest, {}).file
-        if file.is_file() and not file.read_bytes().startswith(tuple(f"{title}: ".encode() for title in TITLES)):
-            raise FileExistsError(f"{file} is no list of `zoo data prepare`, and would be replaced: move it away.")
+        return report_of(self.dest)
 
     def _lists(self) -> list[tuple[str, list[str]]]:
-        return list(zip(TITLES, (self.skipped, self.same, self.ignored), strict=True))
+        return [("left out", self.skipped), ("twice", self.same), ("no image, ignored", self.ignored)]
 
     def write(self) -> None:
         """The whole lists, as a text file in the place of an earlier zip's."""
         lines = [f"{title}: {line}" for title, entries in self._lists() for line in entries]
+        check_report(self.dest)  # somebody may have written one meanwhile
         if lines:
-            write_whole(self.file, "\n".join(lines) + "\n")
+            write_whole(self.file, "\n".join([HEAD + self.dest.name, *lines]) + "\n")
         else:
             self.file.unlink(missing_ok=True)
 

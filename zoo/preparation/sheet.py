@@ -29,6 +29,7 @@ def contact_sheet(found: Inspection, out: Path, rows: int = 8) -> None:
     for part in parts:
         sheet.paste(part, (0, y))
         y += part.height
+    out.parent.mkdir(parents=True, exist_ok=True)
     with replacing(out) as part:
         sheet.save(part, Image.registered_extensions().get(out.suffix.lower(), "PNG"))
 

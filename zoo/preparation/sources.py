@@ -5,6 +5,7 @@ from __future__ import annotations
 import functools
 import hashlib
 import io
+import re
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -14,7 +15,7 @@ import numpy as np
 
 from zoo.data.files import TINY, BadImage, Files, MissingDataset
 from zoo.data.kinds import KINDS
-from zoo.data.labels import MOST_CLASSES, from_folders
+from zoo.data.labels import MOST_CLASSES, from_folders, listed
 from zoo.data.paths import natural, one_snapshot
 from zoo.preparation.arrays import read_memory, read_npy, read_stack
 from zoo.preparation.splits import folder_of, images_in, shards_of
@@ -25,6 +26,7 @@ FOLDERS = {
     "celebahq": ("CelebA-HQ-img", "celeba_hq", "data1024x1024"),
     "celeba": ("img_align_celeba_png", "img_align_celeba"),
 }
+SHARD = re.compile(r"^[^.]+-\d{5}-of-\d{5}$")  # TF-slim's TFRecords have no ending
 
 
 @dataclass(eq=False)
@@ -112,10 +114,9 @@ def _inner(kind: str, path: Path) -> Path:
 
 def _tfrecords(kind: str, path: Path, split: str) -> Source | None:
     files = [path] if path.is_file() else sorted(path.iterdir())
-    from zoo.preparation.tfrecords import TFRecords, holds_records
-
-    if not (files := [p for p in files if p.is_file() and holds_records(p)]):
+    if not (files := [p for p in files if (".tfrecord" in p.name or SHARD.search(p.name)) and p.is_file()]):
         return None
+    from zoo.preparation.tfrecords import TFRecords
 
     files, left, parted = shards_of(path, files, split)
     records = TFRecords(files, from_one=kind == "imagenet")
@@ -127,13 +128,14 @@ def _tfrecords(kind: str, path: Path, split: str) -> Source | None:
         labels=records.labels,
         classes=records.classes,
         levels=records.levels,
-        ignored=left + records.unread,
+        ignored=left + records.ignored,
         split=parted,
     )
 
 
 def _parquet(kind: str, path: Path, split: str) -> Source | None:
-    files = [path] if path.suffix == ".parquet" else sorted(path.rglob("*.parquet")) if path.is_dir() else []
+    files = sorted(p for p in path.rglob("*.parquet") if p.is_file()) if path.is_dir() else [path]
+    files = [p for p in files if p.suffix == ".parquet"]
     if not files:
         return None
     from zoo.preparation.stores import Parquet, holds_images
@@ -148,8 +150,8 @@ def _parquet(kind: str, path: Path, split: str) -> Source | None:
         "parquet",
         sizes(table.files),
         labels=table.labels,
-        classes=table.classes,
-        ignored=left + table.unread,
+        classes=table.classes if table.labels is not None else (),
+        ignored=left + table.ignored,
         split=parted,
     )
 
@@ -168,7 +170,7 @@ def _lmdb(kind: str, path: Path, split: str) -> Source | None:
 
 
 def _npy(kind: str, path: Path, split: str) -> Source | None:
-    if path.suffix == ".npy":
+    if path.suffix == ".npy" and path.is_file():
         try:
             stack = np.load(path, mmap_mode="r", allow_pickle=False)
         except (ValueError, OSError, EOFError) as error:
@@ -179,16 +181,17 @@ def _npy(kind: str, path: Path, split: str) -> Source | None:
             raise ValueError(f"{path} has the shape {stack.shape}, not (images, height, width, channels).")
         names = _Numbered(functools.partial("{}#{}".format, path.name), len(stack))
         return Source(functools.partial(read_stack, path), names, "NPY array", sizes([path]))
-    files = sorted(path.rglob("*.npy"), key=lambda p: natural(p.as_posix())) if path.is_dir() else []
+    files = [p for p in path.rglob("*.npy") if p.is_file()] if path.is_dir() else []
+    files.sort(key=lambda p: natural(p.as_posix()))
     if not files or images_in(path) > len(files):
         return None
     files, left, parted = shards_of(path, files, split)
     names = [str(p.relative_to(path)) for p in files]
     read = functools.partial(read_npy, files)
-    labels, classes = from_folders(names, path) if KINDS[kind].labelled else (None, ())
-    return Source(
-        read, names, "NPY files", sizes(files), labels=labels, classes=classes, ignored=left, split=parted
-    )
+    if not KINDS[kind].labelled or split == "all":
+        return Source(read, names, "NPY files", sizes(files), ignored=left, split=parted)
+    labels, classes = from_folders([name.replace("\\", "/") for name in names], path)
+    return Source(read, names, "NPY files", sizes(files), labels, classes, ignored=left, split=parted)
 
 
 def _files(kind: str, path: Path, split: str) -> Source:
@@ -201,10 +204,18 @@ def _files(kind: str, path: Path, split: str) -> Source:
         files.listing(),
         labels=files.labels,
         classes=files.class_names if files.labels is not None else (),
-        ignored=files.others,
+        ignored=files.others + (_unnamed(files) if KINDS[kind].labelled else []),
         split=part != path,
         made=files.manifest or {},
     )
+
+
+def _unnamed(files: Files) -> list[str]:
+    """What is told of a zip whose folders look like classes, which only a folder's or dataset.json's are."""
+    folders = sorted({name.rpartition("/")[0] for name in files.names})
+    if not files.zipped or files.labels is not None or len(folders) < 2 or all(f[-1:].isdigit() for f in folders):
+        return []
+    return [f"the folders {listed(folders)} of a zip, which are no classes: unpack it where they shall be"]
 
 
 def read_file(files: Files, names: Sequence[str], i: int, resolution: int) -> bytes:

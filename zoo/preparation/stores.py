@@ -10,13 +10,11 @@ from pathlib import Path
 import numpy as np
 
 from zoo.data.files import BadImage
-from zoo.data.labels import numbered
+from zoo.data.labels import listed, numbered
 
-#: columns of classes, in the order they are looked for, before those that the hub's metadata call classes
-LABELS = (
-    *("label", "labels", "class", "fine_label", "cls"),
-    *("class_label", "category", "target", "y", "class_id", "label_id", "class_name", "label_name"),
-)
+#: columns that are taken for the class, the first that is there
+COLUMNS = ("label", "labels", "class", "fine_label", "cls", "target", "category", "class_name", "class_id", "y")
+IMAGES = ("image", "img", "jpg", "png")  # columns that are taken for the image, likewise
 HINT = "pip install 'gan-zoo[data]'"
 
 
@@ -24,43 +22,39 @@ class Parquet:
     """Rows of parquet files with a column of encoded images, bare or as `{bytes, path}`, and maybe one of labels.
 
     Raises:
-        ValueError: a file is damaged, or has no such column.
+        ValueError: a file is damaged, has no such column, or others than the first, or classes that are none.
     """
 
     def __init__(self, files: list[Path]) -> None:
         pq = _pyarrow()
         self.files = files
-        self.images: dict[Path, str] = {}
-        self.unread: list[str] = []
-        counts, labels, named = [], [], {}
+        counts, values, found = [], [], []
         for file in files:
             try:
                 opened = pq.ParquetFile(file)
             except Exception as error:  # pyarrow raises its own kinds
                 raise ValueError(f"{file} is not a readable parquet file ({error}): copy it again.") from error
-            schema = opened.schema_arrow
-            self.images[file], label, named[file] = _columns(file, schema)
-            counts += [(file, g, opened.metadata.row_group(g).num_rows) for g in range(opened.num_row_groups)]
-            rows = opened.read(columns=[label]).column(0).to_pylist() if label else []
-            known = [c not in (None, "", -1) for c in rows]  # test splits have the label -1
-            labels.append(rows if any(known) or (label and not rows) else None)
-            if any(known) and not all(known):
-                i = known.index(False)
+            found.append(_columns(file, opened.schema_arrow))
+            if found[-1][:3] != found[0][:3]:
                 raise ValueError(
-                    f"{file} has no class for row {i} ({label} {rows[i]}), but for others: give each one, or none."
+                    f"{files[0]} has {_told(*found[0])} and {file} {_told(*found[-1])}, so they are no parts of "
+                    "one set: prepare them one by one, or write them alike."
                 )
-            if not label and (others := [name for name in schema.names if name != self.images[file]]):
-                self.unread.append(f"{file.name}: {', '.join(others)} (classes are read of a column named label)")
+            self.image, self.label, named, self.ignored = found[-1]
+            counts += [(file, g, opened.metadata.row_group(g).num_rows) for g in range(opened.num_row_groups)]
+            values.append(opened.read(columns=[self.label]).column(0).to_pylist() if self.label else [])
         self.groups = [(file, group) for file, group, _ in counts]
         self.ends = np.cumsum([n for _, _, n in counts])
-        without = [file for file, some in zip(files, labels, strict=True) if some is None]
+        labels, self.classes = numbered([v for some in values for v in some], f"{files[0].parent}, {self.label}")
+        self.classes = named or self.classes
+        starts = np.cumsum([0, *map(len, values)]).tolist()
+        shards = [
+            _known(f, self.label, labels[a : a + len(v)]) for f, a, v in zip(files, starts, values, strict=False)
+        ]
+        without = [file for file, some in zip(files, shards, strict=True) if some is None]
         if without and len(without) < len(files):
             raise ValueError(f"{without[0]} has no labels, but other files have: label all of them, or none.")
-        if odd := next((file for file in files if named[file] != named[files[0]]), None):
-            raise ValueError(f"{odd} names its classes otherwise than {files[0]}: prepare each by itself.")
-        values = [] if without else [c for some in labels for c in some]
-        self.labels, names = numbered(values, "the column of labels") if values else (None if without else [], ())
-        self.classes = named[files[0]] or names
+        self.labels = None if without else [c for some in shards for c in some]
 
     def __len__(self) -> int:
         return int(self.ends[-1]) if len(self.ends) else 0
@@ -78,7 +72,7 @@ class Parquet:
         """Encoded bytes of image i."""
         group, row = self._place(i)
         file, number = self.groups[group]
-        value = _row_group(file, number, self.images[file])[row].as_py()
+        value = _row_group(file, number, self.image)[row].as_py()
         data = value.get("bytes") if isinstance(value, dict) else value
         if not data:
             raise BadImage("holds no image bytes")
@@ -103,7 +97,28 @@ def holds_images(file: Path) -> bool:
         return True
 
 
-def _columns(file: Path, schema) -> tuple[str, str | None, tuple[str, ...]]:
+def _known(file: Path, column: str | None, rows: list[int | None]) -> list[int] | None:
+    """The classes of one file's rows, or None where no row has any.
+
+    Raises:
+        ValueError: some rows have a class and some none.
+    """
+    known = [c is not None and c >= 0 for c in rows]  # test splits have the label -1
+    if any(known) and not all(known):
+        i = known.index(False)
+        raise ValueError(
+            f"{file} has no class for row {i} ({column} {rows[i]}), but for others: give each row one, or none."
+        )
+    return rows if any(known) or (column and not rows) else None
+
+
+def _told(image: str, label: str | None, classes: tuple[str, ...], ignored: list[str]) -> str:
+    of = f" of {listed(classes)}" if classes else ""
+    return f"images in the column {image} and " + (f"classes in {label}{of}" if label else "no classes")
+
+
+def _columns(file: Path, schema) -> tuple[str, str | None, tuple[str, ...], list[str]]:
+    """Columns of images and classes, the names of these where the hub's metadata have them, and other columns."""
     import pyarrow as pa
 
     def holds_images(kind) -> bool:
@@ -111,25 +126,20 @@ def _columns(file: Path, schema) -> tuple[str, str | None, tuple[str, ...]]:
             return any(kind.field(k).name == "bytes" for k in range(kind.num_fields))
         return pa.types.is_binary(kind) or pa.types.is_large_binary(kind)
 
-    def holds_classes(kind) -> bool:
-        kind = kind.value_type if pa.types.is_dictionary(kind) else kind
-        numbers = pa.types.is_integer(kind) or pa.types.is_floating(kind) or pa.types.is_boolean(kind)
-        return numbers or pa.types.is_string(kind) or pa.types.is_large_string(kind)
-
     images = [f.name for f in schema if holds_images(f.type)]
     if not images:
         raise ValueError(f"{file} has no column of images, only {', '.join(schema.names)}.")
-    image = next((n for n in ("image", "img", "jpg", "png") if n in images), None)
-    if image is None and len(images) > 1:
+    image = next((n for n in IMAGES if n in images), images[0])
+    if image not in IMAGES and len(images) > 1:
         raise ValueError(f"{file} has several columns of images ({', '.join(images)}): name the one to take image.")
-    columns = [f.name for f in schema if holds_classes(f.type)]
+    simple = [f.name for f in schema if not pa.types.is_nested(f.type) and f.name not in images]
+    label = next((n for n in COLUMNS if n in simple), None)
+    ignored = [f"column {n}" for n in schema.names if n not in (image, label)]
     try:
         features = json.loads((schema.metadata or {})[b"huggingface"])["info"]["features"]
-        names = {k: tuple(v["names"]) for k, v in features.items() if isinstance(v, dict) and "names" in v}
-    except (KeyError, TypeError, ValueError, AttributeError):
-        names = {}
-    label = next((name for name in (*LABELS, *names) if name in columns), None)
-    return image or images[0], label, names.get(label, ())
+        return image, label, tuple(features[label]["names"]), ignored
+    except (KeyError, TypeError, ValueError):
+        return image, label, (), ignored
 
 
 def _pyarrow():

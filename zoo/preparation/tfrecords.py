@@ -6,12 +6,16 @@ is a `tf.train.Example`, a protocol buffer that maps names to lists of bytes, fl
 
 from __future__ import annotations
 
+import contextlib
 import io
 import os
 import re
 import struct
+import tempfile
+import zlib
 from collections.abc import Iterator, Sequence
 from pathlib import Path
+from typing import IO
 
 import numpy as np
 
@@ -20,9 +24,7 @@ from zoo.data.labels import numbered
 
 LEVEL = re.compile(r"-r(\d\d)\.tfrecords$")
 ENCODED = ("image/encoded", "image_raw", "image", "jpeg", "png")  # names that other writers use
-LABELS = ("image/class/label", "label", "labels", "class", "class_id", "target", "image/class/text", "class_name")
-PACKED = (b"\x1f\x8b", b"\x78\x01", b"\x78\x9c", b"\x78\xda")  # first bytes of gzip's and zlib's files
-SHARD = re.compile(r"-\d{5}-of-\d{5}$")  # TF-slim's, which have no ending
+LABELS = ("image/class/label", "label", "labels", "class", "image/label", "target", "class_name")
 
 
 def masked_crc(data: bytes) -> int:
@@ -37,24 +39,54 @@ def masked_crc(data: bytes) -> int:
     return ((crc >> 15 | crc << 17) + 0xA282EAD8) & 0xFFFFFFFF
 
 
-def offsets(path: Path) -> np.ndarray:
-    """Where each record's payload starts and how long it is, int64 (n, 2).
+def unpacked(path: Path) -> IO[bytes] | None:
+    """What a file that TensorFlow compressed (GZIP or ZLIB) holds, in a file without a name; None of a plain one.
 
     Raises:
-        ValueError: the file is packed, cut off or damaged.
+        ValueError: it is cut off or damaged.
     """
-    found, size = [], path.stat().st_size
     with path.open("rb") as file:
+        head = file.read(12)
+        plain = len(head) < 12 or masked_crc(head[:8]) == int.from_bytes(head[8:], "little")
+        if plain or not (
+            head[:2] == b"\x1f\x8b" or (head[0] == 0x78 and int.from_bytes(head[:2], "big") % 31 == 0)
+        ):
+            return None
+        file.seek(0)
+        out = tempfile.TemporaryFile()  # noqa: SIM115, lives as long as its records
+        stream = zlib.decompressobj(zlib.MAX_WBITS | 32)
+        try:
+            while data := file.read(2**20):
+                while data:  # gzip files may follow one another
+                    stream = zlib.decompressobj(zlib.MAX_WBITS | 32) if stream.eof else stream
+                    out.write(stream.decompress(data))
+                    data = stream.unused_data
+        except zlib.error as error:
+            raise ValueError(f"{path} is compressed, and damaged ({error}): copy it again.") from error
+    if not stream.eof:
+        raise ValueError(f"{path} is compressed, and cut off: copy it again.")
+    out.flush()
+    return out
+
+
+def offsets(path: Path, packed: IO[bytes] | None = None) -> np.ndarray:
+    """Where each record's payload starts and how long it is, int64 (n, 2).
+
+    Args:
+        packed: what `unpacked` made of the file.
+
+    Raises:
+        ValueError: the file is cut off or damaged.
+    """
+    found: list[tuple[int, int]] = []
+    with contextlib.nullcontext(packed) if packed else path.open("rb") as file:
+        size = file.seek(0, os.SEEK_END)
         position = 0
         while position < size:
             file.seek(position)
             head = file.read(12)
             length = int.from_bytes(head[:8], "little")
             if len(head) == 12 and masked_crc(head[:8]) != int.from_bytes(head[8:], "little"):
-                if not position and head[:2] in PACKED:
-                    raise ValueError(
-                        f"{path} is packed by gzip or zlib: records are read by their place, unpack it."
-                    )
                 raise ValueError(f"{path} is damaged at byte {position} (checksum of a length): copy it again.")
             if position + length + 16 > size:
                 raise ValueError(f"{path} is cut off after {len(found):,} whole records: copy it again.")
@@ -132,17 +164,16 @@ class TFRecords:
     Attributes:
         levels: resolutions for which the files hold every image ready-made (PGGAN's layout), falling.
         labels: class of each image, or None.
-        classes: their names, where the records have names alone.
-        unread: what the records hold beside the image, where no class was found among it.
+        classes: their names, where labels are names.
+        ignored: features that are neither image nor class, where there is no class.
     """
-
-    classes: tuple[str, ...] = ()
 
     def __init__(self, files: Sequence[Path], from_one: bool = False) -> None:
         by_level = {2 ** int(m[1]): p for p in files if (m := LEVEL.search(p.name))}
         self.levels = tuple(sorted(by_level, reverse=True))
         self.files = [by_level[r] for r in self.levels] or files
-        self.index = [offsets(p) for p in self.files]
+        self.packed = [unpacked(p) for p in self.files]
+        self.index = [offsets(p, file) for p, file in zip(self.files, self.packed, strict=True)]
         if self.levels:
             counts = {p.name: len(i) for p, i in zip(self.files, self.index, strict=True)}
             if len(set(counts.values())) > 1:
@@ -150,15 +181,20 @@ class TFRecords:
                     f"the levels of {self.files[0].parent} have different counts ({counts}): copy them again."
                 )
         self.ends = np.cumsum([len(i) for i in (self.index[:1] if self.levels else self.index)])
-        self.unread: list[str] = []
-        self._open: dict[int, io.FileIO] = {}  # read by position, so that workers may share them
+        self._open: dict[int, IO[bytes] | io.FileIO] = {}  # read by position, so that workers may share them
+        self.classes: tuple[str, ...] = ()
+        self.ignored: list[str] = []
         self.labels = self._labels(files[0].parent, from_one)
 
     def __len__(self) -> int:
         return int(self.ends[-1])
 
-    def __getstate__(self) -> dict:
-        return self.__dict__ | {"_open": {}}
+    def __getstate__(self) -> dict:  # for workers that are not forked: they unpack once more
+        return self.__dict__ | {"_open": {}, "packed": []}
+
+    def __setstate__(self, state: dict) -> None:
+        self.__dict__ |= state
+        self.packed = [unpacked(p) for p in self.files]
 
     def name(self, i: int) -> str:
         file, row = self._place(i, self.levels[0] if self.levels else 0)
@@ -176,7 +212,7 @@ class TFRecords:
         file, row = self._place(i, resolution)
         start, length = self.index[file][row].tolist()
         if file not in self._open:
-            self._open[file] = io.FileIO(self.files[file])
+            self._open[file] = self.packed[file] or io.FileIO(self.files[file])
         data = os.pread(self._open[file].fileno(), length + 4, start)
         if masked_crc(data[:-4]) != int.from_bytes(data[-4:], "little"):
             raise BadImage("is damaged (checksum)")
@@ -211,24 +247,33 @@ class TFRecords:
             first = self.features(0)
             name = next((n for n in LABELS if n in first), None)
             if name is None:
-                others = sorted(set(first) - {*ENCODED, "shape", "data"})
-                self.unread = [f"{', '.join(others)} (classes are read of a feature named label)"] if others else []
+                known = ("shape", "data", *ENCODED)
+                self.ignored = [f"feature {n}" for n in sorted(first) if n not in known]
                 return None
-            values = [self.features(i)[name] for i in range(len(self))]
+            values = [self._label(i, name) for i in range(len(self))]
         except (BadImage, KeyError) as error:
             raise ValueError(f"the labels of {self.files[0]} cannot be read ({error}): copy it again.") from error
-        if (many := next((i for i, some in enumerate(values) if len(some) != 1), None)) is not None:
-            raise ValueError(f"{self.name(many)} has {len(values[many])} classes ({name}): give each image one.")
-        one_each = [
-            some[0].decode("utf-8", "replace") if isinstance(some[0], bytes) else some[0] for some in values
-        ]
-        if set(one_each) == {-1}:  # a test set's
+        labels, self.classes = numbered(values, f"{folder}, {name}")
+        if max(labels) < 0:  # test splits have the label -1
             return None
-        labels, self.classes = numbered(one_each, f"the feature {name}")
+        if min(labels) < 0:
+            i = next(i for i, c in enumerate(labels) if c < 0)
+            raise ValueError(
+                f"{self.name(i)} of {folder} has the class {labels[i]}: classes are numbered from 0 on."
+            )
         from_one = from_one and name == "image/class/label" and min(labels) > 0
         return [c - 1 for c in labels] if from_one else labels
 
+    def _label(self, i: int, name: str) -> int | float | str:
+        """Class of image i, by number or name.
 
-def holds_records(path: Path) -> bool:
-    """Whether a file is one of TFRecords by its name."""
-    return ".tfrecord" in path.name or bool(SHARD.search(path.name))
+        Raises:
+            ValueError: it has none, or several numbers.
+        """
+        found = self.features(i)[name]
+        if len(found) != 1:
+            raise ValueError(
+                f"{self.name(i)} of {self.files[0].parent} has {len(found)} values in {name}, not one class: write "
+                "the number of the class instead."
+            )
+        return found[0].decode("utf-8", "replace") if isinstance(found[0], bytes) else found[0]

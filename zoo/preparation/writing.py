@@ -11,6 +11,7 @@ import json
 import os
 import zipfile
 from collections.abc import Iterator
+from contextlib import suppress
 from pathlib import Path
 from typing import Any, BinaryIO
 
@@ -53,7 +54,7 @@ class Zips:
         finished: whether a killed run had everything written and only `commit` is left.
 
     Raises:
-        FileExistsError: a destination is there already.
+        FileExistsError: a destination is there already, or its unfinished zip of another command.
         BlockingIOError: another process is writing the same files.
     """
 
@@ -69,6 +70,11 @@ class Zips:
         for dest in dests.values():
             if dest.exists() and not self.finished:
                 raise FileExistsError(f"{dest} exists already: remove it or choose another destination.")
+        for part in self.parts.values():
+            if part.exists() and not self.journal_path.exists():  # another command's, which may be running
+                raise FileExistsError(
+                    f"{part} is no part of this command's work: remove it, or choose another destination."
+                )
         self.top.parent.mkdir(parents=True, exist_ok=True)
         self.journal = self.journal_path.open("a+b")
         if fcntl:
@@ -172,9 +178,11 @@ class Zips:
         """Let go of the files and leave them for another run to go on with."""
         for archive in self.archives.values():
             if archive.fp is not None:
-                archive.fp.close()  # without a directory: `close` would write one
+                with suppress(OSError):  # of a full disk: what is not written yet is in no line of the journal
+                    archive.fp.close()  # without a directory: `close` would write one
                 archive.fp = None
-        self.journal.close()
+        with suppress(OSError):
+            self.journal.close()
 
 
 def _to_disk(file: BinaryIO) -> None:

@@ -6,6 +6,7 @@ and no mend.
 
 import difflib
 import json
+import multiprocessing
 import os
 import re
 import sys
@@ -45,14 +46,16 @@ TYPE = re.compile(
 def door() -> Iterator[None]:
     """The command line's door: what goes wrong behind it is one sentence and exit code 2, or 1 where it diverged.
 
-    What is no mistake that is known here is told as such. With ZOO_DEBUG=1 every error shows its traceback. After
-    Ctrl-C the code is 130.
+    Ctrl-C is one sentence too, and exit code 130, as of any program that it ends. What is no mistake that is known
+    here is told as such. With ZOO_DEBUG=1 every error shows its traceback.
     """
     try:
         yield
-    except KeyboardInterrupt:
-        print("stopped: what was finished is kept", file=sys.stderr)
-        raise SystemExit(130) from None
+    except KeyboardInterrupt as stop:
+        for child in multiprocessing.active_children():  # where the signal came to this process alone
+            child.terminate()
+        print(f"stopped{f': {stop}' if str(stop) else ''}", file=sys.stderr)
+        raise SystemExit(130) from stop
     except Exception as error:
         refuse(error)
 
