@@ -74,3 +74,11 @@ def test_ms_ssim_is_one_for_equal_images_and_falls_with_noise():
             ms_ssim(*wrong)
     with pytest.raises(ValueError, match="even number"):
         ms_ssim_of_pairs(x[:3])
+
+
+def test_ms_ssim_of_images_up_to_1_is_refused():
+    x = torch.rand(2, 3, 32, 32)
+    with pytest.raises(ValueError, match=r"0 to 255, and no number of these exceeds 1"):
+        ms_ssim(x, x)
+    with pytest.raises(ValueError, match=r"0 to 255"):
+        ms_ssim(2 * x - 1, x)

@@ -60,13 +60,15 @@ def ms_ssim(a: Tensor, b: Tensor, weights: tuple[float, ...] = WEIGHTS) -> Tenso
         a, b: (N, C, H, W) in [0, 255], uint8 or float; computed in float64.
 
     Raises:
-        ValueError: if the pairs differ in shape, or the images cannot be halved often enough.
+        ValueError: if the pairs differ in shape, the images cannot be halved often enough, or no number exceeds 1.
     """
     if a.shape != b.shape:
         raise ValueError(f"MS-SSIM compares equal shapes, not {tuple(a.shape)} and {tuple(b.shape)}")
     halvings = 2 ** (len(weights) - 1)
     if any(side % halvings for side in a.shape[-2:]):
         raise ValueError(f"MS-SSIM of {len(weights)} scales needs sides divisible by {halvings}")
+    if a.is_floating_point() and len(a) and max(a.max(), b.max()) <= 1:  # against 255 they would all be alike
+        raise ValueError("MS-SSIM takes images in 0 to 255, and no number of these exceeds 1: multiply them by 255")
     a, b = a.double(), b.double()
     product = torch.ones(len(a), dtype=a.dtype, device=a.device)
     for i, weight in enumerate(weights):
