@@ -18,19 +18,17 @@ def one_each(scores: Tensor, images: Tensor) -> Tensor:
     Raises:
         ValueError: for another number of them.
     """
-    n = len(images) if images.ndim else 0
-    if not scores.ndim or scores.numel() != len(scores) or len(scores) != n:
-        mend = "average them" if scores.numel() > n else "average no images"
-        raise ValueError(
-            f"one score for each image is taken, (N,) or (N, 1) of N = {n}, not {tuple(scores.shape)}: {mend}"
-        )
+    n = len(images) if images.ndim else 1
+    if scores.numel() != n:
+        mend = "average those of an image" if scores.numel() > n else "take no mean over the batch"
+        raise ValueError(f"one score for each image is taken, (N,) of N = {n}, not {tuple(scores.shape)}: {mend}")
     return scores.flatten()
 
 
 def mean_square(one: Tensor, other: Tensor) -> Tensor:
     """mean_k (a_ik - b_ik)^2 of (N, ...) alike, (N,); raises ValueError where they are not."""
     check_alike(one, other)
-    return (one - other).square().reshape(len(one), -1).mean(1)
+    return (one - other).square().flatten(1).mean(1)
 
 
 def input_gradient(logits: Tensor, x: Tensor) -> Tensor:

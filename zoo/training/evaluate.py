@@ -10,7 +10,6 @@ from typing import Any
 import lightning.pytorch as L
 from lightning.pytorch.utilities.seed import isolate_rng
 
-from zoo.data import ImageDataModule
 from zoo.engine.best import check_best, forget_best, offer_best
 from zoo.engine.devices import threads
 from zoo.engine.duties import perform
@@ -130,10 +129,10 @@ class Evaluate(Checked, L.Callback):
         """Find out now, not after a week, what would stop the evaluation; of files that are named, by reading them.
 
         Raises:
-            ValueError, OSError: without a data module of the zoo, if it has fewer images than `n_real`, for a
+            ValueError, OSError: without a data module as the zoo's, if it has fewer images than `n_real`, for a
                 truncation the model does not know, weights that are none, or if the row could not be written.
         """
-        if not isinstance(data, ImageDataModule):
+        if not {"name", "fingerprint", "images", "batches", "__len__"} <= {*dir(data)}:
             raise ValueError("Evaluate compares with real images: fit with datamodule=, a data module of zoo.data")
         n_real = self.protocol.n_real
         if "n_real" in self.changed and not 2 <= n_real <= len(data):
