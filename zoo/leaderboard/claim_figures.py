@@ -87,7 +87,7 @@ def modes(seen: Evidence) -> Any:
         for k, run in enumerate(runs):
             seeds(axis, [curve(one, metric) for one in seen[run]], short(run), color=f"C{k}")
         axis.set(xlabel="thousands of images shown", ylabel=metric)
-    figure.axes[0].legend(fontsize=7)
+    figure.legend(*axis.get_legend_handles_labels(), loc="outside upper center", ncols=len(runs), fontsize=7)
     return figure
 
 
@@ -104,7 +104,7 @@ def few_labels(seen: Evidence) -> Any:
             x, y = curve(one, "test_accuracy_last")
             lines.append(([1000 * kimg / one.n_images for kimg in x], [100 - right for right in y]))
         seeds(axis, lines, short(run), color=f"C{k}")
-    axis.set(xlabel="epochs", ylabel="errors on test images, %", yscale="log")
+    axis.set(xlabel="epochs", ylabel="errors on test images, %", ylim=(0, None))
     axis.legend(fontsize=7)
     return figure
 
