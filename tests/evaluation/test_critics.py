@@ -153,6 +153,9 @@ def test_a_sample_s_number_is_read_from_its_three_colours(monkeypatch):
 
 def test_a_growing_model_s_smaller_images_are_told_by_repeated_pixels(monkeypatch):
     """On the way it makes 4 to 16 px, and the classifier knows digits of 32."""
+    pixels = torch.arange(10, dtype=torch.uint8).view(10, 1, 1).expand(10, 28, 28) * 10
+    stand_in = SimpleNamespace(data=pixels, targets=torch.arange(10))
+    monkeypatch.setattr(StackedMNIST, "fetch", lambda self, download: stand_in)
     data = StackedMNIST(resolution=32, n_images=30, seed=0)
     small = torch.randint(0, 256, (30, 3, 16, 16), dtype=torch.uint8, generator=torch.Generator().manual_seed(0))
     net = modes_of.Digits()

@@ -168,9 +168,7 @@ def test_scores_in_a_column_are_those_in_a_row(name):
 
 def test_more_scores_than_images_and_batches_that_differ_are_refused():
     x, patches = normal(4, 3, 8, 8).requires_grad_(), normal(4, 1, 2, 2)
-    with pytest.raises(
-        ValueError, match=r"one score for each image.*\(4, 1, 2, 2\): average those of an image"
-    ):
+    with pytest.raises(ValueError, match=r"one score for each image.*\(4, 1, 2, 2\): average those of an image"):
         js_regularizer(patches, x, patches, x)
     for difference in (between, pair_distance, squared_error):
         with pytest.raises(ValueError, match=r"one shape, not \(4, 3, 8, 8\) and \(1, 3, 8, 8\)"):

@@ -28,5 +28,7 @@ def test_home_is_told_as_a_shell_tells_it():
         "path": [f"{home}/a", 3, None],
         "k": {"p": f"{home}/b"},
     }
+    assert at_home("[a.zip, ~/b.zip]") == f"[a.zip, {home}/b.zip]"
+    assert at_home("domain:~/x.pt") == f"domain:{home}/x.pt"
     for other in ("~", "a~/b", "backup~", "x/~/y"):
         assert at_home(other) == other

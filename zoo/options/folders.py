@@ -27,7 +27,7 @@ def at_home(value: Any) -> Any:
         value: text, or lists and mappings of it; anything else stays as it is.
     """
     if isinstance(value, str):
-        return re.sub(r"(?:^|(?<=[=\[,]))~(?=/)", lambda _: str(Path.home()), value)
+        return re.sub(r"(?:^|(?<=[=\[,:\s]))~(?=/)", lambda _: str(Path.home()), value)
     if isinstance(value, dict):
         return {k: at_home(v) for k, v in value.items()}
     return [at_home(v) for v in value] if isinstance(value, list) else value
