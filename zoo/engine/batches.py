@@ -111,7 +111,8 @@ def check_parts(gan: "GAN", n: int, what: str, total: int) -> None:
         and total // gan.hparams.get("bn_groups", 1) < 2
         and any(isinstance(layer, nn.BatchNorm1d) for layer in gan.modules())
     ):
-        raise ValueError(f"{what} has {total} image, too few for the statistics of batch norm: {mend}")
+        images = "image" if total == 1 else "images"
+        raise ValueError(f"{what} has {total} {images}, too few for the statistics of batch norm: {mend}")
     if gan.group and total and total % min(gan.group, total):
         raise ValueError(
             f"{what} has {total} images, which do not split into groups of {gan.group} (minibatch stddev): {mend}"
